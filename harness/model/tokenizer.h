@@ -1,0 +1,35 @@
+// Text to token ids and back, as the model's own tokenizer does it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace evalharness {
+
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+  // `specials`: whether tokens that the tokenizer adds by itself (BOS) are added. Special tokens written
+  // out in the text are parsed as tokens either way. Thread-safe.
+  virtual std::vector<int32_t> encode(std::string_view text, bool specials = true) const = 0;
+  virtual std::string decode(std::span<const int32_t> ids) const = 0;  // special tokens skipped
+  virtual std::string token_text(int32_t id) const = 0;                // bytes of one token, specials spelt out
+  virtual size_t vocab() const = 0;
+  virtual int32_t bos() const = 0;  // -1: none
+  virtual int32_t eos() const = 0;
+  virtual bool adds_bos() const = 0;
+  virtual bool is_special(int32_t id) const = 0;
+  // Hash of everything that decides the ids (vocabulary, merges, patterns, flags).
+  virtual std::string hash() const = 0;
+  // Bytes that the vocabulary has no token for, dropped by encode() since construction (as the original does).
+  virtual size_t dropped_bytes() const = 0;
+};
+
+// From a .gguf file, or a folder with tokenizer.json or tokenizer.model.
+std::unique_ptr<Tokenizer> open_tokenizer(const std::string& path);
+
+}  // namespace evalharness

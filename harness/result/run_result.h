@@ -1,0 +1,151 @@
+// The record of a run: plain data, all that reports/ reads. to_json() gives record.json, whose form is
+// reports/record.schema.json; from_json() reads it back.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/base/value.h"
+
+namespace evalharness {
+
+// A measured number with its error, or no number and the reason why ("simulated", "diverged", "no GPU").
+struct Estimate {
+  std::optional<double> value;
+  std::optional<double> standard_error;
+  std::optional<double> low, high;  // 95 % interval, where one was computed
+  size_t n = 0;                     // documents, windows or repetitions behind it
+  std::string reason;               // why there is no value
+
+  static Estimate missing(std::string why) {
+    Estimate estimate;
+    estimate.reason = std::move(why);
+    return estimate;
+  }
+  bool operator==(const Estimate&) const = default;
+};
+
+struct LayerReport {
+  std::string name;    // "model.layers.0.self_attn.q_proj"
+  std::string format;  // "sparse.bitmask.bf16"
+  double bits_per_weight = 0;
+  double sparsity = 0;                 // fraction of zeros among the stored weights
+  std::optional<double> output_error;  // ||X (W - W')^T||^2 / ||X W^T||^2 on the calibration inputs
+  bool operator==(const LayerReport&) const = default;
+};
+
+struct StepReport {
+  std::string method;
+  double seconds = 0;
+  Value details;  // calibration draws, counts of ties, dead columns, ... (map)
+  std::vector<LayerReport> layers;
+  bool operator==(const StepReport&) const = default;
+};
+
+struct SizeReport {
+  uint64_t disk_bytes = 0;    // all weights as they are saved
+  uint64_t memory_bytes = 0;  // all weights as they are held, bound to the backend
+  double bits_per_weight = 0, bits_per_weight_linears = 0;  // whole model; block linears only
+  double sparsity = 0, sparsity_linears = 0;                // counted from the stored weights
+  double compression_ratio = 1;  // dense disk bytes / these, both in the run's dtype
+  bool operator==(const SizeReport&) const = default;
+};
+
+struct TaskResult {
+  std::string protocol;    // "wikitext2-2048", "lm-eval 1.0"
+  size_t documents = 0;    // evaluated (windows, for a perplexity)
+  size_t available = 0;    // there are
+  bool sample = false;     // the data is the bundled sample
+  size_t truncated = 0;    // requests whose context was cut
+  double seconds = 0;
+  std::map<std::string, Estimate> metrics;  // "acc,none", "perplexity"
+  bool operator==(const TaskResult&) const = default;
+};
+
+struct SpeedResult {
+  std::string phase;       // "prefill" or "decode"
+  size_t batch = 1;
+  size_t tokens = 0;       // processed (prefill) or generated (decode) in one repetition, one sequence
+  size_t context = 0;      // tokens in the cache before
+  Estimate tokens_per_second, latency_ms;  // latency: of the whole prefill, or of one decoded token
+  Estimate flops;          // dense-equivalent FLOP of one repetition
+  double executed_flops = 0, effective_flops = 0;
+  double minimum_bytes = 0;  // weights + KV + inputs and outputs, once
+  Estimate mfu, mbu;         // shares of the probed peaks, 0 .. 1
+  Estimate share_of_best_gemm;
+  Estimate speedup;          // against the dense variant in the same run; of dense: 1
+  bool operator==(const SpeedResult&) const = default;
+};
+
+// One horizontal or slanted line of a roofline.
+struct Ceiling {
+  std::string name;          // "bf16 multiply peak (avx512bf16, 2 threads)", "read, 256 MiB working set"
+  double per_second = 0;     // FLOP/s or bytes/s
+  double working_set = 0;    // bytes, of a bandwidth
+  std::string role;          // "roof" (bounds are computed from it) or "line"
+  bool operator==(const Ceiling&) const = default;
+};
+struct RooflinePoint {
+  std::string name;          // "q_proj", "model"
+  std::string phase;         // "prefill", "decode"
+  std::string kernel;        // what ran
+  double flops = 0;          // dense-equivalent, of one call
+  double executed_flops = 0;
+  double bytes = 0;          // least bytes moved, of one call
+  Estimate seconds;          // measured, of one call
+  double bound_seconds = 0;  // max(executed / peak, bytes / bandwidth)
+  bool operator==(const RooflinePoint&) const = default;
+};
+struct Roofline {
+  std::vector<Ceiling> compute, bandwidth;
+  std::vector<RooflinePoint> points;
+  bool operator==(const Roofline&) const = default;
+};
+
+struct BackendResult {
+  std::string name;         // "cpu", "cuda"
+  std::string unavailable;  // why it did not run, "" where it did
+  std::map<std::string, TaskResult> tasks;
+  std::vector<SpeedResult> speed;
+  Roofline roofline;
+  uint64_t peak_memory_bytes = 0;
+  std::map<std::string, std::string> kernels;  // weight format and regime -> kernel that ran
+  bool operator==(const BackendResult&) const = default;
+};
+
+struct Variant {
+  std::string name;  // "dense" or "compressed"
+  SizeReport size;
+  std::vector<BackendResult> backends;
+  bool operator==(const Variant&) const = default;
+};
+
+// Compressed against dense on the same documents.
+struct PairResult {
+  std::string task, metric, backend;
+  Estimate difference;             // compressed - dense (accuracy), ln ratio (perplexity)
+  std::optional<double> p_value;   // exact McNemar, of an accuracy
+  size_t only_dense_right = 0, only_compressed_right = 0, answers_changed = 0;
+  bool operator==(const PairResult&) const = default;
+};
+
+struct RunResult {
+  std::string status = "running";  // "ok", "diverged", "failed: <error>", "interrupted"
+  std::string name;                // of the config file, without its ending
+  Value context;                   // CPU, ISA, threads, build, commit, hashes of model, data, prompts (map)
+  Value config;                    // resolved, with defaults (map)
+  std::vector<StepReport> steps;
+  std::vector<Variant> variants;
+  std::vector<PairResult> pairs;
+  bool operator==(const RunResult&) const = default;
+};
+
+std::string to_json(const RunResult& result);
+// Fails with the place of what does not fit: "record.json: variants[0].size: missing key 'disk_bytes'".
+RunResult run_result_from_json(const std::string& json, const std::string& where);
+
+}  // namespace evalharness

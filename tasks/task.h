@@ -1,0 +1,58 @@
+// What is asked of a model about a document, and how the answers score. A task never sees a model or a
+// token: requests and answers are text and numbers (harness/scorer/scorer.h).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "datasets/dataset.h"
+#include "harness/scorer/scorer.h"
+
+namespace evalharness {
+
+// One value that a document contributes to a metric; key "acc,none" or "exact_match,strict-match". A
+// perplexity contributes a log-likelihood and its weight (words, bytes, tokens).
+struct Item {
+  std::string metric;
+  double value = 0;
+  double weight = 1;
+};
+
+struct TaskInfo {
+  std::string name;
+  std::string dataset;          // of datasets/, by name
+  std::string split;            // evaluated
+  std::string fewshot_split;    // "" if none
+  size_t num_fewshot = 0;
+  std::string protocol;         // "lm-eval 3.0", "wikitext2-2048": printed beside the number
+  std::string version;
+  std::string source_hash;      // of the task file with what it includes
+  // For each metric key: how items are aggregated and which way is better.
+  struct Metric {
+    std::string key;
+    std::string aggregation;    // "mean", "perplexity", "token_perplexity", "weighted_perplexity", "bits_per_byte"
+    bool higher_is_better = true;
+  };
+  std::vector<Metric> metrics;
+};
+
+class Task {
+ public:
+  virtual ~Task() = default;
+  virtual const TaskInfo& info() const = 0;
+  // Documents in the order they are asked about. `limit` 0: all. The few-shot pool is the split's rows.
+  // Draws of shots are made here, one document after another, as lm-evaluation-harness does. Must be called
+  // before requests().
+  virtual std::vector<Document> documents(const Dataset& data, const Dataset& fewshot, size_t limit) = 0;
+  virtual std::vector<Request> requests(const Document& doc) const = 0;
+  virtual std::vector<Item> score(const Document& doc, const std::vector<Answer>& answers) const = 0;
+};
+using TaskPtr = std::unique_ptr<Task>;
+
+// A task by name (tasks/<name>.yaml) or by the path of a .yaml file. Fails with the nearest name.
+TaskPtr make_task(const std::string& name_or_path);
+std::vector<std::string> task_names();
+
+}  // namespace evalharness
