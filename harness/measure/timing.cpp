@@ -1,0 +1,122 @@
+#include "harness/measure/timing.h"
+
+#include <chrono>
+#include <cmath>
+#include <span>
+
+#include "harness/base/error.h"
+#include "harness/measure/statistics.h"
+
+namespace evalharness {
+namespace {
+
+constexpr size_t kGroup = 3;  // repetitions of one warm-up median
+
+using Work = std::function<void()>;
+using Clock = std::function<double()>;
+
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// Runs all works once, in order, and appends the seconds of each to its list.
+class Rounds {
+ public:
+  Rounds(std::span<const Work> works, const TimingOptions& options)
+      : works_(works), clock_(options.clock ? options.clock : Clock(steady_seconds)) {}
+
+  void run(std::vector<std::vector<double>>& seconds) const {
+    for (size_t i = 0; i < works_.size(); ++i) {
+      const double start = clock_();
+      works_[i]();
+      seconds[i].push_back(clock_() - start);
+    }
+  }
+  double now() const { return clock_(); }
+  size_t size() const { return works_.size(); }
+
+ private:
+  std::span<const Work> works_;
+  Clock clock_;
+};
+
+// Whether the medians of the last two groups agree.
+bool settled(const std::vector<double>& seconds, double tolerance) {
+  if (seconds.size() < 2 * kGroup) return false;
+  const std::span<const double> all(seconds);
+  const double last = median(all.last(kGroup));
+  const double before = median(all.last(2 * kGroup).first(kGroup));
+  return std::abs(last - before) <= tolerance * before;
+}
+
+// Rounds until every work is settled or the time is up.
+std::vector<Timing> warmed_up(const Rounds& rounds, const TimingOptions& options) {
+  std::vector<std::vector<double>> seconds(rounds.size());
+  std::vector<Timing> timings(rounds.size());
+  const double start = rounds.now();
+  bool all_warm = false;
+  do {
+    rounds.run(seconds);
+    all_warm = true;
+    for (size_t i = 0; i < rounds.size(); ++i) {
+      timings[i].warm = settled(seconds[i], options.warmup_tolerance);
+      all_warm = all_warm && timings[i].warm;
+    }
+  } while (!all_warm && rounds.now() - start < options.max_warmup_seconds);
+  for (size_t i = 0; i < rounds.size(); ++i) timings[i].warmup_repetitions = seconds[i].size();
+  return timings;
+}
+
+std::vector<Timing> timed(std::span<const Work> works, const TimingOptions& options) {
+  EH_ASSERT(options.min_repetitions > 0 && options.max_repetitions >= options.min_repetitions);
+  const Rounds rounds(works, options);
+  std::vector<Timing> timings = warmed_up(rounds, options);
+  std::vector<std::vector<double>> seconds(works.size());
+  const double start = rounds.now();
+  while (
+      seconds[0].size() < options.min_repetitions ||
+      (seconds[0].size() < options.max_repetitions && rounds.now() - start < options.max_seconds)) {
+    rounds.run(seconds);
+  }
+  for (size_t i = 0; i < works.size(); ++i) {
+    timings[i].median = median_estimate(seconds[i]);
+    timings[i].seconds = std::move(seconds[i]);
+  }
+  return timings;
+}
+
+void note(std::string& notes, const std::string& text) {
+  if (!notes.empty()) notes += "; ";
+  notes += text;
+}
+
+void note_doubts(std::string& notes, const Timing& timing, const std::string& what) {
+  if (!timing.warm) note(notes, "the warm-up of " + what + " ended before its times settled");
+  if (is_wide(timing.median)) note(notes, "the interval of " + what + " is wider than 10 %");
+}
+
+}  // namespace
+
+SingleTiming time_one(const Work& work, const TimingOptions& options) {
+  const Work works[] = {work};
+  SingleTiming result{.timing = timed(works, options).front(), .notes = ""};
+  note_doubts(result.notes, result.timing, "the time");
+  return result;
+}
+
+PairTiming time_pair(const Work& a, const Work& b, const TimingOptions& options) {
+  const Work works[] = {a, b};
+  std::vector<Timing> timings = timed(works, options);
+  PairTiming result;
+  result.a = std::move(timings[0]);
+  result.b = std::move(timings[1]);
+  std::vector<double> ratios(result.a.seconds.size());
+  for (size_t i = 0; i < ratios.size(); ++i) ratios[i] = result.a.seconds[i] / result.b.seconds[i];
+  result.speedup = median_estimate(ratios);
+  note_doubts(result.notes, result.a, "the first");
+  note_doubts(result.notes, result.b, "the second");
+  if (is_wide(result.speedup)) note(result.notes, "the interval of the speedup is wider than 10 %");
+  return result;
+}
+
+}  // namespace evalharness
