@@ -34,9 +34,12 @@ __attribute__((target("avx512f"))) uint64_t sum_avx512(const std::byte* from, si
       sums[k] = _mm512_add_epi64(sums[k], _mm512_load_si512(line));
     }
   }
-  uint64_t total = 0;
+  uint64_t words[8], total = 0;
 #pragma GCC unroll 16
-  for (const auto& sum : sums) total += static_cast<uint64_t>(_mm512_reduce_add_epi64(sum));
+  for (const auto& sum : sums) {
+    _mm512_storeu_si512(words, sum);
+    for (const uint64_t word : words) total += word;
+  }
   return total;
 }
 
