@@ -1,6 +1,6 @@
 // Loops of independent multiply-adds that never leave the registers: the fastest that an
-// instruction can run. Each multiply-add adds 1 * 1, so run(n) - run(0) is n * flops_per_iteration
-// / 2: the proof that every counted operation was executed.
+// instruction runs. Each multiply-add adds 1 * 1, so run(n) is n * flops_per_iteration / 2: the
+// proof that every counted operation was executed.
 #pragma once
 
 #include <cstddef>
