@@ -121,8 +121,12 @@ double flops(int chains, int lanes, int products) { return 2.0 * chains * lanes 
 
 std::vector<MultiplyKernel> multiply_kernels() {
   const CpuFeatures& has = cpu_features();
-  std::vector<MultiplyKernel> kernels = {{"f32", "sse2", flops(kChainsSse, 4, 1), f32_sse}};
-  if (has.avx2_fma) kernels.push_back({"f32", "fma avx2", flops(kChainsAvx2, 8, 1), f32_avx2});
+  std::vector<MultiplyKernel> kernels;
+  if (has.avx2_fma) {
+    kernels.push_back({"f32", "fma avx2", flops(kChainsAvx2, 8, 1), f32_avx2});
+  } else {
+    kernels.push_back({"f32", "sse2", flops(kChainsSse, 4, 1), f32_sse});
+  }
   if (has.avx512) kernels.push_back({"f32", "fma avx512", flops(kChains, 16, 1), f32_avx512});
   if (has.avx512_bf16) kernels.push_back({"bf16", "vdpbf16ps", flops(kChains, 16, 2), bf16_avx512});
   if (has.amx_bf16) kernels.push_back(amx_bf16_kernel());

@@ -16,7 +16,8 @@ struct MultiplyKernel {
   double (*run)(size_t iterations) = nullptr;  // the sum of all accumulators
 };
 
-// Those that this machine can execute.
+// Those that this machine can execute, at least one of f32 (sse2 only where there is nothing
+// wider).
 std::vector<MultiplyKernel> multiply_kernels();
 
 // Of AMX tiles. Precondition: cpu_features() has them.
