@@ -1,5 +1,5 @@
-// A weight as it is stored: what is saved, counted and explained. The bytes are laid out so that CPU
-// kernels multiply from them in place (one copy in memory); another backend repacks at bind.
+// A weight as it is stored: what is saved, counted and explained. The bytes are laid out so that
+// CPU kernels multiply from them in place (one copy in memory); another backend repacks at bind.
 #pragma once
 
 #include <cstddef>
@@ -17,11 +17,11 @@ class TensorWriter;
 
 // Of y[tokens, out] = x[tokens, in] * W^T.
 struct Cost {
-  double dense_flops = 0;      // 2 * tokens * in * out: what a dense layer would do
-  double executed_flops = 0;   // what the kernel really multiplies
-  double effective_flops = 0;  // 2 * tokens * non-zeros
-  double weight_bytes = 0;     // read once: codes, scales, masks
-  double activation_bytes = 0; // x and y, float32
+  double dense_flops = 0;       // 2 * tokens * in * out: what a dense layer would do
+  double executed_flops = 0;    // what the kernel really multiplies
+  double effective_flops = 0;   // 2 * tokens * non-zeros
+  double weight_bytes = 0;      // read once: codes, scales, masks
+  double activation_bytes = 0;  // x and y, float32
 };
 
 // W [out, in]. Immutable after construction.
@@ -48,15 +48,15 @@ using LinearPtr = std::unique_ptr<const LinearOp>;
 
 // Storage of a value inside a format.
 enum class Dtype { f32, bf16 };
-std::string dtype_name(Dtype dtype);             // "f32", "bf16"
+std::string dtype_name(Dtype dtype);  // "f32", "bf16"
 size_t dtype_bytes(Dtype dtype);
 
 // Dense weights. bf16 rounds to nearest even.
 LinearPtr make_dense(MatrixView w, Dtype dtype);
 // Stores the non-zeros of w and one bit a place.
 LinearPtr make_sparse_bitmask(MatrixView w, Dtype dtype);
-// Keeps n of every m neighbours along `in`. Fails if a group has more than n non-zeros or m does not
-// divide in: the text names the first such row and group.
+// Keeps n of every m neighbours along `in`. Fails if a group has more than n non-zeros or m does
+// not divide in: the text names the first such row and group.
 LinearPtr make_sparse_nm(MatrixView w, size_t n, size_t m, Dtype dtype);
 
 }  // namespace evalharness

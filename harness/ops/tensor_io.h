@@ -1,4 +1,5 @@
-// Named tensors in a file in the safetensors form: how a weight is saved, and loaded back bit-equal.
+// Named tensors in a file in the safetensors form: how a weight is saved, and loaded back
+// bit-equal.
 #pragma once
 
 #include <cstddef>
@@ -12,12 +13,13 @@
 namespace evalharness {
 
 struct StoredTensor {
-  std::string dtype;          // safetensors': "F32", "BF16", "U8", "I32", "U32", "I64"
+  std::string dtype;  // safetensors': "F32", "BF16", "U8", "I32", "U32", "I64"
   std::vector<size_t> shape;
   std::span<const std::byte> bytes;
 };
 
-// Where an op writes its parts ("values", "mask", ...); the op's format and sizes travel as metadata.
+// Where an op writes its parts ("values", "mask", ...); the op's format and sizes travel as
+// metadata.
 class TensorWriter {
  public:
   virtual ~TensorWriter() = default;
@@ -36,8 +38,8 @@ class MemoryTensors final : public TensorWriter {
   std::vector<std::vector<std::byte>> owned_;
 };
 
-// The op that wrote these parts under this format() with these sizes. Parts that do not fit the sizes
-// fail with a line that names the part.
+// The op that wrote these parts under this format() with these sizes. Parts that do not fit the
+// sizes fail with a line that names the part.
 LinearPtr load_linear(const std::string& format, size_t out, size_t in, const MemoryTensors& parts);
 
 }  // namespace evalharness

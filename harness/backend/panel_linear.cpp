@@ -1,0 +1,290 @@
+#include "harness/backend/panel_linear.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+
+#include "harness/base/error.h"
+#include "harness/base/parallel.h"
+#include "harness/base/text.h"
+#include "harness/math/aligned.h"
+#include "harness/math/bfloat16.h"
+
+namespace evalharness {
+namespace {
+
+constexpr size_t kFewTokens = 8;
+// Rows of x that share one decoded panel: 128 rows of bfloat16 and a panel stay in a 1 MiB L2, and
+// decoding costs a few per cent of the product.
+constexpr size_t kRowTile = 128;
+// A weight with fewer panels is split along its inputs, so that each core finds an equal share.
+constexpr size_t kWantedTiles = 32;
+constexpr size_t kLeastDepth = 128;
+
+size_t ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
+
+// Memory that one use of a thread after the other reuses. `Tag` tells uses at the same time apart.
+template <class T, class Tag>
+T* scratch(size_t size) {
+  thread_local AlignedVector<T> memory;
+  if (memory.size() < size) memory.resize(size);
+  return memory.data();
+}
+
+void store_input(float value, float* to) { *to = value; }
+void store_input(float value, uint16_t* to) { *to = to_bfloat16(value); }
+
+// Rows of x in the form that a kernel reads: T, and padded with zeros to the depth.
+template <class T>
+struct Inputs {
+  const T* data;
+  size_t stride;
+  const T* row(size_t i) const { return data + i * stride; }
+};
+
+// `rounded`: the weight is bfloat16, so x is rounded even where the product is computed in float32.
+template <class T>
+void convert_row(std::span<const float> x, bool rounded, size_t depth, T* to) {
+  for (size_t i = 0; i < x.size(); ++i) {
+    store_input(rounded ? round_to_bfloat16(x[i]) : x[i], to + i);
+  }
+  std::fill(to + x.size(), to + depth, T{});
+}
+
+template <class T>
+Inputs<T> convert(MatrixView x, bool rounded, size_t depth) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (!rounded && x.cols == depth) return {x.data, x.stride};
+  }
+  struct Converted;
+  T* const data = scratch<T, Converted>(x.rows * depth);
+  const auto one = [&](size_t row) { convert_row(x.row(row), rounded, depth, data + row * depth); };
+  if (x.rows <= kFewTokens) {
+    for (size_t row = 0; row < x.rows; ++row) one(row);
+  } else {
+    parallel_for(ceil_div(x.rows, kFewTokens), [&](size_t group) {
+      const size_t end = std::min(x.rows, (group + 1) * kFewTokens);
+      for (size_t row = group * kFewTokens; row < end; ++row) one(row);
+    });
+  }
+  return {data, depth};
+}
+
+void widen(const uint16_t* pairs, size_t depth, float* to) {
+  for (size_t k = 0; k < depth; k += 2) {
+    for (size_t j = 0; j < kPanelWidth; ++j) {
+      to[k * kPanelWidth + j] = from_bfloat16(pairs[(k / 2 * kPanelWidth + j) * 2]);
+      to[(k + 1) * kPanelWidth + j] = from_bfloat16(pairs[(k / 2 * kPanelWidth + j) * 2 + 1]);
+    }
+  }
+}
+
+// Stored is float or uint16_t (bfloat16).
+template <class Stored>
+class PanelLinear final : public BoundLinear {
+ public:
+  PanelLinear(std::unique_ptr<const PanelReader> reader, const CpuOptions& options)
+      : reader_(std::move(reader)), layout_(reader_->layout()), options_(options) {
+    depth_step_ = layout_.depth();
+    if (layout_.panels() < kWantedTiles) {
+      const size_t parts = std::min(ceil_div(kWantedTiles, layout_.panels()),
+                                    std::max<size_t>(1, layout_.depth() / kLeastDepth));
+      const size_t unit = kDepthMultipleBf16;
+      const size_t step = ceil_div(layout_.depth(), parts);
+      const size_t block = reader_->block() == SIZE_MAX ? unit : std::max(unit, reader_->block());
+      depth_step_ = ceil_div(step, block) * block;
+    }
+  }
+
+  size_t out() const override { return layout_.out; }
+  size_t in() const override { return layout_.in; }
+  size_t resident_bytes() const override { return reader_->op().bytes(); }
+
+  std::string kernel(size_t tokens) const override {
+    const std::string decoder = reader_->decoder().empty() ? "" : cat(" ", reader_->decoder());
+    const std::string format = reader_->op().format();
+    if (runs_as_few(tokens)) return cat(format, " few ", isa_name(few_isa()), decoder);
+    const std::string library = options_.gemm == GemmLibrary::onednn ? "onednn" : "openblas";
+    const bool widened = kBf16 && !multiplies_bfloat16(options_.gemm, options_.isa);
+    return cat(format, " many ", library, widened ? " f32" : "", decoder);
+  }
+
+  void forward_slice(MatrixView x, size_t first, size_t count, MutableMatrixView y) const override {
+    EH_ASSERT(first % kPanelWidth == 0 && first + count <= out() && x.cols == in());
+    EH_ASSERT(y.rows == x.rows && y.cols == count);
+    if (x.rows == 0 || count == 0) return;
+    const size_t panel = first / kPanelWidth;
+    if (runs_as_few(x.rows)) {
+      few(x, panel, y);
+    } else if (kBf16 && multiplies_bfloat16(options_.gemm, options_.isa)) {
+      many<Stored>(x, panel, y);
+    } else {
+      many<float>(x, panel, y);
+    }
+  }
+
+ private:
+  static constexpr bool kBf16 = std::is_same_v<Stored, uint16_t>;
+
+  // The scalar kernel is the reference of the whole: no library takes part.
+  bool runs_as_few(size_t tokens) const {
+    return tokens <= kFewTokens || options_.isa == Isa::scalar;
+  }
+  Isa few_isa() const {
+    const Isa most = kBf16 ? Isa::avx512bf16 : Isa::avx512;
+    return std::min(options_.isa, most);
+  }
+
+  const Stored* read(size_t panel, size_t begin, size_t end, Stored* to) const {
+    return reinterpret_cast<const Stored*>(
+        reader_->read(panel, begin, end, reinterpret_cast<std::byte*>(to)));
+  }
+
+  // y = x[rows, begin..end) * panel[begin..end), decoded in blocks.
+  void multiply_part(const Inputs<Stored>& x, size_t panel, size_t begin, size_t end,
+                     PanelProduct<Stored> product) const {
+    struct Block;
+    const size_t block = std::min(reader_->block(), end - begin);
+    const bool in_place = reader_->block() == SIZE_MAX;
+    Stored* const values = in_place ? nullptr : scratch<Stored, Block>(block * kPanelWidth);
+    for (size_t k = begin; k < end; k += block) {
+      const size_t stop = std::min(end, k + block);
+      product.x = x.data + k;
+      product.x_stride = x.stride;
+      product.k = stop - k;
+      product.panel = read(panel, k, stop, values);
+      product.add = k > begin;
+      multiply_few_rows(options_.isa, product);
+    }
+  }
+
+  // Tiles are (panel, part of the inputs); their sums are added in the order of the parts.
+  void few(MatrixView x, size_t first_panel, MutableMatrixView y) const {
+    struct Sums;
+    const Inputs<Stored> inputs = convert<Stored>(x, kBf16, layout_.depth());
+    const size_t panels = ceil_div(y.cols, kPanelWidth);
+    const size_t parts = ceil_div(layout_.depth(), depth_step_);
+    const size_t tile = x.rows * kPanelWidth;
+    float* const sums = scratch<float, Sums>(panels * parts * tile);  // [panels][parts][rows][64]
+    parallel_for(panels * parts, [&](size_t index) {
+      const size_t begin = index % parts * depth_step_;
+      PanelProduct<Stored> product;
+      product.rows = x.rows;
+      product.y = sums + index * tile;
+      product.y_stride = kPanelWidth;
+      multiply_part(inputs, first_panel + index / parts, begin,
+                    std::min(layout_.depth(), begin + depth_step_), product);
+    });
+    for (size_t panel = 0; panel < panels; ++panel) {
+      add_parts(sums + panel * parts * tile, parts, panel * kPanelWidth, y);
+    }
+  }
+
+  static void add_parts(const float* sums, size_t parts, size_t column, MutableMatrixView y) {
+    const size_t width = std::min(kPanelWidth, y.cols - column);
+    for (size_t row = 0; row < y.rows; ++row) {
+      float* const to = y.data + row * y.stride + column;
+      std::copy_n(sums + row * kPanelWidth, width, to);
+      for (size_t part = 1; part < parts; ++part) {
+        const float* const more = sums + (part * y.rows + row) * kPanelWidth;
+        for (size_t j = 0; j < width; ++j) to[j] += more[j];
+      }
+    }
+  }
+
+  // The whole panel as values of T, in place or in this thread's scratch.
+  template <class T>
+  const T* decode(size_t panel) const {
+    struct Decoded;
+    struct Widened;
+    const size_t depth = layout_.depth(), size = depth * kPanelWidth;
+    const bool in_place = reader_->block() == SIZE_MAX;
+    Stored* const values = in_place ? nullptr : scratch<Stored, Decoded>(size);
+    const Stored* const stored = read(panel, 0, depth, values);
+    if constexpr (std::is_same_v<T, Stored>) {
+      return stored;
+    } else {
+      T* const wide = scratch<T, Widened>(size);
+      widen(stored, depth, wide);
+      return wide;
+    }
+  }
+
+  // Tiles are (panel, 128 rows of x). T is what the GEMM multiplies.
+  template <class T>
+  void many(MatrixView x, size_t first_panel, MutableMatrixView y) const {
+    const Inputs<T> inputs = convert<T>(x, kBf16, layout_.depth());
+    const size_t panels = ceil_div(y.cols, kPanelWidth);
+    const size_t row_tiles = ceil_div(x.rows, kRowTile);
+    parallel_for(panels * row_tiles, [&](size_t index) {
+      const size_t panel = index / row_tiles, row = index % row_tiles * kRowTile;
+      PanelProduct<T> product;
+      product.x = inputs.row(row);
+      product.x_stride = inputs.stride;
+      product.rows = std::min(kRowTile, x.rows - row);
+      product.k = layout_.depth();
+      product.panel = decode<T>(first_panel + panel);
+      const size_t column = panel * kPanelWidth;
+      const size_t width = std::min(kPanelWidth, y.cols - column);
+      multiply_columns(product, width, y.data + row * y.stride + column, y.stride);
+    });
+  }
+
+  // The last panel may have fewer outputs than kernels write.
+  template <class T>
+  void multiply_columns(PanelProduct<T> product, size_t width, float* y, size_t y_stride) const {
+    struct Ragged;
+    if (width == kPanelWidth) {
+      product.y = y;
+      product.y_stride = y_stride;
+      multiply_rows(options_.gemm, options_.isa, product);
+      return;
+    }
+    product.y = scratch<float, Ragged>(product.rows * kPanelWidth);
+    product.y_stride = kPanelWidth;
+    multiply_rows(options_.gemm, options_.isa, product);
+    for (size_t row = 0; row < product.rows; ++row) {
+      std::copy_n(product.y + row * kPanelWidth, width, y + row * y_stride);
+    }
+  }
+
+  std::unique_ptr<const PanelReader> reader_;
+  PanelLayout layout_;
+  CpuOptions options_;
+  size_t depth_step_ = 0;  // inputs of a tile for few tokens: a function of the shape only
+};
+
+std::map<std::string, PanelReaderMaker>& makers() {
+  static std::map<std::string, PanelReaderMaker> by_prefix;
+  return by_prefix;
+}
+
+}  // namespace
+
+RegisterKernels::RegisterKernels(const std::string& prefix, PanelReaderMaker make) {
+  EH_ASSERT(makers().emplace(prefix, make).second);
+}
+
+std::unique_ptr<BoundLinear> bind_panels(std::unique_ptr<const PanelReader> reader,
+                                         const CpuOptions& options) {
+  if (reader->layout().dtype == Dtype::bf16) {
+    return std::make_unique<PanelLinear<uint16_t>>(std::move(reader), options);
+  }
+  return std::make_unique<PanelLinear<float>>(std::move(reader), options);
+}
+
+std::unique_ptr<BoundLinear> bind_cpu(const LinearOp& op, const CpuOptions& options) {
+  if (!has_isa(options.isa)) fail(cat("this machine has no ", isa_name(options.isa)));
+  const std::string format = op.format();
+  size_t longest = 0;
+  PanelReaderMaker make = nullptr;
+  for (const auto& [prefix, maker] : makers()) {
+    if (!format.starts_with(prefix) || prefix.size() < longest) continue;
+    longest = prefix.size();
+    make = maker;
+  }
+  if (make == nullptr) fail(cat("no CPU kernel for weight format '", format, "'"));
+  return bind_panels(make(op, options.isa), options);
+}
+
+}  // namespace evalharness

@@ -1,0 +1,49 @@
+// Products with a panel: 64 columns of a matrix B [k, n], stored so that kernels read it in order.
+//   float32:   panel[k][64]
+//   bfloat16:  panel[k / 2][64][2], neighbours along k side by side (k even)
+// A weight [out, in] is B transposed: its panels hold 64 outputs each.
+//
+// Everything here runs on the calling thread; parallel_for over fixed tiles owns the cores.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "harness/math/isa.h"
+#include "harness/math/matrix.h"
+
+namespace evalharness {
+
+inline constexpr size_t kPanelWidth = 64;
+// k is padded with zeros to a multiple of these, so that no kernel has a tail.
+inline constexpr size_t kDepthMultipleF32 = 16, kDepthMultipleBf16 = 32;
+
+// y[rows, 64] = x[rows, k] * panel, or y += where `add` is set. T is float or uint16_t (bfloat16).
+template <class T>
+struct PanelProduct {
+  const T* x = nullptr;
+  size_t x_stride = 0;
+  size_t rows = 0;
+  size_t k = 0;
+  const T* panel = nullptr;
+  float* y = nullptr;
+  size_t y_stride = 0;
+  bool add = false;
+};
+
+// Streams the panel once for each six rows: for few rows and for what is left of many. A row's
+// result does not depend on the other rows. bfloat16 products are accumulated in float32.
+void multiply_few_rows(Isa isa, const PanelProduct<float>& product);
+void multiply_few_rows(Isa isa, const PanelProduct<uint16_t>& product);
+
+// Any number of rows, `add` unset. Multiples of 8 rows run in the library.
+enum class GemmLibrary { onednn, openblas };
+void multiply_rows(GemmLibrary library, Isa isa, const PanelProduct<float>& product);
+// Only where multiplies_bfloat16() says so; elsewhere widen and use the float32 one.
+void multiply_rows(GemmLibrary library, Isa isa, const PanelProduct<uint16_t>& product);
+bool multiplies_bfloat16(GemmLibrary library, Isa isa);
+
+// The obvious one, for tests: y[m, n] = x[m, k] * w[n, k]^T, summed in double.
+void multiply_naive(MatrixView x, MatrixView w, MutableMatrixView y);
+
+}  // namespace evalharness

@@ -1,0 +1,94 @@
+// oneDNN behind multiply_rows. A primitive is compiled once for a shape and kept by each thread
+// (oneDNN's own cache shares the code between threads), so that a call takes no lock.
+#include <omp.h>
+
+#include <array>
+#include <dnnl.hpp>
+#include <map>
+
+#include "harness/math/aligned.h"
+#include "harness/math/panel_kernels.h"
+
+namespace evalharness::detail {
+namespace {
+
+using dnnl::memory;
+
+struct Shape {
+  size_t rows, k, x_stride, y_stride;
+  memory::data_type type;
+  auto operator<=>(const Shape&) const = default;
+};
+
+struct Compiled {
+  dnnl::matmul primitive;
+  memory x, panel, y, scratchpad;
+};
+
+class ThreadState {
+ public:
+  ThreadState() : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
+    omp_set_num_threads(1);  // of this thread only: parallel_for owns the cores
+  }
+
+  void run(const Shape& shape, const void* x, const void* panel, float* y) {
+    Compiled& compiled = find(shape);
+    // oneDNN's handles are not const; it reads x and the panel only.
+    compiled.x.set_data_handle(const_cast<void*>(x));
+    compiled.panel.set_data_handle(const_cast<void*>(panel));
+    compiled.y.set_data_handle(y);
+    compiled.scratchpad.set_data_handle(scratchpad_.data());
+    compiled.primitive.execute(stream_, {{DNNL_ARG_SRC, compiled.x},
+                                         {DNNL_ARG_WEIGHTS, compiled.panel},
+                                         {DNNL_ARG_DST, compiled.y},
+                                         {DNNL_ARG_SCRATCHPAD, compiled.scratchpad}});
+    stream_.wait();
+  }
+
+ private:
+  Compiled& find(const Shape& shape) {
+    const auto found = compiled_.find(shape);
+    if (found != compiled_.end()) return found->second;
+    return compiled_.emplace(shape, compile(shape)).first->second;
+  }
+
+  Compiled compile(const Shape& shape) {
+    const auto dim = [](size_t n) { return static_cast<memory::dim>(n); };
+    const memory::desc x({dim(shape.rows), dim(shape.k)}, shape.type,
+                         memory::dims{dim(shape.x_stride), 1});
+    const memory::dims panel_dims = {dim(shape.k), dim(kPanelWidth)};
+    const memory::desc panel =
+        shape.type == memory::data_type::bf16
+            ? memory::desc(panel_dims, shape.type, memory::format_tag::BA16a64b2a)
+            : memory::desc(panel_dims, shape.type, memory::format_tag::ab);
+    const memory::desc y({dim(shape.rows), dim(kPanelWidth)}, memory::data_type::f32,
+                         memory::dims{dim(shape.y_stride), 1});
+    dnnl::primitive_attr attributes;
+    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(x, panel, y), attributes,
+                                                   engine_);
+    const size_t scratch = description.scratchpad_desc().get_size();
+    if (scratchpad_.size() < scratch) scratchpad_.resize(scratch);
+    return {dnnl::matmul(description), memory(x, engine_, nullptr), memory(panel, engine_, nullptr),
+            memory(y, engine_, nullptr), memory(description.scratchpad_desc(), engine_, nullptr)};
+  }
+
+  dnnl::engine engine_;
+  dnnl::stream stream_;
+  std::map<Shape, Compiled> compiled_;
+  AlignedVector<std::byte> scratchpad_;
+};
+
+template <class T>
+void run(const PanelProduct<T>& product, memory::data_type type) {
+  thread_local ThreadState state;
+  state.run({product.rows, product.k, product.x_stride, product.y_stride, type}, product.x,
+            product.panel, product.y);
+}
+
+}  // namespace
+
+void onednn_rows(const PanelProduct<float>& product) { run(product, memory::data_type::f32); }
+void onednn_rows(const PanelProduct<uint16_t>& product) { run(product, memory::data_type::bf16); }
+
+}  // namespace evalharness::detail

@@ -1,0 +1,107 @@
+#include "harness/ops/dense.h"
+
+#include <numeric>
+
+#include "harness/base/error.h"
+#include "harness/base/parallel.h"
+#include "harness/base/text.h"
+#include "harness/math/gemm.h"
+#include "harness/ops/format_registry.h"
+#include "harness/ops/tensor_io.h"
+
+namespace evalharness {
+namespace {
+
+size_t count_nonzeros(const PanelLayout& layout, const std::byte* panels) {
+  const size_t width = dtype_bytes(layout.dtype);
+  std::vector<size_t> of_panel(layout.panels());
+  parallel_for(layout.panels(), [&](size_t panel) {
+    const std::byte* const values = panels + panel * layout.panel_values() * width;
+    size_t count = 0;
+    for (size_t i = 0; i < layout.panel_values(); ++i) {
+      count += load_value(layout.dtype, values + i * width) != 0;
+    }
+    of_panel[panel] = count;
+  });
+  return std::accumulate(of_panel.begin(), of_panel.end(), size_t{0});
+}
+
+LinearPtr load_dense(const std::string& format, size_t out, size_t in, const MemoryTensors& parts) {
+  check_weight_shape(out, in);
+  const PanelLayout layout{out, in, dtype_of_format(format)};
+  const std::string what = cat(format, " [", out, ", ", in, "]");
+  const StoredTensor& weight = stored_part(parts, what, "weight");
+  check_part_bytes(weight, what, "weight", layout.values() * dtype_bytes(layout.dtype));
+  return std::make_unique<DenseLinear>(
+      layout, AlignedVector<std::byte>(weight.bytes.begin(), weight.bytes.end()));
+}
+
+LinearPtr nearest_dense(const std::string& format, MatrixView w) {
+  return make_dense(w, dtype_of_format(format));
+}
+
+const RegisterFormat registration({.prefix = "dense.",
+                                   .load = load_dense,
+                                   .examples = {"dense.bf16", "dense.f32"},
+                                   .nearest = nearest_dense});
+
+}  // namespace
+
+DenseLinear::DenseLinear(const PanelLayout& layout, AlignedVector<std::byte> panels)
+    : layout_(layout), panels_(std::move(panels)) {
+  EH_ASSERT(panels_.size() == layout_.values() * dtype_bytes(layout_.dtype));
+  nonzeros_ = count_nonzeros(layout_, panels_.data());
+}
+
+std::string DenseLinear::format() const { return cat("dense.", dtype_name(layout_.dtype)); }
+
+void DenseLinear::rows(std::span<const int32_t> ids, MutableMatrixView y) const {
+  EH_ASSERT(y.rows == ids.size() && y.cols == in());
+  const size_t width = dtype_bytes(layout_.dtype);
+  parallel_for(ids.size(), [&](size_t row) {
+    const size_t id = static_cast<size_t>(ids[row]);
+    EH_ASSERT(ids[row] >= 0 && id < out());
+    for (size_t i = 0; i < in(); ++i) {
+      y(row, i) = load_value(layout_.dtype, panels() + layout_.place(id, i) * width);
+    }
+  });
+}
+
+Matrix DenseLinear::to_dense() const {
+  Matrix w(out(), in());  // [out, in]
+  std::vector<int32_t> ids(out());
+  std::iota(ids.begin(), ids.end(), 0);
+  rows(ids, w.view());
+  return w;
+}
+
+void DenseLinear::save(TensorWriter& to) const {
+  const std::vector<size_t> shape =
+      layout_.dtype == Dtype::bf16
+          ? std::vector<size_t>{layout_.panels(), layout_.depth() / 2, kPanelWidth, 2}
+          : std::vector<size_t>{layout_.panels(), layout_.depth(), kPanelWidth};
+  to.put("weight", {layout_.dtype == Dtype::bf16 ? "BF16" : "F32", shape, panels_});
+}
+
+Cost DenseLinear::cost(size_t tokens) const {
+  const double t = static_cast<double>(tokens);
+  const double rows = static_cast<double>(out()), cols = static_cast<double>(in());
+  return {.dense_flops = 2 * t * rows * cols,
+          .executed_flops = 2 * t * static_cast<double>(layout_.values()),
+          .effective_flops = 2 * t * static_cast<double>(nonzeros_),
+          .weight_bytes = static_cast<double>(bytes()),
+          .activation_bytes = 4 * t * (rows + cols)};
+}
+
+LinearPtr make_dense(MatrixView w, Dtype dtype) {
+  check_weight_shape(w.rows, w.cols);
+  const PanelLayout layout{w.rows, w.cols, dtype};
+  const size_t panel_bytes = layout.panel_values() * dtype_bytes(dtype);
+  AlignedVector<std::byte> panels(layout.panels() * panel_bytes);
+  parallel_for(layout.panels(), [&](size_t panel) {
+    write_panel(w, layout, panel, panels.data() + panel * panel_bytes);
+  });
+  return std::make_unique<DenseLinear>(layout, std::move(panels));
+}
+
+}  // namespace evalharness

@@ -1,0 +1,66 @@
+#include "harness/ops/panel_layout.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "harness/base/error.h"
+#include "harness/base/text.h"
+#include "harness/math/bfloat16.h"
+#include "harness/math/gemm.h"
+
+namespace evalharness {
+namespace {
+
+size_t round_up(size_t n, size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+}  // namespace
+
+static_assert(kPanelWidth == 64);
+
+std::string dtype_name(Dtype dtype) { return dtype == Dtype::f32 ? "f32" : "bf16"; }
+size_t dtype_bytes(Dtype dtype) { return dtype == Dtype::f32 ? 4 : 2; }
+
+size_t PanelLayout::panels() const { return round_up(out, kPanelWidth) / kPanelWidth; }
+size_t PanelLayout::depth() const {
+  return round_up(in, dtype == Dtype::bf16 ? kDepthMultipleBf16 : kDepthMultipleF32);
+}
+
+float load_value(Dtype dtype, const std::byte* from) {
+  if (dtype == Dtype::f32) {
+    float value;
+    std::memcpy(&value, from, sizeof value);
+    return value;
+  }
+  uint16_t value;
+  std::memcpy(&value, from, sizeof value);
+  return from_bfloat16(value);
+}
+
+void store_value(Dtype dtype, float value, std::byte* to) {
+  if (dtype == Dtype::f32) {
+    std::memcpy(to, &value, sizeof value);
+    return;
+  }
+  const uint16_t rounded = to_bfloat16(value);
+  std::memcpy(to, &rounded, sizeof rounded);
+}
+
+void write_panel(MatrixView w, const PanelLayout& layout, size_t panel, std::byte* to) {
+  const size_t width = dtype_bytes(layout.dtype);
+  std::fill_n(to, layout.panel_values() * width, std::byte{0});
+  const size_t first = panel * kPanelWidth, end = std::min(first + kPanelWidth, layout.out);
+  const size_t base = layout.place(first, 0);
+  for (size_t o = first; o < end; ++o) {
+    for (size_t i = 0; i < layout.in; ++i) {
+      store_value(layout.dtype, w(o, i), to + (layout.place(o, i) - base) * width);
+    }
+  }
+}
+
+void check_weight_shape(size_t out, size_t in) {
+  constexpr size_t kMost = size_t{1} << 31;
+  if (out > 0 && in > 0 && out < kMost && in < kMost) return;
+  fail(cat("weight [", out, ", ", in, "]: expected both sides in 1..", kMost - 1));
+}
+
+}  // namespace evalharness

@@ -1,0 +1,176 @@
+// Every registered format on every instruction set of this machine multiplies like its to_dense().
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstring>
+
+#include "harness/backend/bound_linear.h"
+#include "harness/base/parallel.h"
+#include "harness/base/rng.h"
+#include "harness/math/bfloat16.h"
+#include "test/support/weight_cases.h"
+
+using namespace evalharness;
+
+namespace {
+
+Matrix random_inputs(size_t tokens, size_t in) {
+  Rng rng(tokens * 1009 + in, "test.inputs");
+  Matrix x(tokens, in);
+  for (float& value : x.values()) value = static_cast<float>(rng.normal());
+  return x;
+}
+
+bool is_bf16(const LinearOp& op) { return op.format().ends_with(".bf16"); }
+
+// The largest error, relative to |x| |w| of the row and the output: what summing in float32 may
+// lose.
+double largest_error(const Matrix& x, const Matrix& w, const Matrix& y) {
+  double largest = 0;
+  for (size_t i = 0; i < x.rows(); ++i) {
+    for (size_t j = 0; j < w.rows(); ++j) {
+      double sum = 0, x_square = 0, w_square = 0;
+      for (size_t k = 0; k < x.cols(); ++k) {
+        const double a = static_cast<double>(x(i, k)), b = static_cast<double>(w(j, k));
+        sum += a * b;
+        x_square += a * a;
+        w_square += b * b;
+      }
+      const double scale = std::sqrt(x_square * w_square) + 1e-30;
+      largest = std::max(largest, std::abs(static_cast<double>(y(i, j)) - sum) / scale);
+    }
+  }
+  return largest;
+}
+
+Matrix forward(const BoundLinear& linear, const Matrix& x) {
+  Matrix y(x.rows(), linear.out());
+  linear.forward(x.view(), y.view());
+  return y;
+}
+
+std::vector<CpuOptions> all_options() {
+  std::vector<CpuOptions> options;
+  for (const Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512, Isa::avx512bf16, Isa::amx}) {
+    if (!has_isa(isa)) continue;
+    options.push_back({.isa = isa, .gemm = GemmLibrary::onednn});
+    if (isa == best_isa()) options.push_back({.isa = isa, .gemm = GemmLibrary::openblas});
+  }
+  return options;
+}
+
+struct ThreadsForThisScope {
+  explicit ThreadsForThisScope(size_t threads) : before(thread_count()) {
+    set_thread_count(threads);
+  }
+  ~ThreadsForThisScope() { set_thread_count(before); }
+  size_t before;
+};
+
+template <class Check>
+void for_every_case(const Check& check) {
+  for (const std::string& format : test::format_names()) {
+    for (const size_t out : {1, 63, 64, 65, 130}) {
+      for (const size_t in : {16, 33, 100, 576}) {
+        const LinearPtr op = test::weight_or_null(format, out, in);
+        if (op != nullptr) check(*op);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("forward is x * to_dense()^T on every instruction set", "[backend][contract]") {
+  for_every_case([](const LinearOp& op) {
+    const Matrix w = op.to_dense();
+    for (const CpuOptions& options : all_options()) {
+      const auto linear = bind_cpu(op, options);
+      REQUIRE(static_cast<double>(linear->resident_bytes()) <=
+              1.1 * static_cast<double>(op.bytes()));
+      for (const size_t tokens : {1, 2, 7, 8, 9, 33}) {
+        INFO(linear->kernel(tokens) << " [" << op.out() << ", " << op.in() << "] x " << tokens);
+        const Matrix x = random_inputs(tokens, op.in());
+        const Matrix y = forward(*linear, x);
+        Matrix seen = x;
+        if (is_bf16(op)) {
+          for (float& value : seen.values()) value = round_to_bfloat16(value);
+        }
+        REQUIRE(largest_error(seen, w, y) < 1e-5);
+      }
+    }
+  });
+}
+
+TEST_CASE("a slice has the bytes of the same columns of the whole", "[backend][contract]") {
+  for (const std::string& format : test::format_names()) {
+    const LinearPtr op = test::weight_or_null(format, 200, 576);
+    REQUIRE(op != nullptr);
+    for (const CpuOptions& options : all_options()) {
+      const auto linear = bind_cpu(*op, options);
+      for (const size_t tokens : {1, 5, 40}) {
+        INFO(linear->kernel(tokens));
+        const Matrix x = random_inputs(tokens, op->in());
+        const Matrix whole = forward(*linear, x);
+        Matrix slice(tokens, 72);
+        linear->forward_slice(x.view(), 128, 72, slice.view());
+        for (size_t i = 0; i < tokens; ++i) {
+          REQUIRE(std::memcmp(slice.row(i).data(), whole.row(i).data() + 128, 72 * 4) == 0);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("one thread and three threads give the same bytes", "[backend][contract]") {
+  for (const std::string& format : test::format_names()) {
+    const LinearPtr op = test::weight_or_null(format, 130, 576);
+    const auto linear = bind_cpu(*op, {});
+    for (const size_t tokens : {1, 8, 300}) {
+      INFO(linear->kernel(tokens));
+      const Matrix x = random_inputs(tokens, op->in());
+      const auto with_threads = [&](size_t threads) {
+        const ThreadsForThisScope scope(threads);
+        return forward(*linear, x);
+      };
+      REQUIRE(with_threads(1) == with_threads(3));
+    }
+  }
+}
+
+TEST_CASE("a token's row does not depend on the other few tokens", "[backend][contract]") {
+  for (const std::string& format : test::format_names()) {
+    const LinearPtr op = test::weight_or_null(format, 130, 576);
+    const auto linear = bind_cpu(*op, {});
+    const Matrix x = random_inputs(8, op->in());
+    const Matrix together = forward(*linear, x);
+    for (size_t i = 0; i < x.rows(); ++i) {
+      Matrix alone(1, op->out());
+      linear->forward(x.view().rows_from(i, 1), alone.view());
+      REQUIRE(std::equal(alone.row(0).begin(), alone.row(0).end(), together.row(i).begin()));
+    }
+  }
+}
+
+TEST_CASE("inputs and outputs may be views into wider matrices", "[backend]") {
+  const LinearPtr op = make_dense(Matrix(2, 3, {1, 2, 3, 4, 5, 6}).view(), Dtype::f32);
+  const auto linear = bind_cpu(*op, {});
+  const Matrix x(2, 4, {1, 1, 1, 99, 1, 0, 2, 99});
+  Matrix y(2, 3, {-1, -1, -1, -1, -1, -1});
+  linear->forward({x.values().data(), 2, 3, 4}, {y.values().data(), 2, 2, 3});
+  CHECK(y == Matrix(2, 3, {6, 15, -1, 7, 16, -1}));
+}
+
+TEST_CASE("kernel() names what runs", "[backend]") {
+  const Matrix w(64, 32);
+  const LinearPtr f32 = make_dense(w.view(), Dtype::f32), bf16 = make_dense(w.view(), Dtype::bf16);
+  const CpuOptions scalar{.isa = Isa::scalar, .gemm = GemmLibrary::onednn};
+  CHECK(bind_cpu(*f32, scalar)->kernel(1) == "dense.f32 few scalar");
+  CHECK(bind_cpu(*bf16, scalar)->kernel(512) == "dense.bf16 few scalar");
+  if (!has_isa(Isa::avx512bf16)) return;
+  const CpuOptions fast{.isa = Isa::avx512bf16, .gemm = GemmLibrary::onednn};
+  CHECK(bind_cpu(*f32, fast)->kernel(8) == "dense.f32 few avx512");
+  CHECK(bind_cpu(*bf16, fast)->kernel(8) == "dense.bf16 few avx512bf16");
+  CHECK(bind_cpu(*bf16, fast)->kernel(9) == "dense.bf16 many onednn");
+  const CpuOptions blas{.isa = Isa::avx512bf16, .gemm = GemmLibrary::openblas};
+  CHECK(bind_cpu(*bf16, blas)->kernel(9) == "dense.bf16 many openblas f32");
+}
