@@ -14,7 +14,8 @@ namespace evalharness {
 struct FileSpec {
   std::string name;                  // file name in the cache
   std::vector<std::string> sources;  // tried in order
-  std::string sha256;                // lower-case hex
+  std::string sha256;                // lower-case hex; "": none is known, then its sum is printed
+  size_t bytes = 0;                  // 0: not known; for the message only
 };
 
 // Path of the file in the cache, fetched if it is not there. Resumable: a partial download is kept as

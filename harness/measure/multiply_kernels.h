@@ -1,6 +1,6 @@
 // Loops of independent multiply-adds that never leave the registers: the fastest that an
-// instruction can run. Each multiply-add adds 1 * 1, so run(n) - run(0) is n * flops_per_iteration
-// / 2: the proof that every counted operation was executed.
+// instruction runs. Each multiply-add adds 1 * 1, so run(n) is n * flops_per_iteration / 2: the
+// proof that every counted operation was executed.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,8 @@ struct MultiplyKernel {
   double (*run)(size_t iterations) = nullptr;  // the sum of all accumulators
 };
 
-// Those that this machine can execute.
+// Those that this machine can execute, at least one of f32 (sse2 only where there is nothing
+// wider).
 std::vector<MultiplyKernel> multiply_kernels();
 
 // Of AMX tiles. Precondition: cpu_features() has them.

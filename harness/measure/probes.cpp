@@ -1,10 +1,13 @@
 #include "harness/measure/probes.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <functional>
 
 #include "harness/base/error.h"
 #include "harness/base/parallel.h"
@@ -15,8 +18,10 @@
 namespace evalharness {
 namespace {
 
-constexpr int kRepetitions = 7;
-constexpr double kSeconds = 0.02;  // of one repetition
+constexpr size_t kMinRepetitions = 5, kMaxRepetitions = 50;
+// Of one repetition: short ones fit between the slices of other work.
+constexpr double kSeconds = 0.003;
+constexpr double kMaxSeconds = 0.15;  // of all repetitions
 constexpr size_t kHugePage = size_t{2} << 20;
 
 double seconds_of(const std::function<void()>& work) {
@@ -24,6 +29,50 @@ double seconds_of(const std::function<void()>& work) {
   work();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
+
+// Holds each thread of parallel_for on a core of its own. Beside other work the scheduler may let
+// two of them share a core for as long as a repetition lasts; that would be a figure of the
+// scheduler.
+class PinnedThreads {
+ public:
+  PinnedThreads() : threads_(thread_count()) {
+    CPU_ZERO(&allowed_);
+    pthread_getaffinity_np(pthread_self(), sizeof(allowed_), &allowed_);
+    each_thread([this] { pin(nth_core(worker_index())); });
+  }
+  ~PinnedThreads() {
+    each_thread([this] { pin(allowed_); });
+  }
+  PinnedThreads(const PinnedThreads&) = delete;
+  PinnedThreads& operator=(const PinnedThreads&) = delete;
+
+ private:
+  // Bodies wait for each other, so that every thread runs one; not for ever, should one be kept
+  // away.
+  void each_thread(const std::function<void()>& action) const {
+    std::atomic<size_t> arrived{0};
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
+    parallel_for(threads_, [&](size_t) {
+      action();
+      ++arrived;
+      while (arrived < threads_ && std::chrono::steady_clock::now() < end) sched_yield();
+    });
+  }
+  static void pin(const cpu_set_t& cores) {
+    pthread_setaffinity_np(pthread_self(), sizeof(cores), &cores);
+  }
+  cpu_set_t nth_core(size_t n) const {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    for (size_t core = 0, seen = 0; core < CPU_SETSIZE; ++core) {
+      if (CPU_ISSET(core, &allowed_) && seen++ == n) CPU_SET(core, &one);
+    }
+    return CPU_COUNT(&one) == 0 ? allowed_ : one;
+  }
+
+  size_t threads_;
+  cpu_set_t allowed_;
+};
 
 void on_threads(size_t threads, const std::function<void(size_t)>& body) {
   if (threads == 1) return body(0);
@@ -36,7 +85,16 @@ size_t times_for(double seconds) {
   return std::max<size_t>(1, static_cast<size_t>(kSeconds / std::max(seconds, 1e-9)));
 }
 
-Rate rate_of(std::vector<double> per_second) {
+// `amount` is done by one call of `repetition`, which returns its seconds.
+Rate rate_of(double amount, const std::function<double()>& repetition) {
+  std::vector<double> per_second;
+  double total = 0;
+  while (per_second.size() < kMinRepetitions ||
+         (per_second.size() < kMaxRepetitions && total < kMaxSeconds)) {
+    const double seconds = repetition();
+    total += seconds;
+    per_second.push_back(amount / seconds);
+  }
   return {*std::max_element(per_second.begin(), per_second.end()), median(per_second)};
 }
 
@@ -70,9 +128,14 @@ double read_seconds(const ReadKernel& kernel, std::span<const std::byte> set, si
   return seconds_of([&] { sink += read_parts(kernel, set, threads, passes); });
 }
 
+struct Reader {
+  ReadKernel kernel;
+  size_t passes = 0;
+};
+
 // The kernel that reads this set fastest, and the passes for one repetition. The first reading of
 // all brings the set into the caches and is not compared.
-std::pair<ReadKernel, size_t> fastest_reader(std::span<const std::byte> set, size_t threads) {
+Reader fastest_reader(std::span<const std::byte> set, size_t threads) {
   const std::vector<ReadKernel> kernels = read_kernels();
   read_seconds(kernels.front(), set, threads, 1);
   const size_t passes = times_for(read_seconds(kernels.front(), set, threads, 1));
@@ -113,17 +176,14 @@ Rate multiply_rate(const MultiplyKernel& kernel, size_t threads) {
     return seconds_of(
         [&] { on_threads(threads, [&](size_t i) { sums[i] = kernel.run(iterations); }); });
   };
-  constexpr size_t kTrial = 20000;
+  constexpr size_t kTrial = 5000;
   seconds(kTrial);  // wakes the threads and the wide units
   const size_t iterations = kTrial * times_for(seconds(kTrial));
-  std::vector<double> per_second;
-  for (int repetition = 0; repetition < kRepetitions; ++repetition) {
-    const double operations =
-        kernel.flops_per_iteration * static_cast<double>(iterations) * static_cast<double>(threads);
-    per_second.push_back(operations / seconds(iterations));
-  }
+  const double operations =
+      kernel.flops_per_iteration * static_cast<double>(iterations) * static_cast<double>(threads);
+  const Rate rate = rate_of(operations, [&] { return seconds(iterations); });
   for (const double sum : sums) sink += static_cast<uint64_t>(sum);
-  return rate_of(std::move(per_second));
+  return rate;
 }
 
 ReadProbe::ReadProbe(size_t bytes) {
@@ -151,13 +211,9 @@ size_t ReadProbe::rounded(size_t working_set, size_t threads) const {
 
 Rate ReadProbe::read_rate(size_t working_set, size_t threads) const {
   const std::span<const std::byte> set(memory_, rounded(working_set, threads));
-  const auto [kernel, passes] = fastest_reader(set, threads);
-  std::vector<double> per_second;
-  for (int repetition = 0; repetition < kRepetitions; ++repetition) {
-    const double read = static_cast<double>(set.size()) * static_cast<double>(passes);
-    per_second.push_back(read / read_seconds(kernel, set, threads, passes));
-  }
-  return rate_of(std::move(per_second));
+  const Reader reader = fastest_reader(set, threads);
+  const double bytes = static_cast<double>(set.size()) * static_cast<double>(reader.passes);
+  return rate_of(bytes, [&] { return read_seconds(reader.kernel, set, threads, reader.passes); });
 }
 
 uint64_t ReadProbe::checksum(size_t working_set, size_t threads, size_t passes) const {
@@ -177,40 +233,57 @@ size_t roof_of(Dtype math, std::span<const ProbedMultiply> probed) {
   return roof;
 }
 
-MachineCeilings probe_machine(Dtype math, std::span<const size_t> working_sets) {
-  MachineCeilings ceilings;
+namespace {
+
+std::vector<Ceiling> compute_ceilings(Dtype math) {
+  std::vector<Ceiling> ceilings;
   std::vector<ProbedMultiply> probed;  // by all threads
+  std::vector<size_t> places;          // of each of these among the ceilings
   for (const MultiplyKernel& kernel : multiply_kernels()) {
     for (const size_t threads : thread_counts()) {
       const Rate rate = multiply_rate(kernel, threads);
-      ceilings.compute.push_back({.name = cat(kernel.math, " multiply peak (", kernel.instruction,
-                                              ", ", threads_text(threads), ")"),
-                                  .per_second = rate.best,
-                                  .role = "line"});
-      if (threads == thread_count()) probed.push_back({kernel, rate.best});
+      ceilings.push_back({.name = cat(kernel.math, " multiply peak (", kernel.instruction, ", ",
+                                      threads_text(threads), ")"),
+                          .per_second = rate.best,
+                          .role = "line"});
+      if (threads != thread_count()) continue;
+      probed.push_back({kernel, rate.best});
+      places.push_back(ceilings.size() - 1);
     }
   }
-  const size_t counts = thread_counts().size();
-  ceilings.compute[roof_of(math, probed) * counts + counts - 1].role = "roof";
+  ceilings[places[roof_of(math, probed)]].role = "roof";
+  return ceilings;
+}
+
+std::vector<Ceiling> bandwidth_ceilings(std::span<const size_t> working_sets) {
+  std::vector<Ceiling> ceilings;
   if (working_sets.empty()) return ceilings;
   const ReadProbe probe(*std::max_element(working_sets.begin(), working_sets.end()));
   for (const size_t working_set : working_sets) {
     for (const size_t threads : thread_counts()) {
       const size_t bytes = probe.rounded(working_set, threads);
-      const std::string name =
-          cat("read, ", bytes_text(bytes), " working set, ", threads_text(threads));
       const Rate rate = probe.read_rate(working_set, threads);
-      ceilings.bandwidth.push_back({.name = name,
-                                    .per_second = rate.best,
-                                    .working_set = static_cast<double>(bytes),
-                                    .role = threads == thread_count() ? "roof" : "line"});
-      ceilings.bandwidth.push_back({.name = name + ", median",
-                                    .per_second = rate.median,
-                                    .working_set = static_cast<double>(bytes),
-                                    .role = "line"});
+      Ceiling best = {
+          .name = cat("read, ", bytes_text(bytes), " working set, ", threads_text(threads)),
+          .per_second = rate.best,
+          .working_set = static_cast<double>(bytes),
+          .role = threads == thread_count() ? "roof" : "line"};
+      Ceiling usual = best;
+      usual.name += ", median";
+      usual.per_second = rate.median;
+      usual.role = "line";
+      ceilings.push_back(std::move(best));
+      ceilings.push_back(std::move(usual));
     }
   }
   return ceilings;
+}
+
+}  // namespace
+
+MachineCeilings probe_machine(Dtype math, std::span<const size_t> working_sets) {
+  const PinnedThreads pinned;
+  return {compute_ceilings(math), bandwidth_ceilings(working_sets)};
 }
 
 }  // namespace evalharness
