@@ -51,7 +51,7 @@ class PinnedThreads {
   // away.
   void each_thread(const std::function<void()>& action) const {
     std::atomic<size_t> arrived{0};
-    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
     parallel_for(threads_, [&](size_t) {
       action();
       ++arrived;
