@@ -6,6 +6,7 @@
 #include "harness/base/parallel.h"
 #include "harness/measure/cpu_features.h"
 #include "harness/measure/read_kernels.h"
+#include "harness/measure/read_probe.h"
 
 using namespace evalharness;
 
