@@ -17,7 +17,8 @@ namespace {
 constexpr size_t kMinRepetitions = 5, kMaxRepetitions = 50;
 // Of one repetition: short ones fit between the slices of other work.
 constexpr double kSeconds = 0.003;
-constexpr double kMaxSeconds = 0.15;  // of all repetitions
+constexpr double kMaxSeconds = 0.15;  // of all repetitions, once there are enough
+constexpr double kPatience = 2;       // seconds after which fewer have to do
 
 void pin(const cpu_set_t& cores) { pthread_setaffinity_np(pthread_self(), sizeof(cores), &cores); }
 
@@ -44,12 +45,13 @@ size_t times_for_repetition(const std::function<double(size_t)>& seconds) {
 Rate rate_of(double amount, const std::function<double()>& repetition) {
   std::vector<double> per_second;
   double total = 0;
-  while (per_second.size() < kMinRepetitions ||
-         (per_second.size() < kMaxRepetitions && total < kMaxSeconds)) {
+  do {
     const double seconds = repetition();
     total += seconds;
     per_second.push_back(amount / seconds);
-  }
+  } while (per_second.size() < kMinRepetitions
+               ? total < kPatience
+               : per_second.size() < kMaxRepetitions && total < kMaxSeconds);
   return {*std::max_element(per_second.begin(), per_second.end()), median(per_second)};
 }
 

@@ -18,7 +18,8 @@ double seconds_of(const std::function<void()>& work);
 // How many times to do something for a repetition of some milliseconds; `seconds` returns what n
 // times last. At least 1.
 size_t times_for_repetition(const std::function<double(size_t)>& seconds);
-// `amount` is done by one call of `repetition`, which returns its seconds. 5 to 50 repetitions.
+// `amount` is done by one call of `repetition`, which returns its seconds. 5 to 50 repetitions;
+// fewer of one that lasts long.
 Rate rate_of(double amount, const std::function<double()>& repetition);
 
 // body(0) here where `threads` is 1; by parallel_for where it is thread_count().
