@@ -1,8 +1,8 @@
 // A YAML file with the place of every value, read once and checked.
 //
-// Each key is declared by reading it: reject_unread() then turns every key that nobody asked for into
-// an error with its place and the nearest known name. Defaults stand at the read, and come back in
-// resolved(). Copies share state: a key read through one copy is read for all.
+// Each key is declared by reading it: reject_unread() then turns every key that nobody asked for
+// into an error with its place and the nearest known name. Defaults stand at the read, and come
+// back in resolved(). Copies share state: a key read through one copy is read for all.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,8 @@
 #include "harness/base/value.h"
 
 namespace evalharness {
+
+struct ConfigTree;
 
 class ConfigNode {
  public:
@@ -38,7 +40,8 @@ class ConfigNode {
   std::vector<std::string> keys() const;  // in the file's order
   std::vector<ConfigNode> items() const;  // of a list, in order; fails on anything else
 
-  // This scalar as a type; fails with "expected a number, got 'abc'". YAML 1.2 booleans (true/false).
+  // This scalar as a type; fails with "expected a number, got 'abc'". YAML 1.2 booleans
+  // (true/false).
   std::string as_string() const;
   double as_number() const;
   int64_t as_integer() const;
@@ -49,35 +52,44 @@ class ConfigNode {
   std::string get(std::string_view key, const char* fallback) const;
   std::string get(std::string_view key, const std::string& fallback) const;
   double get(std::string_view key, double fallback) const;
+  int64_t get(std::string_view key, int fallback) const;
   int64_t get(std::string_view key, int64_t fallback) const;
   size_t get(std::string_view key, size_t fallback) const;
   bool get(std::string_view key, bool fallback) const;
-  // A string that must be one of `allowed`: "expected one of uniform, owl, got 'unifrm' (did you mean 'uniform'?)".
+  // A string that must be one of `allowed`: "expected one of uniform, owl, got 'unifrm' (did you
+  // mean 'uniform'?)".
   std::string get_one_of(std::string_view key, const std::vector<std::string>& allowed,
                          const std::string& fallback) const;
 
   // "a.yaml:7:13: methods[0].sparsity: <text>". At the root the key part is left out.
   [[noreturn]] void fail(const std::string& text) const;
-  // Same, for a child that may be missing: names "<key>.<child>" and the child's place if it has one.
+  // Same, for a child that may be missing: names "<key>.<child>" and the child's place if it has
+  // one.
   [[noreturn]] void fail_at(std::string_view child, const std::string& text) const;
 
-  // Every key of this map and of all maps below that was never read fails: "unknown key (did you mean 'sparsity'?)".
+  // Every key of this map and of all maps below that was never read fails: "unknown key (did you
+  // mean 'sparsity'?)".
   void reject_unread() const;
 
   // All that was read, with the defaults that were used, in order of the file then of reading.
   Value resolved() const;
-  // The whole node as a value, whether read or not (marks it all read). `yaml_1_1`: scalars as PyYAML
-  // resolves them (yes/no/on/off are booleans, 0o/0x/underscored integers, 1e5 is a string).
+  // The whole node as a value, whether read or not (marks it all read). `yaml_1_1`: scalars as
+  // PyYAML resolves them (yes/no/on/off are booleans; 010 is 8, 1_000 is 1000, 1:30 is 90; 1e5 is a
+  // string). What is not finite stays text, since records are JSON.
   Value to_value(bool yaml_1_1 = false) const;
 
   // Sets "calibration.samples" = "32" (the value is parsed as YAML); used by --set. Places of such
-  // values read "--set calibration.samples". Intermediate maps are made; list items as "compress[0].sparsity".
+  // values read "--set calibration.samples". Intermediate maps are made; list items as
+  // "compress[0].sparsity".
   void set(const std::string& path, const std::string& yaml_value);
 
  private:
-  struct Node;
-  explicit ConfigNode(std::shared_ptr<Node> node);
-  std::shared_ptr<Node> node_;  // shared: a child keeps its document alive
+  explicit ConfigNode(std::shared_ptr<ConfigTree> tree);
+  void expect_map() const;
+  const ConfigTree* child(std::string_view key) const;
+  void record_default(std::string_view key, Value value) const;
+
+  std::shared_ptr<ConfigTree> tree_;  // shared: what is read through one copy is read for all
 };
 
 }  // namespace evalharness

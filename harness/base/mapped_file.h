@@ -10,7 +10,8 @@ namespace evalharness {
 
 class MappedFile {
  public:
-  // Fails with one line: "model.gguf: cannot open: No such file or directory". An empty file is fine.
+  // Fails with one line: "model.gguf: cannot open: No such file or directory". An empty file is
+  // fine.
   explicit MappedFile(const std::string& path);
   ~MappedFile();
   MappedFile(MappedFile&& other) noexcept;

@@ -20,15 +20,11 @@ inline void append(std::string& to, const char* piece) { to += piece; }
 inline void append(std::string& to, char piece) { to += piece; }
 inline void append(std::string& to, bool piece) { to += piece ? "true" : "false"; }
 template <class T>
-  requires std::is_integral_v<T>
-void append(std::string& to, T piece) {
-  to += std::to_string(piece);
-}
+requires std::is_integral_v<T>
+void append(std::string& to, T piece) { to += std::to_string(piece); }
 template <class T>
-  requires std::is_floating_point_v<T>
-void append(std::string& to, T piece) {
-  to += number_text(static_cast<double>(piece));
-}
+requires std::is_floating_point_v<T>
+void append(std::string& to, T piece) { to += number_text(static_cast<double>(piece)); }
 }  // namespace detail
 
 // All pieces one after the other: cat("rows ", 3, " of ", 7).
@@ -46,8 +42,8 @@ std::string bytes_text(uint64_t bytes);
 // Seconds for people: "0.4 s", "12 s", "3 min 05 s", "2 h 10 min".
 std::string duration_text(double seconds);
 
-// The candidate with the smallest edit distance to `name`, empty if none is near (distance > a third
-// of the length, rounded up). Ties: the first candidate.
+// The candidate with the smallest edit distance to `name`, empty if none is near (distance > a
+// third of the length, rounded up). Ties: the first candidate.
 std::string nearest_name(std::string_view name, std::span<const std::string> candidates);
 // " (did you mean 'X'?)", or "" if nothing is near.
 std::string did_you_mean(std::string_view name, std::span<const std::string> candidates);

@@ -43,7 +43,9 @@ class Value {
   // Preconditions: the matching is_...() (number() takes both kinds).
   bool boolean() const { return std::get<bool>(data_); }
   int64_t integer() const { return std::get<int64_t>(data_); }
-  double number() const { return is_int() ? static_cast<double>(integer()) : std::get<double>(data_); }
+  double number() const {
+    return is_int() ? static_cast<double>(integer()) : std::get<double>(data_);
+  }
   const std::string& string() const { return std::get<std::string>(data_); }
   const List& list() const { return std::get<List>(data_); }
   List& list() { return std::get<List>(data_); }

@@ -1,0 +1,81 @@
+#include "harness/base/progress.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <utility>
+
+#include "harness/base/text.h"
+
+namespace evalharness {
+namespace {
+
+std::atomic<bool> enabled = true;
+
+bool on_terminal() {
+  static const bool is_terminal = ::isatty(STDERR_FILENO) == 1;
+  return is_terminal;
+}
+
+// A terminal's line is renewed often, a log file gets few lines.
+std::chrono::milliseconds interval() {
+  return std::chrono::milliseconds(on_terminal() ? 200 : 10000);
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+void Progress::set_enabled(bool on) { enabled = on; }
+
+Progress::Progress(std::string title, size_t total)
+    : title_(std::move(title)),
+      total_(total),
+      start_(std::chrono::steady_clock::now()),
+      printed_(start_) {}
+
+Progress::~Progress() {
+  if (enabled) print(true);
+}
+
+void Progress::advance(size_t done, const std::string& detail) {
+  done_ += done;
+  detail_ = detail;
+  if (!enabled || std::chrono::steady_clock::now() - printed_ < interval()) return;
+  print(false);
+}
+
+void Progress::print(bool last) {
+  printed_ = std::chrono::steady_clock::now();
+  const std::string line = progress_text({.title = title_,
+                                          .detail = detail_,
+                                          .done = done_,
+                                          .total = total_,
+                                          .seconds = seconds_since(start_),
+                                          .is_last = last});
+  if (on_terminal()) {
+    std::fprintf(stderr, "\r\033[K%s%s", line.c_str(), last ? "\n" : "");
+  } else {
+    std::fprintf(stderr, "%s\n", line.c_str());
+  }
+}
+
+std::string progress_text(const ProgressState& state) {
+  std::string line = state.title;
+  if (state.total > 0)
+    line += cat(
+        ' ',
+        fixed_text(100.0 * static_cast<double>(state.done) / static_cast<double>(state.total), 0),
+        '%');
+  if (!state.detail.empty() && !state.is_last) line += cat(' ', state.detail);
+  line += cat(", ", duration_text(state.seconds));
+  if (state.is_last || state.done == 0 || state.done >= state.total) return line;
+  const double left = state.seconds * static_cast<double>(state.total - state.done) /
+                      static_cast<double>(state.done);
+  return line + cat(", ", duration_text(left), " left");
+}
+
+}  // namespace evalharness
