@@ -1,8 +1,7 @@
-// A model as it comes from a file: its config, its tensors as float32 matrices under one set of names,
-// and what its tokenizer is made of. GGUF and Hugging Face folders look alike from here.
+// A model as it comes from a file: its config, its tensors as float32 matrices under one set of
+// names, and what its tokenizer is made of. GGUF and Hugging Face folders look alike from here.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,21 +12,24 @@
 namespace evalharness {
 
 // Names are those of Hugging Face's llama: "model.embed_tokens.weight",
-// "model.layers.0.self_attn.q_proj.weight", "model.layers.0.input_layernorm.weight", "model.norm.weight",
-// "lm_head.weight" (absent where tied). Rows of q and k are in Hugging Face's order (GGUF's permutation
-// of llama models is undone).
+// "model.layers.0.self_attn.q_proj.weight", "model.layers.0.input_layernorm.weight",
+// "model.norm.weight", "lm_head.weight" (absent where tied). Rows of q and k are in Hugging Face's
+// order (GGUF's permutation of llama models is undone).
 class Checkpoint {
  public:
   virtual ~Checkpoint() = default;
   virtual const ModelConfig& config() const = 0;
+  // Whether the config calls for a tensor of that name (and so the file has it).
   virtual bool has(const std::string& name) const = 0;
+  // Thread-safe.
   virtual Matrix read(const std::string& name) const = 0;  // [out, in]; a vector is [1, n]
   virtual std::string path() const = 0;
   virtual size_t file_bytes() const = 0;
 };
 
-// A .gguf file or a folder with config.json and *.safetensors. Every tensor that the config calls for is
-// there with the right shape when this returns; else one line names the file, the tensor and what was expected.
+// A .gguf file or a folder with config.json and *.safetensors. Every tensor that the config calls
+// for is there with the right shape when this returns, and no tensor that it has no place for; else
+// one line names the file, the tensor and what was expected.
 std::unique_ptr<Checkpoint> open_checkpoint(const std::string& path);
 
 }  // namespace evalharness
