@@ -55,7 +55,7 @@ void check_rope(const RopeConfig& rope, size_t head_dim, const std::string& wher
 
 void check_id(int32_t id, size_t vocab, const char* what, const std::string& where) {
   if (id < -1 || (id >= 0 && static_cast<size_t>(id) >= vocab))
-    fail(cat(where, ": expected a ", what, " token below ", vocab, ", got ", id));
+    fail(cat(where, ": expected the ", what, " token to be below ", vocab, ", got ", id));
 }
 
 }  // namespace
