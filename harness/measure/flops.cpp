@@ -5,9 +5,9 @@
 namespace evalharness {
 namespace {
 
-double kv_bytes(const AttentionShape& attention, const PassShape& pass) {
+double kv_bytes(const AttentionCost& attention, const PassShape& pass) {
   const size_t values =
-      2 * attention.kv_heads * attention.head_dim;  // a key and a value, one token
+      2 * attention.shape.kv_heads * attention.shape.head_dim;  // a key and a value, one token
   const size_t moved_tokens = pass.sequences * (pass.past + pass.tokens);
   return static_cast<double>(values * moved_tokens) * attention.kv_value_bytes;
 }
@@ -39,17 +39,17 @@ ModelCost& ModelCost::operator+=(const ModelCost& other) {
   return *this;
 }
 
-double attention_flops(const AttentionShape& attention, const PassShape& pass) {
+double attention_flops(const AttentionCost& attention, const PassShape& pass) {
   const double tokens = static_cast<double>(pass.tokens), past = static_cast<double>(pass.past);
   const double seen = tokens * past + tokens * (tokens + 1) / 2;  // summed over the tokens
-  return 2 * 2 * static_cast<double>(attention.head_dim * attention.heads * pass.sequences) * seen;
+  return 2 * 2 * static_cast<double>(attention.shape.head_dim * attention.shape.heads * pass.sequences) * seen;
 }
 
 ModelCost pass_cost(const ModelParts& parts, const PassShape& pass) {
   ModelCost total;
   for (const Cost& linear : parts.linears) add_linear(total, linear);
   add_linear(total, parts.head);
-  for (const AttentionShape& attention : parts.attention) {
+  for (const AttentionCost& attention : parts.attention) {
     add_attention(total, attention_flops(attention, pass));
     total.kv_bytes += kv_bytes(attention, pass);
   }

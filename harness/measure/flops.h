@@ -10,13 +10,14 @@
 #include <span>
 #include <vector>
 
+#include "harness/backend/backend.h"
 #include "harness/ops/linear_op.h"
 #include "harness/result/run_result.h"
 
 namespace evalharness {
 
-struct AttentionShape {  // of one block: structured pruning may leave blocks of different sizes
-  size_t heads = 0, kv_heads = 0, head_dim = 0;
+struct AttentionCost {  // of one block: structured pruning may leave blocks of different sizes
+  AttentionShape shape;
   double kv_value_bytes = 4;  // of one stored value of a key or a value
 };
 
@@ -28,7 +29,7 @@ struct PassShape {
 
 struct ModelParts {
   std::vector<Cost> linears;              // each slot of each block: op.cost(sequences * tokens)
-  std::vector<AttentionShape> attention;  // of each block
+  std::vector<AttentionCost> attention;  // of each block
   Cost head;                              // op.cost(positions whose logits are needed)
   double edge_bytes = 0;                  // embedding rows read, and what leaves the model
 };
@@ -46,7 +47,7 @@ struct ModelCost {
 
 // Token t (from 1) of a pass sees past + t tokens: 2 * 2 * head_dim * heads * sum over t of (past +
 // t), not the whole square.
-double attention_flops(const AttentionShape& attention, const PassShape& pass);
+double attention_flops(const AttentionCost& attention, const PassShape& pass);
 
 ModelCost pass_cost(const ModelParts& parts, const PassShape& pass);
 // `steps` passes of one token a sequence, the cache growing from `context`. `parts` are of one

@@ -33,7 +33,7 @@ ModelParts tiny(double tokens) {
              {8, 8}, {8, 4}, {8, 4}, {8, 8}, {8, 16}, {8, 16}, {16, 8}}) {
       parts.linears.push_back(linear(tokens, in, out));
     }
-    parts.attention.push_back({.heads = 2, .kv_heads = 1, .head_dim = 4});
+    parts.attention.push_back({.shape = {.heads = 2, .kv_heads = 1, .head_dim = 4}});
   }
   parts.head = linear(1, 8, 10);
   parts.edge_bytes = tokens * 8 * 4;
@@ -76,7 +76,7 @@ Matrix small_integers(size_t rows, size_t cols, uint64_t seed) {
 }  // namespace
 
 TEST_CASE("causal attention counts the positions that each token sees", "[measure]") {
-  const AttentionShape attention{.heads = 2, .kv_heads = 1, .head_dim = 4};
+  const AttentionCost attention{.shape = {.heads = 2, .kv_heads = 1, .head_dim = 4}};
   // Tokens see 3, 4 and 5 positions: 2 * 2 * 4 * 2 * 12.
   CHECK(attention_flops(attention, {.tokens = 3, .past = 2}) == 384);
   CHECK(attention_flops(attention, {.sequences = 5, .tokens = 3, .past = 2}) == 5 * 384);
@@ -105,7 +105,7 @@ TEST_CASE("a compressed layer lowers executed and effective operations, attentio
                     .effective_flops = 40,
                     .weight_bytes = 7,
                     .activation_bytes = 9}};
-  parts.attention = {{.heads = 1, .kv_heads = 1, .head_dim = 1, .kv_value_bytes = 2}};
+  parts.attention = {{.shape = {.heads = 1, .kv_heads = 1, .head_dim = 1}, .kv_value_bytes = 2}};
   const ModelCost total = pass_cost(parts, {.tokens = 1, .past = 4});  // attention: 4 * 5
   CHECK(total.dense_flops == 120);
   CHECK(total.executed_flops == 70);

@@ -1,0 +1,7 @@
+// The kernels of token_kernels.inc for avx512.
+#include "harness/backend/kernels/token_kernels.h"
+
+#define KERNEL_NAMESPACE avx512
+#define KERNEL_LANES 16
+#define KERNEL_TABLE kTokenKernels_avx512
+#include "harness/backend/kernels/token_kernels.inc"

@@ -1,0 +1,116 @@
+// The command line: one table of verbs.
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
+
+#include "harness/base/error.h"
+#include "harness/base/parallel.h"
+#include "harness/base/progress.h"
+#include "harness/base/text.h"
+#include "harness/cli/verbs.h"
+#include "harness/measure/machine.h"
+#include "harness/run/interrupt.h"
+
+namespace {
+
+using namespace evalharness;
+
+constexpr int kUsersMistake = 2;
+constexpr int kInterrupted = 130;
+
+void add_run_options(CLI::App& verb, RunArguments& arguments) {
+  verb.add_option("CONFIG", arguments.config, "YAML file, see configs/")->required();
+  verb.add_option("--set", arguments.overrides.set, "KEY=VALUE, as calibration.samples=32; may be repeated")
+      ->allow_extra_args(false);
+  verb.add_option("--limit", arguments.overrides.limit, "first N documents (windows) of every task; 0 for all")->expected(1);
+  verb.add_flag("--full", arguments.overrides.full, "lift the config's own limits");
+  verb.add_flag("--offline", arguments.offline, "never touch the network");
+}
+
+void add_model_options(CLI::App& verb, ModelArguments& arguments) {
+  verb.add_option("MODEL", arguments.model, "a name of `list models`, a folder, or a .gguf file")->required();
+  verb.add_flag("--offline", arguments.offline, "never touch the network");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Compress a language model, run what came out, and print quality and speed in one table.", "evalharness");
+  app.set_version_flag("--version", [] { return cat("evalharness ", EVALHARNESS_VERSION, " (", build_commit(), ")"); });
+  app.require_subcommand(1);
+  app.footer("Examples:\n  evalharness run configs/wanda_50.yaml\n  evalharness plan configs/wanda_50.yaml --full\n"
+             "  evalharness list methods\n\n`evalharness VERB --help` says more.");
+  size_t threads = 0;
+  bool quiet = false;
+  std::function<int()> action;
+  const auto add_verb = [&](const char* name, const char* summary, const char* example) {
+    CLI::App* verb = app.add_subcommand(name, summary);
+    verb->footer(std::string("Example:\n  evalharness ") + example);
+    verb->add_option("--threads", threads, "cores to use; default: all");
+    verb->add_flag("--quiet", quiet, "no progress on stderr");
+    return verb;
+  };
+
+  RunArguments run;
+  CLI::App* verb = add_verb("run", "Compress, evaluate and measure as a config says", "run configs/wanda_50.yaml --limit 20");
+  add_run_options(*verb, run);
+  verb->add_option("--out", run.out, "folder of the record; default runs/<name>-<time>");
+  verb->add_option("--resume", run.resume, "go on with the interrupted run in this folder");
+  verb->callback([&] { action = [&] { return run_verb(run); }; });
+
+  verb = add_verb("plan", "Requests, tokens and memory of a run, without running it", "plan configs/wanda_50.yaml --full");
+  add_run_options(*verb, run);
+  verb->callback([&] { action = [&] { return plan_verb(run); }; });
+
+  verb = add_verb("validate", "Check a config and print it with its defaults", "validate configs/wanda_50.yaml");
+  add_run_options(*verb, run);
+  verb->callback([&] { action = [&] { return validate_verb(run); }; });
+
+  std::string what;
+  verb = add_verb("list", "Methods, tasks, models, datasets and backends there are", "list tasks");
+  verb->add_option("WHAT", what, "methods, tasks, models, datasets or backends; default: all");
+  verb->callback([&] { action = [&] { return list_verb(what); }; });
+
+  std::vector<std::string> names;
+  bool offline = false;
+  verb = add_verb("fetch", "Bring models and datasets into the cache, by checksum; prints their paths", "fetch smollm2-135m piqa");
+  verb->add_option("NAME", names, "models and datasets by name")->required();
+  verb->add_flag("--offline", offline, "fail where a file is not in the cache");
+  verb->callback([&] { action = [&] { return fetch_verb(names, offline); }; });
+
+  std::string folder, format = "table";
+  verb = add_verb("report", "Print the record of a run again, without a model", "report runs/wanda_50-20261125-101500 --format md");
+  verb->add_option("RUN_DIR", folder, "folder of record.json")->required();
+  verb->add_option("--format", format, "table, md, csv, json or svg");
+  verb->callback([&] { action = [&] { return report_verb(folder, format); }; });
+
+  ModelArguments model;
+  std::vector<std::string> text;
+  verb = add_verb("tokenize", "JSON strings in, JSON arrays of token ids out, line by line",
+                  "tokenize smollm2-135m --text 'Hello there'");
+  add_model_options(*verb, model);
+  verb->add_option("--text", text, "this text in place of standard input")->expected(1);
+  verb->callback([&] { action = [&] { return tokenize_verb(model, text); }; });
+
+  bool token_log_probs = false;
+  verb = add_verb("score", "Requests in, answers out, one JSON object a line, in order",
+                  "score smollm2-135m <<< '{\"context\": \"The sky is\", \"target\": \" blue\"}'");
+  add_model_options(*verb, model);
+  verb->add_option("--dtype", model.dtype, "bf16 or f32");
+  verb->add_option("--gemm", model.gemm, "onednn or openblas");
+  verb->add_flag("--token-log-probs", token_log_probs, "add the log-probability of every token");
+  verb->callback([&] { action = [&] { return score_verb(model, token_log_probs); }; });
+
+  CLI11_PARSE(app, argc, argv);
+  try {
+    if (threads > 0) set_thread_count(threads);
+    if (quiet) Progress::set_enabled(false);
+    return action();
+  } catch (const Interrupted&) {
+    return kInterrupted;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "evalharness: %s\n", error.what());
+    return kUsersMistake;
+  }
+}

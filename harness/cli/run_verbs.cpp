@@ -1,0 +1,75 @@
+// run, plan, validate.
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+
+#include "harness/base/error.h"
+#include "harness/base/json.h"
+#include "harness/base/mapped_file.h"
+#include "harness/base/text.h"
+#include "harness/cli/verbs.h"
+#include "harness/run/evaluate.h"
+#include "harness/run/interrupt.h"
+#include "harness/run/model_list.h"
+#include "harness/run/plan.h"
+#include "harness/run/run.h"
+#include "reports/report.h"
+
+namespace evalharness {
+namespace {
+
+void write_reports(const std::string& folder, const RunResult& result) {
+  write_text(folder + "/report.md", report_markdown(result));
+  write_text(folder + "/report.csv", report_csv(result));
+  for (const Variant& variant : result.variants)
+    for (const BackendResult& backend : variant.backends)
+      if (!backend.roofline.points.empty()) {
+        write_text(folder + "/roofline.svg", roofline_svg(result));
+        return;
+      }
+}
+
+}  // namespace
+
+int run_verb(const RunArguments& arguments) {
+  const RunConfig config = read_run_config(arguments.config, arguments.overrides);
+  RunOptions options;
+  options.resume = !arguments.resume.empty();
+  options.offline = arguments.offline;
+  if (options.resume && !arguments.out.empty()) fail("--resume names the folder already: leave --out away");
+  options.folder = options.resume ? arguments.resume : arguments.out;
+  if (options.folder.empty()) options.folder = default_folder(config);
+  const bool has_journal = std::filesystem::exists(options.folder + "/journal.jsonl");
+  if (options.resume && !has_journal) fail(cat(options.folder, ": no journal.jsonl to resume from"));
+  if (!options.resume && has_journal)
+    fail(cat(options.folder, ": holds a run already; go on with --resume ", options.folder, " or name another --out"));
+  watch_interrupts();
+  const RunResult result = run(config, options);
+  if (result.status == "interrupted") {
+    std::fprintf(stderr, "interrupted; every finished answer is kept. Go on with:\n  evalharness run %s --resume %s\n",
+                 arguments.config.c_str(), options.folder.c_str());
+    throw Interrupted();
+  }
+  write_reports(options.folder, result);
+  std::cout << report_table(result, isatty(STDOUT_FILENO) != 0);
+  std::fprintf(stderr, "record: %s/record.json\n", options.folder.c_str());
+  return result.status == "ok" ? 0 : 1;
+}
+
+int plan_verb(const RunArguments& arguments) {
+  const RunConfig config = read_run_config(arguments.config, arguments.overrides);
+  std::cout << plan_text(config, arguments.offline);
+  return 0;
+}
+
+int validate_verb(const RunArguments& arguments) {
+  const RunConfig config = read_run_config(arguments.config, arguments.overrides);
+  std::cout << to_json(config.resolved, 2) << '\n';
+  std::fprintf(stderr, "%s: ok\n", arguments.config.c_str());
+  return 0;
+}
+
+}  // namespace evalharness

@@ -1,0 +1,39 @@
+// What each verb does, given its arguments. main.cpp reads the command line; a verb returns the exit
+// code: 0, or 1 where the work was done and the answer is bad news. A user's mistake is thrown as Error.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "harness/run/run_config.h"
+
+namespace evalharness {
+
+struct RunArguments {
+  std::string config;
+  RunOverrides overrides;
+  std::string out;     // folder; "": runs/<name>-<time>
+  std::string resume;  // folder of an earlier run of the same config
+  bool offline = false;
+};
+int run_verb(const RunArguments& arguments);
+int plan_verb(const RunArguments& arguments);      // requests, tokens, memory; loads no weights
+int validate_verb(const RunArguments& arguments);  // reads the config and says what it resolved to
+
+int list_verb(const std::string& what);            // methods, tasks, models, datasets, backends; "": all
+int fetch_verb(const std::vector<std::string>& names, bool offline);
+int report_verb(const std::string& run_folder, const std::string& format);
+
+struct ModelArguments {
+  std::string model;
+  std::string dtype = "bf16";
+  std::string gemm = "onednn";
+  bool offline = false;
+};
+// One JSON string a line on standard input, one JSON array of ids a line out; `text` in place of the input.
+int tokenize_verb(const ModelArguments& arguments, const std::vector<std::string>& text);
+// One request a line on standard input, one answer a line out, in order.
+int score_verb(const ModelArguments& arguments, bool token_log_probs);
+
+}  // namespace evalharness

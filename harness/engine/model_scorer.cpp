@@ -1,0 +1,151 @@
+#include "harness/engine/model_scorer.h"
+
+#include <algorithm>
+
+#include "harness/base/error.h"
+#include "harness/base/text.h"
+
+namespace evalharness {
+namespace {
+
+// Log-probabilities of a sequence's scored rows, in order.
+Answer make_answer(std::span<const TokenScore> scores, const Scored& sequence) {
+  Answer answer;
+  answer.tokens = scores.size();
+  answer.greedy = true;
+  answer.truncated = sequence.truncated;
+  for (size_t i = 0; i < scores.size(); ++i) {
+    answer.log_prob += static_cast<double>(scores[i].log_prob);
+    answer.token_log_probs.push_back(scores[i].log_prob);
+    answer.greedy = answer.greedy && scores[i].best == sequence.targets[i];
+  }
+  return answer;
+}
+
+}  // namespace
+
+ModelScorer::ModelScorer(Transformer& transformer, const Tokenizer& tokenizer, const EngineOptions& options)
+    : transformer_(transformer), tokenizer_(tokenizer), options_(options) {}
+
+size_t ModelScorer::max_length() const {
+  return options_.max_length > 0 ? options_.max_length : transformer_.model().config.context;
+}
+
+const std::vector<int32_t>& ModelScorer::rolling_tokens(const Rolling& request) {
+  if (rolling_text_ != request.text || rolling_tokens_.empty()) {
+    rolling_text_ = request.text;
+    rolling_tokens_ = tokenizer_.encode(request.text);
+  }
+  return rolling_tokens_;
+}
+
+size_t ModelScorer::request_tokens(const Request& request) const {
+  if (const auto* pair = std::get_if<LogLikelihood>(&request))
+    return encode_pair(tokenizer_, *pair, max_length()).inputs.size();
+  const Generate& generate = std::get<Generate>(request);
+  return tokenizer_.encode(generate.context).size() + generate.max_tokens;
+}
+
+void ModelScorer::plan_rolling(const Rolling& request, size_t index, std::vector<Unit>& units) {
+  const size_t available = window_count(rolling_tokens(request).size(), request.protocol, max_length());
+  const size_t limit = request.protocol.max_windows;
+  const size_t windows = limit > 0 ? std::min(limit, available) : available;
+  const size_t length = request.protocol.window == 0 ? max_length() : request.protocol.window;
+  const size_t together = std::max<size_t>(1, options_.batch_tokens / length);
+  for (size_t first = 0; first < windows; first += together) {
+    const size_t count = std::min(together, windows - first);
+    units.push_back({{index}, first, count, count * length});
+  }
+}
+
+std::vector<Unit> ModelScorer::plan(std::span<const Request> requests) {
+  std::vector<Unit> units;
+  size_t open_kind = 0;  // variant index of the unit that is being filled
+  bool open = false;
+  for (size_t i = 0; i < requests.size(); ++i) {
+    if (const auto* rolling = std::get_if<Rolling>(&requests[i])) {
+      plan_rolling(*rolling, i, units);
+      open = false;
+      continue;
+    }
+    const size_t tokens = request_tokens(requests[i]);
+    const bool generates = std::holds_alternative<Generate>(requests[i]);
+    const size_t room = generates ? options_.generation_tokens : options_.batch_tokens;
+    if (!open || open_kind != requests[i].index() || units.back().cost_tokens + tokens > room) {
+      units.push_back({});
+      open = true;
+      open_kind = requests[i].index();
+    }
+    units.back().requests.push_back(i);
+    units.back().cost_tokens += tokens;
+  }
+  return units;
+}
+
+std::vector<Answer> ModelScorer::score(std::span<const Scored> sequences) {
+  Batch batch;
+  std::vector<size_t> capacities;
+  for (size_t s = 0; s < sequences.size(); ++s) {
+    batch.add(s, 0, sequences[s].inputs);
+    capacities.push_back(sequences[s].inputs.size());
+  }
+  const auto cache = transformer_.make_cache(capacities, false);
+  const MatrixView hidden = transformer_.forward(batch, *cache);
+  size_t rows = 0;
+  for (const Scored& s : sequences) rows += s.targets.size();
+  Matrix wanted(rows, hidden.cols);  // the head runs on rows whose logits are asked for
+  std::vector<int32_t> targets;
+  for (size_t s = 0; s < sequences.size(); ++s) {
+    const size_t end = batch.segments[s].first + batch.segments[s].count;
+    for (size_t i = 0; i < sequences[s].targets.size(); ++i) {
+      std::ranges::copy(hidden.row(end - sequences[s].targets.size() + i), wanted.row(targets.size()).begin());
+      targets.push_back(sequences[s].targets[i]);
+    }
+  }
+  const std::vector<TokenScore> scores = transformer_.head(wanted.view(), targets);
+  std::vector<Answer> answers;
+  size_t next = 0;
+  for (const Scored& s : sequences) {
+    answers.push_back(make_answer(std::span(scores).subspan(next, s.targets.size()), s));
+    next += s.targets.size();
+  }
+  return answers;
+}
+
+Answer ModelScorer::score_rolling(const Rolling& request, const Unit& unit) {
+  std::span<const int32_t> tokens = rolling_tokens(request);
+  if (request.protocol.max_tokens > 0)
+    tokens = tokens.first(std::min(tokens.size(), request.protocol.max_tokens));
+  std::vector<Scored> windows;
+  for (size_t w = 0; w < unit.windows; ++w)
+    windows.push_back(make_window(tokens, request.protocol, max_length(), unit.first_window + w, tokenizer_));
+  Answer whole;
+  whole.greedy = true;
+  for (const Answer& window : score(windows)) {
+    whole.log_prob += window.log_prob;
+    whole.tokens += window.tokens;
+    whole.greedy = whole.greedy && window.greedy;
+    whole.window_tokens.push_back(static_cast<uint32_t>(window.tokens));
+    whole.token_log_probs.insert(whole.token_log_probs.end(), window.token_log_probs.begin(),
+                                 window.token_log_probs.end());
+  }
+  whole.windows_available = window_count(tokens.size(), request.protocol, max_length());
+  return whole;
+}
+
+std::vector<Answer> ModelScorer::answer(std::span<const Request> requests, const Unit& unit) {
+  EH_ASSERT(!unit.requests.empty());
+  if (const auto* rolling = std::get_if<Rolling>(&requests[unit.requests.front()]))
+    return {score_rolling(*rolling, unit)};
+  std::vector<Scored> pairs;
+  std::vector<const Generate*> generations;
+  for (const size_t i : unit.requests) {
+    if (const auto* pair = std::get_if<LogLikelihood>(&requests[i]))
+      pairs.push_back(encode_pair(tokenizer_, *pair, max_length()));
+    else
+      generations.push_back(&std::get<Generate>(requests[i]));
+  }
+  return pairs.empty() ? generate(generations) : score(pairs);
+}
+
+}  // namespace evalharness

@@ -1,0 +1,56 @@
+// A decoder-only transformer as data: a method changes a model by putting another op into a slot.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "harness/model/checkpoint.h"
+#include "harness/model/model_config.h"
+#include "harness/ops/linear_op.h"
+
+namespace evalharness {
+
+// A place that holds one weight.
+struct Slot {
+  std::string name;          // "model.layers.0.self_attn.q_proj"
+  LinearPtr op;              // [out, in]
+  std::vector<float> bias;   // [out], or empty
+};
+
+enum class Linear { q, k, v, o, gate, up, down };
+inline constexpr std::array kLinears = {Linear::q,  Linear::k,    Linear::v, Linear::o,
+                                        Linear::gate, Linear::up, Linear::down};
+std::string linear_name(Linear linear);  // "q_proj"
+
+struct Block {
+  std::vector<float> attention_norm, mlp_norm;  // [hidden]
+  std::array<Slot, kLinears.size()> slots;
+  Slot& slot(Linear linear) { return slots[static_cast<size_t>(linear)]; }
+  const Slot& slot(Linear linear) const { return slots[static_cast<size_t>(linear)]; }
+};
+
+struct Model {
+  ModelConfig config;
+  Dtype dtype = Dtype::f32;  // of dense weights
+  LinearPtr embedding;       // [vocab, hidden]; the head too where config.tied_head
+  std::vector<Block> blocks;
+  std::vector<float> final_norm;
+  LinearPtr separate_head;   // null where tied
+
+  const LinearOp& head() const { return config.tied_head ? *embedding : *separate_head; }
+};
+
+// Every weight of the checkpoint, dense in `dtype`; norms and biases stay float32.
+Model load_model(const Checkpoint& checkpoint, Dtype dtype);
+
+// Sums over stored weights; `linears`: of the blocks' slots only, else embedding, head, norms and biases too.
+struct WeightTotals {
+  size_t weights = 0, nonzeros = 0, bytes = 0;
+};
+WeightTotals linear_totals(const Model& model);
+WeightTotals model_totals(const Model& model);
+
+}  // namespace evalharness

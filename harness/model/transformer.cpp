@@ -1,0 +1,175 @@
+#include "harness/model/transformer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "harness/base/text.h"
+
+namespace evalharness {
+
+void Batch::add(size_t sequence, size_t past, std::span<const int32_t> ids) {
+  segments.push_back({tokens.size(), ids.size(), sequence});
+  tokens.insert(tokens.end(), ids.begin(), ids.end());
+  for (size_t i = 0; i < ids.size(); ++i) positions.push_back(static_cast<int32_t>(past + i));
+}
+
+AttentionShape attention_shape(const ModelConfig& config) {
+  return {.heads = config.heads, .kv_heads = config.kv_heads, .head_dim = config.head_dim};
+}
+
+namespace {
+
+// llama3 scaling (Llama 3.1): long wavelengths are divided by `factor`, short ones kept, smooth between.
+float scaled_frequency(float frequency, const RopeConfig& rope) {
+  if (rope.scaling == "linear") return frequency / static_cast<float>(rope.factor);
+  if (rope.scaling != "llama3") return frequency;
+  const double context = static_cast<double>(rope.original_context);
+  const double wavelength = 2 * std::numbers::pi / static_cast<double>(frequency);
+  if (wavelength < context / rope.high_freq_factor) return frequency;
+  if (wavelength > context / rope.low_freq_factor) return frequency / static_cast<float>(rope.factor);
+  const double smooth =
+      (context / wavelength - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
+  return static_cast<float>((1 - smooth) * static_cast<double>(frequency) / rope.factor +
+                            smooth * static_cast<double>(frequency));
+}
+
+}  // namespace
+
+RopeTable make_rope_table(const ModelConfig& config, size_t positions) {
+  const size_t dims = config.rope.dims == 0 ? config.head_dim : config.rope.dims;
+  const size_t pairs = dims / 2;
+  RopeTable table{Matrix(positions, pairs), Matrix(positions, pairs)};
+  for (size_t j = 0; j < pairs; ++j) {
+    const double exponent = static_cast<double>(2 * j) / static_cast<double>(dims);
+    const float frequency =
+        scaled_frequency(static_cast<float>(1.0 / std::pow(config.rope.theta, exponent)), config.rope);
+    for (size_t p = 0; p < positions; ++p) {
+      const float angle = static_cast<float>(p) * frequency;  // rounded to float32 as the original does
+      table.cosines(p, j) = static_cast<float>(std::cos(static_cast<double>(angle)));
+      table.sines(p, j) = static_cast<float>(std::sin(static_cast<double>(angle)));
+    }
+  }
+  return table;
+}
+
+void Workspace::reserve(size_t tokens, const ModelConfig& config) {
+  const size_t q_dim = config.heads * config.head_dim, kv_dim = config.kv_heads * config.head_dim;
+  const size_t widths[] = {config.hidden, config.hidden, q_dim, kv_dim, kv_dim, q_dim,
+                           config.intermediate, config.intermediate, config.hidden};
+  MutableMatrixView* const views[] = {&hidden, &normed, &q, &k, &v, &attended, &gate, &up, &delta};
+  size_t sum = 0;
+  for (const size_t width : widths) sum += width * tokens;
+  if (memory_.size() < sum) memory_ = std::vector<float>(sum);
+  float* next = memory_.data();
+  for (size_t i = 0; i < std::size(widths); ++i) {
+    *views[i] = {next, tokens, widths[i], widths[i]};
+    next += tokens * widths[i];
+  }
+}
+
+void embed(const Model& model, std::span<const int32_t> tokens, MutableMatrixView x) {
+  model.embedding->rows(tokens, x);
+}
+
+BoundBlock::BoundBlock(const Model& model, const Block& block, const Backend& backend)
+    : model_(model), block_(block), backend_(backend) {
+  for (const Linear linear : kLinears)
+    linears_[static_cast<size_t>(linear)] = backend.bind(*block.slot(linear).op);
+}
+
+size_t BoundBlock::resident_bytes() const {
+  size_t sum = 0;
+  for (const auto& linear : linears_) sum += linear->resident_bytes();
+  return sum;
+}
+
+void BoundBlock::project(Linear linear, MatrixView x, MutableMatrixView y,
+                         const InputObserver& observer) const {
+  if (observer) observer(linear, x);
+  linears_[static_cast<size_t>(linear)]->forward(x, y);
+  const std::vector<float>& bias = block_.slot(linear).bias;
+  if (!bias.empty()) backend_.add_bias(y, bias);
+}
+
+void BoundBlock::forward(MutableMatrixView x, const Batch& batch, const RopeTable& rope, size_t layer,
+                         KvCache& cache, Workspace& w, const InputObserver& observer) const {
+  const ModelConfig& config = model_.config;
+  const float epsilon = static_cast<float>(config.norm_epsilon);
+  backend_.rms_norm(x, block_.attention_norm, epsilon, w.normed);
+  project(Linear::q, w.normed, w.q, observer);
+  project(Linear::k, w.normed, w.k, observer);
+  project(Linear::v, w.normed, w.v, observer);
+  backend_.rope(w.q, batch.positions, rope, config.head_dim);
+  backend_.rope(w.k, batch.positions, rope, config.head_dim);
+  backend_.attention(w.q, w.k, w.v, batch.segments, attention_shape(config), layer, cache, w.attended);
+  project(Linear::o, w.attended, w.delta, observer);
+  backend_.add(x, w.delta);
+  backend_.rms_norm(x, block_.mlp_norm, epsilon, w.normed);
+  project(Linear::gate, w.normed, w.gate, observer);
+  project(Linear::up, w.normed, w.up, observer);
+  backend_.silu_gate(w.gate, w.up);
+  project(Linear::down, w.gate, w.delta, observer);
+  backend_.add(x, w.delta);
+}
+
+Transformer::Transformer(const Model& model, const Backend& backend)
+    : model_(model), backend_(backend), workspace_(std::make_unique<Workspace>()) {
+  for (const Block& block : model.blocks)
+    blocks_.push_back(std::make_unique<BoundBlock>(model, block, backend));
+  head_ = backend.bind(model.head());
+}
+
+Transformer::~Transformer() = default;
+
+std::unique_ptr<KvCache> Transformer::make_cache(std::span<const size_t> capacities, bool all_layers) const {
+  return backend_.make_cache(attention_shape(model_.config), all_layers ? model_.config.layers : 1, capacities);
+}
+
+MatrixView Transformer::forward(const Batch& batch, KvCache& cache) {
+  const size_t tokens = batch.tokens.size();
+  const size_t longest = 1 + static_cast<size_t>(*std::max_element(batch.positions.begin(), batch.positions.end()));
+  if (rope_.cosines.rows() < longest) {
+    rope_ = make_rope_table(model_.config, std::max(longest, std::min<size_t>(model_.config.context, 4096)));
+  }
+  Workspace& w = *workspace_;
+  w.reserve(tokens, model_.config);
+  embed(model_, batch.tokens, w.hidden);
+  for (size_t i = 0; i < blocks_.size(); ++i) blocks_[i]->forward(w.hidden, batch, rope_, i, cache, w);
+  for (const Segment& s : batch.segments) cache.set_length(s.sequence, cache.length(s.sequence) + s.count);
+  backend_.rms_norm(w.hidden, model_.final_norm, static_cast<float>(model_.config.norm_epsilon), w.normed);
+  return w.normed;
+}
+
+std::vector<TokenScore> Transformer::head(MatrixView hidden, std::span<const int32_t> targets) const {
+  std::vector<TokenScore> scores(hidden.rows);
+  backend_.head(hidden, *head_, targets, scores);
+  return scores;
+}
+
+size_t Transformer::resident_bytes() const {
+  size_t sum = model_.config.tied_head ? 0 : model_.embedding->bytes();
+  sum += head_->resident_bytes() + model_.final_norm.size() * sizeof(float);
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    const Block& block = model_.blocks[i];
+    sum += blocks_[i]->resident_bytes();
+    sum += (block.attention_norm.size() + block.mlp_norm.size()) * sizeof(float);
+    for (const Slot& slot : block.slots) sum += slot.bias.size() * sizeof(float);
+  }
+  return sum;
+}
+
+std::map<std::string, std::string> Transformer::kernels() const {
+  std::map<std::string, std::string> names;
+  const auto add = [&](const LinearOp& op, const BoundLinear& bound) {
+    names[op.format() + " few tokens"] = bound.kernel(1);
+    names[op.format() + " many tokens"] = bound.kernel(512);
+  };
+  for (size_t i = 0; i < blocks_.size(); ++i)
+    for (const Linear linear : kLinears)
+      add(*model_.blocks[i].slot(linear).op, blocks_[i]->linear(linear));
+  add(model_.head(), *head_);
+  return names;
+}
+
+}  // namespace evalharness

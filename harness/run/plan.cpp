@@ -1,0 +1,89 @@
+#include "harness/run/plan.h"
+
+#include <algorithm>
+
+#include "harness/base/text.h"
+#include "harness/engine/encode.h"
+#include "harness/model/checkpoint.h"
+#include "harness/run/evaluate.h"
+#include "harness/run/model_list.h"
+
+namespace evalharness {
+namespace {
+
+struct TaskPlan {
+  size_t requests = 0, tokens = 0, generated = 0;
+};
+
+size_t rolling_tokens(const Rolling& rolling, const Tokenizer& tokenizer, size_t max_length) {
+  const size_t tokens = tokenizer.encode(rolling.text).size();
+  const size_t window = rolling.protocol.window == 0 ? max_length : rolling.protocol.window;
+  const size_t windows = window_count(tokens, rolling.protocol, max_length);
+  const size_t limit = rolling.protocol.max_windows;
+  return std::min(tokens, (limit > 0 ? std::min(limit, windows) : windows) * window);
+}
+
+TaskPlan plan_task(const TaskData& data, const Tokenizer& tokenizer, size_t max_length) {
+  TaskPlan plan;
+  plan.requests = data.requests.size();
+  for (const Request& request : data.requests) {
+    if (const auto* pair = std::get_if<LogLikelihood>(&request)) {
+      plan.tokens += encode_pair(tokenizer, *pair, max_length).inputs.size();
+    } else if (const auto* rolling = std::get_if<Rolling>(&request)) {
+      plan.tokens += rolling_tokens(*rolling, tokenizer, max_length);
+    } else {
+      const Generate& generate = std::get<Generate>(request);
+      plan.tokens += tokenizer.encode(generate.context).size();
+      plan.generated += generate.max_tokens;
+    }
+  }
+  return plan;
+}
+
+std::string padded(std::string text, size_t width) {
+  text.resize(std::max(text.size(), width), ' ');
+  return text;
+}
+
+// Embedding, head where separate, and the seven linears of each block.
+size_t weight_count(const ModelConfig& c) {
+  const size_t q = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim;
+  const size_t block = c.hidden * (2 * q + 2 * kv + 3 * c.intermediate);
+  return c.layers * block + c.vocab * c.hidden * (c.tied_head ? 1 : 2);
+}
+
+}  // namespace
+
+std::string plan_text(const RunConfig& config, bool offline) {
+  const std::string path = resolve_model(config.model, offline);
+  const auto checkpoint = open_checkpoint(path);
+  const auto tokenizer = open_tokenizer(path);
+  const size_t max_length = config.engine.max_length > 0 ? config.engine.max_length : checkpoint->config().context;
+  const size_t variants = config.methods.empty() ? 1 : 2;
+  std::string text = padded("task", 18) + padded("protocol", 18) + padded("requests", 10) + padded("tokens", 12) +
+                     "generated at most\n";
+  size_t tokens = 0, generated = 0;
+  for (const TaskConfig& task : config.tasks) {
+    const TaskData data = prepare_task(task, {.offline = offline, .allow_sample = true});
+    const TaskPlan plan = plan_task(data, *tokenizer, max_length);
+    text += padded(task.name, 18) + padded(task.task->info().protocol, 18) + padded(cat(plan.requests), 10) +
+            padded(cat(plan.tokens), 12) + cat(plan.generated, data.data.sample ? "  (bundled sample)" : "", "\n");
+    tokens += plan.tokens;
+    generated += plan.generated;
+  }
+  text += cat("each of ", variants, variants == 1 ? " variant" : " variants", ": ", tokens, " tokens read, at most ", generated,
+              " generated\n");
+  const size_t weights = weight_count(checkpoint->config());
+  text += cat("weights: ", weights, " values, ", bytes_text(weights * dtype_bytes(config.dtype)), " in ",
+              dtype_name(config.dtype), "; both variants are in memory while speed is measured\n");
+  const bool calibrates = std::ranges::any_of(config.methods, [](const MethodPtr& m) { return m->needs_calibration(); });
+  if (calibrates) {
+    const size_t calibration = config.calibration.samples * config.calibration.length;
+    text += cat("calibration: ", config.calibration.samples, " x ", config.calibration.length, " tokens of ",
+                config.calibration.dataset, ", ", bytes_text(calibration * checkpoint->config().hidden * 4),
+                " of activations, two passes\n");
+  }
+  return text;
+}
+
+}  // namespace evalharness

@@ -1,0 +1,139 @@
+#include "harness/run/run_config.h"
+
+#include <filesystem>
+#include <set>
+
+#include "harness/base/error.h"
+#include "harness/base/text.h"
+
+namespace evalharness {
+namespace {
+
+void apply(ConfigNode& root, const RunOverrides& overrides) {
+  for (const std::string& assignment : overrides.set) {
+    const size_t equals = assignment.find('=');
+    if (equals == 0 || equals == std::string::npos)
+      fail(cat("--set: expected key=value, got '", assignment, "'"));
+    root.set(assignment.substr(0, equals), assignment.substr(equals + 1));
+  }
+}
+
+void read_methods(const ConfigNode& root, RunConfig& config) {
+  const auto steps = root.find("compress");
+  if (!steps) return;
+  for (const ConfigNode& step : steps->items()) {
+    config.methods.push_back(make_method(step));
+    config.method_names.push_back(step.at("method").as_string());
+  }
+}
+
+CalibrationConfig read_calibration(const ConfigNode& root) {
+  CalibrationConfig calibration;
+  const auto node = root.find("calibration");
+  if (!node) return calibration;
+  calibration.dataset = node->get_one_of("dataset", {"c4"}, calibration.dataset);
+  calibration.samples = node->get("samples", calibration.samples);
+  calibration.length = node->get("length", calibration.length);
+  calibration.seed = node->get("seed", size_t{0});
+  if (calibration.samples == 0) node->fail_at("samples", "expected at least 1, got 0");
+  if (calibration.length < 2) node->fail_at("length", cat("expected at least 2, got ", calibration.length));
+  return calibration;
+}
+
+std::map<std::string, size_t> read_limits(const ConfigNode& root) {
+  std::map<std::string, size_t> limits;
+  if (const auto node = root.find("limits"))
+    for (const std::string& key : node->keys()) limits[key] = node->at(key).as_count();
+  return limits;
+}
+
+void read_tasks(const ConfigNode& root, const RunOverrides& overrides, RunConfig& config) {
+  std::map<std::string, size_t> limits = read_limits(root);
+  std::set<std::string> names;
+  if (const auto tasks = root.find("tasks")) {
+    for (const ConfigNode& node : tasks->items()) {
+      TaskConfig task{.name = node.as_string(), .task = nullptr, .limit = 0};
+      try {
+        task.task = make_task(task.name);
+      } catch (const Error& error) {
+        // A mistake inside the task's file names its own place; a task that is not there is a mistake here.
+        const std::string text = error.what();
+        if (text.starts_with("unknown task")) node.fail(text);
+        throw;
+      }
+      task.name = task.task->info().name;
+      if (!names.insert(task.name).second) node.fail(cat("task '", task.name, "' is listed twice"));
+      if (!overrides.limit.empty())
+        task.limit = overrides.limit.front();
+      else if (!overrides.full && limits.contains(task.name))
+        task.limit = limits[task.name];
+      config.tasks.push_back(std::move(task));
+    }
+  }
+  const std::vector<std::string> known(names.begin(), names.end());
+  for (const auto& [name, limit] : limits)
+    if (!names.contains(name))
+      root.at("limits").fail_at(name, cat("no such task in tasks", did_you_mean(name, known)));
+}
+
+SpeedConfig read_speed(const ConfigNode& node) {
+  SpeedConfig speed;
+  speed.decode = node.has("decode");
+  if (speed.decode == node.has("prefill")) node.fail("expected either prefill: TOKENS or decode: TOKENS");
+  speed.tokens = node.at(speed.decode ? "decode" : "prefill").as_count();
+  speed.context = node.get("context", size_t{0});
+  speed.batch = node.get("batch", size_t{1});
+  if (speed.tokens == 0) node.fail_at(speed.phase(), "expected at least 1 token, got 0");
+  if (speed.batch == 0) node.fail_at("batch", "expected at least 1, got 0");
+  node.reject_unread();
+  return speed;
+}
+
+std::vector<std::string> read_backends(const ConfigNode& root) {
+  const auto list = root.find("backends");
+  if (!list) return {"cpu"};
+  std::vector<std::string> names;
+  const std::vector<std::string> known = {"cpu", "cuda"};
+  for (const ConfigNode& node : list->items()) {
+    const std::string name = node.as_string();
+    if (std::ranges::find(known, name) == known.end())
+      node.fail(cat("expected one of cpu, cuda, got '", name, "'", did_you_mean(name, known)));
+    names.push_back(name);
+  }
+  return names;
+}
+
+EngineOptions read_engine(const ConfigNode& root) {
+  EngineOptions engine;
+  const auto node = root.find("engine");
+  if (!node) return engine;
+  engine.batch_tokens = node->get("batch_tokens", engine.batch_tokens);
+  engine.generation_tokens = node->get("generation_tokens", engine.generation_tokens);
+  engine.max_length = node->get("max_length", engine.max_length);
+  return engine;
+}
+
+}  // namespace
+
+RunConfig read_run_config(const std::string& path, const RunOverrides& overrides) {
+  ConfigNode root = ConfigNode::load(path);
+  apply(root, overrides);
+  RunConfig config;
+  config.name = std::filesystem::path(path).stem().string();
+  config.model = root.at("model").as_string();
+  config.dtype = root.get_one_of("dtype", {"bf16", "f32"}, "bf16") == "f32" ? Dtype::f32 : Dtype::bf16;
+  const std::string gemm = root.get_one_of("gemm", {"onednn", "openblas"}, "onednn");
+  config.gemm = gemm == "onednn" ? GemmLibrary::onednn : GemmLibrary::openblas;
+  read_methods(root, config);
+  config.calibration = read_calibration(root);
+  read_tasks(root, overrides, config);
+  config.backends = read_backends(root);
+  if (const auto speed = root.find("speed"))
+    for (const ConfigNode& node : speed->items()) config.speed.push_back(read_speed(node));
+  config.engine = read_engine(root);
+  root.reject_unread();
+  config.resolved = root.resolved();
+  return config;
+}
+
+}  // namespace evalharness

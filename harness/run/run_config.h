@@ -1,0 +1,60 @@
+// What a run is asked to do: read from YAML, and checked whole before any work starts.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "harness/backend/bound_linear.h"
+#include "harness/base/config_node.h"
+#include "harness/engine/model_scorer.h"
+#include "methods/method.h"
+#include "tasks/task.h"
+
+namespace evalharness {
+
+struct CalibrationConfig {
+  std::string dataset = "c4";
+  size_t samples = 128, length = 2048;
+  uint64_t seed = 0;
+};
+
+struct TaskConfig {
+  std::string name;
+  TaskPtr task;
+  size_t limit = 0;  // documents, or windows of a perplexity; 0: all
+};
+
+// A workload to time. Prefill: `tokens` at once behind `context`; decode: `tokens` one by one behind `context`.
+struct SpeedConfig {
+  bool decode = false;
+  size_t tokens = 512, context = 0, batch = 1;
+  std::string phase() const { return decode ? "decode" : "prefill"; }
+};
+
+struct RunConfig {
+  std::string name;   // of the file, without folder and ending
+  std::string model;  // a name of the model list, a folder, a .gguf file
+  Dtype dtype = Dtype::bf16;
+  GemmLibrary gemm = GemmLibrary::onednn;
+  std::vector<MethodPtr> methods;
+  std::vector<std::string> method_names;
+  CalibrationConfig calibration;
+  std::vector<TaskConfig> tasks;
+  std::vector<std::string> backends;
+  std::vector<SpeedConfig> speed;
+  EngineOptions engine;
+  Value resolved;     // every key with its value, defaults included
+};
+
+// Changes from the command line.
+struct RunOverrides {
+  std::vector<std::string> set;    // "calibration.samples=32"
+  std::vector<size_t> limit;       // empty, or one number for every task
+  bool full = false;               // lifts the config's own limits
+};
+
+// Fails with file:line:column, the key, what was expected and what came.
+RunConfig read_run_config(const std::string& path, const RunOverrides& overrides);
+
+}  // namespace evalharness

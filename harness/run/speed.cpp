@@ -1,0 +1,205 @@
+#include "harness/run/speed.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "harness/base/progress.h"
+#include "harness/base/rng.h"
+#include "harness/base/text.h"
+#include "harness/measure/best_gemm.h"
+#include "harness/measure/roofline.h"
+#include "harness/measure/statistics.h"
+#include "harness/measure/timing.h"
+#include "harness/run/interrupt.h"
+#include "harness/run/workload.h"
+
+namespace evalharness {
+namespace {
+
+constexpr double kSecondsPerWorkload = 20;
+constexpr double kSecondsPerOp = 0.4;
+
+double weight_bytes(const Model& model) {
+  return static_cast<double>(linear_totals(model).bytes + model.head().bytes());
+}
+
+// All layers of one kind, one after the other: between two calls on a layer the others pass through the
+// cache, as they do in a model.
+double kind_bytes(const Model& model, Linear linear) {
+  double sum = 0;
+  for (const Block& block : model.blocks) sum += static_cast<double>(block.slot(linear).op->bytes());
+  return sum;
+}
+
+std::vector<size_t> working_sets(std::span<Transformer* const> variants) {
+  std::set<size_t> sizes;
+  for (const Transformer* t : variants) {
+    sizes.insert(static_cast<size_t>(weight_bytes(t->model())));
+    for (const Linear linear : kLinears) sizes.insert(static_cast<size_t>(kind_bytes(t->model(), linear)));
+  }
+  // Sizes within a quarter of each other share a probe: the smaller, whose rate is not the lower.
+  std::vector<size_t> distinct;
+  for (const size_t size : sizes)
+    if (distinct.empty() || static_cast<double>(size) > 1.25 * static_cast<double>(distinct.back()))
+      distinct.push_back(size);
+  return distinct;
+}
+
+Ceiling probe_best_gemm(const Model& model, size_t tokens) {
+  std::set<GemmShape> shapes;
+  for (const Slot& slot : model.blocks.front().slots) shapes.insert({slot.op->in(), slot.op->out()});
+  return best_gemm(gemm_rates(std::vector<GemmShape>(shapes.begin(), shapes.end()), tokens, model.dtype), tokens);
+}
+
+size_t prefill_tokens(std::span<const SpeedConfig> workloads) {
+  for (const SpeedConfig& workload : workloads)
+    if (!workload.decode) return workload.tokens * workload.batch;
+  return 512;
+}
+
+// Calls every layer of a kind once on random inputs.
+std::function<void()> kind_work(Transformer& t, Linear linear, const Matrix& x, Matrix& y) {
+  return [&t, linear, &x, &y] {
+    for (size_t b = 0; b < t.model().blocks.size(); ++b) t.block(b).linear(linear).forward(x.view(), y.view());
+  };
+}
+
+Matrix random_inputs(size_t rows, size_t cols) {
+  Rng rng(0, "speed.inputs");
+  Matrix x(rows, cols);
+  for (float& value : x.values()) value = static_cast<float>(rng.normal());
+  return x;
+}
+
+// Points of the linear layers of one phase: mean over the layers of a kind.
+void measure_ops(std::span<Transformer* const> variants, const std::string& phase, size_t tokens,
+                 std::vector<std::vector<OpMeasurement>>& ops) {
+  for (const Linear linear : kLinears) {
+    stop_if_interrupted();
+    const LinearOp& first = *variants[0]->model().blocks.front().slot(linear).op;
+    const Matrix x = random_inputs(tokens, first.in());
+    Matrix y(tokens, first.out());
+    std::vector<Timing> timings;
+    TimingOptions options;
+    options.max_seconds = kSecondsPerOp;
+    options.max_warmup_seconds = kSecondsPerOp;
+    if (variants.size() == 1) {
+      timings.push_back(time_one(kind_work(*variants[0], linear, x, y), options).timing);
+    } else {
+      PairTiming pair = time_pair(kind_work(*variants[0], linear, x, y), kind_work(*variants[1], linear, x, y), options);
+      timings = {pair.a, pair.b};
+    }
+    for (size_t v = 0; v < variants.size(); ++v) {
+      const Model& model = variants[v]->model();
+      const double layers = static_cast<double>(model.blocks.size());
+      Cost cost;
+      for (const Block& block : model.blocks) {
+        const Cost one = block.slot(linear).op->cost(tokens);
+        cost.dense_flops += one.dense_flops / layers;
+        cost.executed_flops += one.executed_flops / layers;
+        cost.effective_flops += one.effective_flops / layers;
+        cost.weight_bytes += one.weight_bytes / layers;
+        cost.activation_bytes += one.activation_bytes / layers;
+      }
+      ops[v].push_back({.name = linear_name(linear),
+                        .phase = phase,
+                        .kernel = variants[v]->block(0).linear(linear).kernel(tokens),
+                        .cost = cost,
+                        .working_set = kind_bytes(model, linear),
+                        .seconds = scaled(timings[v].median, 1 / layers)});
+    }
+  }
+}
+
+SpeedResult speed_result(const SpeedConfig& config, const ModelCost& cost, const Timing& timing,
+                         const MachineCeilings& ceilings, const Ceiling& gemm, double weights) {
+  SpeedResult result;
+  result.phase = config.phase();
+  result.batch = config.batch;
+  result.tokens = config.tokens;
+  result.context = config.context;
+  const double tokens = static_cast<double>(config.tokens * config.batch);
+  result.tokens_per_second = rate_estimate(tokens, timing.median);
+  const double passes = config.decode ? static_cast<double>(config.tokens) : 1;
+  result.latency_ms = scaled(timing.median, 1000 / passes);
+  result.flops.value = cost.dense_flops;
+  result.flops.n = 1;
+  result.executed_flops = cost.executed_flops;
+  result.effective_flops = cost.effective_flops;
+  result.minimum_bytes = cost.minimum_bytes();
+  result.mfu = model_flops_utilisation(cost, timing.median, peak_flops(ceilings));
+  result.mbu = model_bandwidth_utilisation(cost, timing.median, bandwidth_at(ceilings, weights));
+  result.share_of_best_gemm = model_flops_utilisation(cost, timing.median, gemm.per_second);
+  return result;
+}
+
+// The speed cells of a variant that a fallback computed are not the format's speed.
+bool is_simulated(const Transformer& t) {
+  return std::ranges::any_of(t.kernels(), [](const auto& kernel) { return kernel.second.find("<-") != std::string::npos; });
+}
+
+void mark_simulated(SpeedResult& result) {
+  for (Estimate* cell : {&result.tokens_per_second, &result.latency_ms, &result.mfu, &result.mbu,
+                         &result.share_of_best_gemm, &result.speedup})
+    *cell = Estimate::missing("simulated");
+}
+
+}  // namespace
+
+std::vector<VariantSpeed> measure_speed(std::span<Transformer* const> variants, std::span<const SpeedConfig> workloads) {
+  EH_ASSERT(variants.size() == 1 || variants.size() == 2);
+  std::vector<VariantSpeed> results(variants.size());
+  if (workloads.empty()) return results;
+  Progress progress("measuring speed", workloads.size() + 3);
+  const Model& dense = variants[0]->model();
+  const std::vector<size_t> sets = working_sets(variants);
+  const MachineCeilings ceilings = probe_machine(dense.dtype, sets);
+  const size_t tokens = prefill_tokens(workloads);
+  const Ceiling gemm = probe_best_gemm(dense, tokens);
+  progress.advance();
+
+  std::vector<std::vector<OpMeasurement>> ops(variants.size());
+  measure_ops(variants, "prefill", tokens, ops);
+  measure_ops(variants, "decode", 1, ops);
+  progress.advance(2);
+
+  TimingOptions options;
+  options.max_seconds = kSecondsPerWorkload;
+  for (const SpeedConfig& config : workloads) {
+    stop_if_interrupted();
+    std::vector<std::unique_ptr<Workload>> work;
+    for (Transformer* t : variants) work.push_back(std::make_unique<Workload>(*t, config));
+    std::vector<Timing> timings;
+    Estimate speedup;
+    if (variants.size() == 1) {
+      timings.push_back(time_one([&] { work[0]->run(); }, options).timing);
+    } else {
+      PairTiming pair = time_pair([&] { work[0]->run(); }, [&] { work[1]->run(); }, options);
+      timings = {pair.a, pair.b};
+      speedup = pair.speedup;
+    }
+    for (size_t v = 0; v < variants.size(); ++v) {
+      const double weights = weight_bytes(variants[v]->model());
+      const ModelCost cost = work[v]->cost();
+      SpeedResult result = speed_result(config, cost, timings[v], ceilings, gemm, weights);
+      result.speedup = v == 1 ? speedup : Estimate{.value = 1.0, .standard_error = 0.0, .low = {}, .high = {}, .n = 1, .reason = ""};
+      if (is_simulated(*variants[v])) mark_simulated(result);
+      results[v].speed.push_back(result);
+      const double passes = config.decode ? static_cast<double>(config.tokens) : 1;
+      Cost one = as_op(cost);
+      for (double* part : {&one.dense_flops, &one.executed_flops, &one.effective_flops, &one.weight_bytes, &one.activation_bytes})
+        *part /= passes;
+      ops[v].push_back({.name = "model", .phase = result.phase, .kernel = "", .cost = one, .working_set = weights,
+                        .seconds = scaled(timings[v].median, 1 / passes)});
+    }
+    progress.advance();
+  }
+  for (size_t v = 0; v < variants.size(); ++v) {
+    results[v].roofline = make_roofline(ceilings, ops[v]);
+    results[v].roofline.compute.push_back(gemm);
+  }
+  return results;
+}
+
+}  // namespace evalharness

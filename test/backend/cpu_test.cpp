@@ -1,0 +1,177 @@
+// The CPU backend's ops against plain references in double, for each instruction set of this machine.
+#include <catch2/catch.hpp>
+
+#include <cmath>
+
+#include "harness/backend/backend.h"
+#include "harness/base/parallel.h"
+#include "test/support/tiny_model.h"
+
+using namespace evalharness;
+
+namespace {
+
+std::vector<Isa> isas() {
+  std::vector<Isa> there;
+  for (const Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512})
+    if (has_isa(isa)) there.push_back(isa);
+  return there;
+}
+
+std::unique_ptr<Backend> cpu(Isa isa) { return make_cpu_backend({.isa = isa}); }
+
+// Attention of one sequence whose first `past` tokens are already there, as the formula says it.
+Matrix plain_attention(const Matrix& q, const Matrix& k, const Matrix& v, const AttentionShape& s, size_t past) {
+  Matrix out(q.rows(), s.heads * s.head_dim);
+  for (size_t t = 0; t < q.rows(); ++t) {
+    for (size_t h = 0; h < s.heads; ++h) {
+      const size_t g = h / (s.heads / s.kv_heads);
+      std::vector<double> p;
+      double sum = 0;
+      for (size_t key = 0; key <= past + t; ++key) {
+        double dot = 0;
+        for (size_t d = 0; d < s.head_dim; ++d)
+          dot += double(q(t, h * s.head_dim + d)) * double(k(key, g * s.head_dim + d));
+        p.push_back(std::exp(dot / std::sqrt(double(s.head_dim))));
+        sum += p.back();
+      }
+      for (size_t d = 0; d < s.head_dim; ++d) {
+        double value = 0;
+        for (size_t key = 0; key < p.size(); ++key) value += p[key] / sum * double(v(key, g * s.head_dim + d));
+        out(t, h * s.head_dim + d) = static_cast<float>(value);
+      }
+    }
+  }
+  return out;
+}
+
+double largest_difference(const Matrix& a, const Matrix& b) {
+  REQUIRE(a.size() == b.size());
+  double largest = 0;
+  for (size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(double(a.values()[i]) - double(b.values()[i])));
+  return largest;
+}
+
+}  // namespace
+
+TEST_CASE("rms norm divides by the root of the mean square", "[backend]") {
+  for (const Isa isa : isas()) {
+    const Matrix x(1, 2, {3, 4});  // mean square 12.5
+    Matrix y(1, 2);
+    cpu(isa)->rms_norm(x.view(), std::vector<float>{1, 2}, 0, y.view());
+    CHECK(y(0, 0) == Approx(3 / std::sqrt(12.5)));
+    CHECK(y(0, 1) == Approx(8 / std::sqrt(12.5)));
+  }
+}
+
+TEST_CASE("silu gate is gate / (1 + exp(-gate)) * up, also where exp overflows", "[backend]") {
+  for (const Isa isa : isas()) {
+    Matrix gate(1, 19), up(1, 19);
+    for (size_t j = 0; j < 19; ++j) {
+      gate(0, j) = (static_cast<float>(j) - 9) * 12;
+      up(0, j) = static_cast<float>(j) + 1;
+    }
+    const Matrix before = gate;
+    cpu(isa)->silu_gate(gate.view(), up.view());
+    for (size_t j = 0; j < 19; ++j) {
+      const double g = double(before(0, j));
+      CHECK(double(gate(0, j)) == Approx(g / (1 + std::exp(-g)) * double(up(0, j))).margin(1e-30).epsilon(1e-6));
+    }
+  }
+}
+
+TEST_CASE("rope turns pairs half a head apart by the table's angles", "[backend]") {
+  const RopeTable quarter_turn{Matrix(1, 1, {0.0f}), Matrix(1, 1, {1.0f})};
+  for (const Isa isa : isas()) {
+    Matrix x(1, 4, {1, 2, 3, 4});  // two heads of two
+    cpu(isa)->rope(x.view(), std::vector<int32_t>{0}, quarter_turn, 2);
+    CHECK(x == Matrix(1, 4, {-2, 1, -4, 3}));
+  }
+}
+
+TEST_CASE("attention equals softmax(q k / sqrt(d)) v, for ragged lengths, groups and head sizes", "[backend]") {
+  const AttentionShape shapes[] = {{4, 2, 4}, {9, 3, 64}, {2, 2, 20}, {3, 1, 80}};
+  for (const Isa isa : isas()) {
+    for (const AttentionShape& s : shapes) {
+      for (const size_t tokens : {1, 31, 33, 64, 65, 150}) {
+        CAPTURE(isa_name(isa), s.heads, s.head_dim, tokens);
+        const Matrix q = random_matrix(tokens, s.heads * s.head_dim, 1);
+        const Matrix k = random_matrix(tokens, s.kv_heads * s.head_dim, 2), v = random_matrix(tokens, s.kv_heads * s.head_dim, 3);
+        Matrix out(tokens, s.heads * s.head_dim);
+        const auto backend = cpu(isa);
+        const size_t capacity[] = {tokens};
+        const auto cache = backend->make_cache(s, 1, capacity);
+        const Segment segment[] = {{0, tokens, 0}};
+        backend->attention(q.view(), k.view(), v.view(), segment, s, 0, *cache, out.view());
+        CHECK(largest_difference(out, plain_attention(q, k, v, s, 0)) < 2e-6);
+      }
+    }
+  }
+}
+
+TEST_CASE("attention behind a cache sees what one pass would have seen, and sequences do not mix", "[backend]") {
+  const AttentionShape s{4, 2, 8};
+  const size_t total = 100, past = 70;
+  const Matrix q = random_matrix(total, 32, 1), k = random_matrix(total, 16, 2), v = random_matrix(total, 16, 3);
+  const Matrix expected = plain_attention(q, k, v, s, 0);
+  for (const Isa isa : isas()) {
+    const auto backend = cpu(isa);
+    const size_t capacities[] = {total, total};
+    const auto cache = backend->make_cache(s, 2, capacities);
+    Matrix out(total, 32);
+    for (const size_t layer : {0, 1}) {
+      // Sequence 1 takes the first tokens, then the rest in the same batch as a first token of sequence 0.
+      cache->set_length(1, 0);
+      const Segment first[] = {{0, past, 1}};
+      backend->attention(q.view(), k.view(), v.view(), first, s, layer, *cache, out.view());
+      cache->set_length(1, past);
+      const Segment rest[] = {{0, 1, 0}, {past, total - past, 1}};
+      Matrix second(total, 32);
+      backend->attention(q.view(), k.view(), v.view(), rest, s, layer, *cache, second.view());
+      for (size_t t = past; t < total; ++t)
+        for (size_t j = 0; j < 32; ++j) CHECK(second(t, j) == Approx(expected(t, j)).margin(2e-6));
+      for (size_t j = 0; j < 32; ++j) CHECK(second(0, j) == Approx(expected(0, j)).margin(2e-6));
+    }
+  }
+}
+
+TEST_CASE("the head gives log-softmax of the target and the lowest id among the most likely", "[backend]") {
+  for (const Isa isa : isas()) {
+    const auto backend = cpu(isa);
+    const size_t vocab = 5000;
+    Matrix w = random_matrix(vocab, 16, 5);
+    for (size_t j = 0; j < 16; ++j) w(4321, j) = w(17, j) = 3 * w(17, j);  // a tie at the top for x = w(17)
+    const LinearPtr op = make_dense(w.view(), Dtype::f32);
+    const auto bound = backend->bind(*op);
+    Matrix x = random_matrix(3, 16, 6);
+    std::ranges::copy(w.row(17), x.row(1).begin());
+    std::vector<TokenScore> scores(3);
+    const std::vector<int32_t> targets = {4999, 4321, -1};
+    backend->head(x.view(), *bound, targets, scores);
+    for (size_t i = 0; i < 3; ++i) {
+      std::vector<double> logits(vocab);
+      double sum = 0;
+      for (size_t o = 0; o < vocab; ++o) {
+        for (size_t j = 0; j < 16; ++j) logits[o] += double(x(i, j)) * double(w(o, j));
+        sum += std::exp(logits[o]);
+      }
+      const auto best = static_cast<size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+      CHECK(scores[i].best == static_cast<int32_t>(best));
+      CHECK(double(scores[i].best_log_prob) == Approx(logits[best] - std::log(sum)).margin(2e-5));
+      if (targets[i] >= 0)
+        CHECK(double(scores[i].log_prob) == Approx(logits[static_cast<size_t>(targets[i])] - std::log(sum)).margin(2e-5));
+    }
+    CHECK(scores[1].best == 17);
+  }
+}
+
+TEST_CASE("a NaN among the activations comes out as NaN, not as a number", "[backend]") {
+  const auto backend = cpu(best_isa());
+  const LinearPtr op = make_dense(random_matrix(100, 16, 5).view(), Dtype::f32);
+  const auto bound = backend->bind(*op);
+  Matrix x(1, 16);
+  x(0, 3) = std::nanf("");
+  std::vector<TokenScore> scores(1);
+  backend->head(x.view(), *bound, std::vector<int32_t>{7}, scores);
+  CHECK(std::isnan(scores[0].log_prob));
+}

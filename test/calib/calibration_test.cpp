@@ -1,0 +1,103 @@
+#include <catch2/catch.hpp>
+
+#include <cmath>
+
+#include "harness/calib/calibration.h"
+#include "harness/model/transformer.h"
+#include "test/support/byte_tokenizer.h"
+#include "test/support/tiny_model.h"
+
+using namespace evalharness;
+
+namespace {
+
+CalibrationSet two_samples() {
+  CalibrationSet set;
+  set.samples = {{1, 2, 3, 4, 5}, {9, 8, 7, 6, 5}};
+  set.draws = {{0, 0}, {1, 0}};
+  return set;
+}
+
+LinearPtr same(const Layer& layer) { return make_dense(layer.weight().view(), layer.dtype); }
+
+}  // namespace
+
+TEST_CASE("the sampler draws as CPython's random does", "[calib]") {
+  // Documents 0 and 2 are too short for 4 tokens. A document, its start; document 0, again; a document, its start:
+  // python3 -c "import random; random.seed(0); r=random.randint; print(r(0,2), r(0,5), r(0,2), r(0,2), r(0,5))"
+  // prints 1 3 0 1 4.
+  std::vector<Document> documents = {Document(Value::Map{{"text", "abc"}}, "x:1"),
+                                     Document(Value::Map{{"text", "abcdefghij"}}, "x:2"),
+                                     Document(Value::Map{{"text", "abcd"}}, "x:3")};
+  const CalibrationSet set = draw_from_documents(documents, ByteTokenizer(), 2, 4, 0);
+  REQUIRE(set.samples.size() == 2);
+  CHECK(set.draws[0].document == 1);
+  CHECK(set.samples[0] == std::vector<int32_t>{'d', 'e', 'f', 'g'});
+  CHECK(set.draws[1].document == 1);
+  CHECK(set.samples[1] == std::vector<int32_t>{'e', 'f', 'g', 'h'});
+  CHECK_THROWS_WITH(draw_from_documents(documents, ByteTokenizer(), 2, 10, 0),
+                    "calibration: no document has more than 10 tokens; the longest of 3 has 10");
+}
+
+TEST_CASE("column norms are the root of the sum of squares over the tokens, a sample", "[calib]") {
+  const auto backend = make_cpu_backend({});
+  Model model = tiny_model(3);
+  // The input of q in block 0 is the normed embedding: worked out here.
+  std::vector<double> squares(16);
+  for (const auto& sample : two_samples().samples) {
+    Matrix x(sample.size(), 16);
+    embed(model, sample, x.view());
+    for (size_t t = 0; t < x.rows(); ++t) {
+      double mean = 0;
+      for (const float value : x.row(t)) mean += double(value) * double(value) / 16;
+      for (size_t j = 0; j < 16; ++j) squares[j] += double(x(t, j)) * double(x(t, j)) / (mean + 1e-5);
+    }
+  }
+  Calibration calibration(two_samples(), *backend);
+  size_t calls = 0;
+  calibration.sweep(model, {.column_norms = true}, [&](const Layer& layer, const Inputs& inputs) {
+    ++calls;
+    if (layer.block == 0 && layer.linear == Linear::q)
+      for (size_t j = 0; j < 16; ++j) CHECK(inputs.column_norms()[j] == Approx(std::sqrt(squares[j] / 2)).epsilon(1e-5));
+    return same(layer);
+  });
+  CHECK(calls == 14);
+}
+
+TEST_CASE("a sweep that changes nothing reports no error, and the next block sees the block before it", "[calib]") {
+  const auto backend = make_cpu_backend({});
+  Calibration calibration(two_samples(), *backend);
+  const auto norms_of_block_1 = [&](bool erase_block_0) {
+    Model model = tiny_model(3);
+    std::vector<float> norms;
+    calibration.sweep(model, {.column_norms = true}, [&](const Layer& layer, const Inputs& inputs) {
+      if (layer.block == 1 && layer.linear == Linear::q) norms = inputs.column_norms();
+      if (layer.block == 0 && erase_block_0)
+        return make_dense(Matrix(layer.slot.op->out(), layer.slot.op->in()).view(), layer.dtype);
+      return same(layer);
+    });
+    return norms;
+  };
+  // With block 0 erased, block 1 sees what block 0 saw: the embedding.
+  Model model = tiny_model(3);
+  std::vector<float> norms_of_block_0;
+  const auto reports = calibration.sweep(model, {.column_norms = true}, [&](const Layer& layer, const Inputs& inputs) {
+    if (layer.block == 0 && layer.linear == Linear::q) norms_of_block_0 = inputs.column_norms();
+    return same(layer);
+  });
+  for (const LayerReport& report : reports) {
+    CHECK(*report.output_error == 0);
+    CHECK(report.bits_per_weight >= 32);
+  }
+  CHECK(norms_of_block_1(true) == norms_of_block_0);
+  CHECK(norms_of_block_1(false) != norms_of_block_0);
+}
+
+TEST_CASE("a NaN among the inputs names the layer", "[calib]") {
+  const auto backend = make_cpu_backend({});
+  Model model = tiny_model(3);
+  model.blocks[1].attention_norm[2] = std::nanf("");
+  Calibration calibration(two_samples(), *backend);
+  CHECK_THROWS_WITH(calibration.sweep(model, {.column_norms = true}, [](const Layer& l, const Inputs&) { return same(l); }),
+                    "calibration: the inputs of model.layers.1.q_proj are not finite");
+}

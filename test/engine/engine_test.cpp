@@ -1,0 +1,163 @@
+#include <catch2/catch.hpp>
+
+#include <cmath>
+
+#include "harness/base/parallel.h"
+#include "harness/engine/model_scorer.h"
+#include "test/support/byte_tokenizer.h"
+#include "test/support/tiny_model.h"
+
+using namespace evalharness;
+using Ids = std::vector<int32_t>;
+
+namespace {
+
+// A tiny model with an engine around it.
+struct Engine {
+  explicit Engine(EngineOptions options = {}, Dtype dtype = Dtype::f32)
+      : model(tiny_model(7, dtype)), backend(make_cpu_backend({})), transformer(model, *backend), tokenizer(64),
+        scorer(transformer, tokenizer, options) {}
+
+  std::vector<Answer> answers(const std::vector<Request>& requests) {
+    std::vector<Answer> all(requests.size());
+    for (const Unit& unit : scorer.plan(requests)) {
+      std::vector<Answer> part = scorer.answer(requests, unit);
+      for (size_t i = 0; i < part.size(); ++i) all[unit.requests[i]] = part[i];
+    }
+    return all;
+  }
+
+  Model model;
+  std::unique_ptr<Backend> backend;
+  Transformer transformer;
+  ByteTokenizer tokenizer;
+  ModelScorer scorer;
+};
+
+// Log-probability of `next` after `ids`, one forward of the whole sequence.
+double next_log_prob(Engine& e, const Ids& ids, int32_t next) {
+  Batch batch;
+  batch.add(0, 0, ids);
+  const size_t capacity[] = {ids.size()};
+  const auto cache = e.transformer.make_cache(capacity, false);
+  const MatrixView hidden = e.transformer.forward(batch, *cache);
+  const int32_t target[] = {next};
+  return double(e.transformer.head(hidden.rows_from(ids.size() - 1, 1), target)[0].log_prob);
+}
+
+Scored window(size_t n, Protocol protocol, size_t index) {
+  Ids tokens;
+  for (size_t i = 0; i < n; ++i) tokens.push_back(static_cast<int32_t>(i));
+  return make_window(tokens, protocol, 4, index, ByteTokenizer(256, 99));
+}
+
+}  // namespace
+
+TEST_CASE("whitespace at the end of a context moves to the target", "[engine]") {
+  const ByteTokenizer bytes;
+  const Scored pair = encode_pair(bytes, {"ab \n", "c"}, 100);
+  CHECK(pair.inputs == Ids{'a', 'b', ' ', '\n'});
+  CHECK(pair.targets == Ids{' ', '\n', 'c'});
+}
+
+TEST_CASE("an empty context becomes the prefix token", "[engine]") {
+  const ByteTokenizer bytes(256, 7);
+  CHECK(encode_pair(bytes, {"", "ab"}, 100).inputs == Ids{7, 'a'});
+  CHECK(encode_pair(bytes, {"", "ab"}, 100).targets == Ids{'a', 'b'});
+  CHECK(encode_pair(bytes, {" ", "ab"}, 100).targets == Ids{' ', 'a', 'b'});
+}
+
+TEST_CASE("a long context is cut on the left and the cut is counted", "[engine]") {
+  const Scored pair = encode_pair(ByteTokenizer(), {"abcdef", "gh"}, 4);
+  CHECK(pair.inputs == Ids{'d', 'e', 'f', 'g'});
+  CHECK(pair.targets == Ids{'g', 'h'});
+  CHECK(pair.truncated == 3);
+  CHECK_THROWS_WITH(encode_pair(ByteTokenizer(), {"a", "bcdefg"}, 4),
+                    "a target of 6 tokens does not fit the model's context of 4");
+}
+
+TEST_CASE("lm-eval's rolling windows: one token of context, the last shifted left", "[engine]") {
+  // Ten tokens, windows of four: (-1 | 0 1 2 3), (3 | 4 5 6 7), (5 6 7 | 8 9); -1 is the prefix token.
+  const Protocol p{.kind = Protocol::Kind::kLmEval, .window = 0};
+  CHECK(window_count(10, p, 4) == 3);
+  CHECK(window(10, p, 0).inputs == Ids{99, 0, 1, 2});
+  CHECK(window(10, p, 0).targets == Ids{0, 1, 2, 3});
+  CHECK(window(10, p, 1).inputs == Ids{3, 4, 5, 6});
+  CHECK(window(10, p, 1).targets == Ids{4, 5, 6, 7});
+  CHECK(window(10, p, 2).inputs == Ids{5, 6, 7, 8});
+  CHECK(window(10, p, 2).targets == Ids{8, 9});
+}
+
+TEST_CASE("paper windows lie side by side and never score their first token", "[engine]") {
+  const Protocol p{.kind = Protocol::Kind::kWindows, .window = 4};
+  CHECK(window_count(11, p, 100) == 2);
+  CHECK(window(11, p, 1).inputs == Ids{4, 5, 6});
+  CHECK(window(11, p, 1).targets == Ids{5, 6, 7});
+  CHECK(window_count(11, {.window = 4, .max_tokens = 7}, 100) == 1);
+}
+
+TEST_CASE("llama.cpp windows score the second half", "[engine]") {
+  const Protocol p{.kind = Protocol::Kind::kSecondHalf, .window = 8};
+  CHECK(window(16, p, 0).targets == Ids{5, 6, 7});  // 255 of 512
+  CHECK(window(16, p, 1).inputs == Ids{8, 9, 10, 11, 12, 13, 14});
+}
+
+TEST_CASE("a batch gives each pair the answer that it has alone", "[engine]") {
+  Engine e;
+  const std::vector<Request> requests = {LogLikelihood{"ABC", "DE"}, LogLikelihood{"Q", "R"}, LogLikelihood{"ABCDEFGH", "I"}};
+  const std::vector<Answer> answers = e.answers(requests);
+  const double expected = next_log_prob(e, {1, 2, 3}, 4) + next_log_prob(e, {1, 2, 3, 4}, 5);  // 'A' % 64 is 1
+  CHECK(answers[0].log_prob == Approx(expected).margin(1e-5));
+  CHECK(answers[0].tokens == 2);
+  CHECK(answers[0].token_log_probs.size() == 2);
+  CHECK(answers[1].log_prob == Approx(next_log_prob(e, {17}, 18)).margin(1e-5));
+}
+
+TEST_CASE("a rolling answer has one count and its log-probabilities for each window", "[engine]") {
+  Engine e({.batch_tokens = 8});
+  const Rolling text{"ABCDEFGHIJKLMNOPQR", {.kind = Protocol::Kind::kWindows, .window = 4, .max_windows = 3}};
+  const std::vector<Request> requests = {text};
+  const std::vector<Unit> units = e.scorer.plan(requests);
+  REQUIRE(units.size() == 2);  // two windows of four fill eight tokens; then the third
+  CHECK(units[1].first_window == 2);
+  const Answer first = e.scorer.answer(requests, units[0])[0];
+  CHECK(first.window_tokens == std::vector<uint32_t>{3, 3});
+  CHECK(first.windows_available == 4);
+  CHECK(double(first.token_log_probs[3]) == Approx(next_log_prob(e, {5}, 6)).margin(1e-5));
+}
+
+TEST_CASE("generation takes the likeliest token until a stop string, the batch does not matter", "[engine]") {
+  Engine e;
+  const std::vector<Request> requests = {Generate{.context = "ABC", .until = {}, .max_tokens = 12},
+                                         Generate{.context = "ZYXWV", .until = {}, .max_tokens = 5}};
+  const std::vector<Answer> answers = e.answers(requests);
+  Ids ids = {1, 2, 3};
+  for (size_t i = 0; i < 12 && i < answers[0].tokens; ++i) {
+    int32_t best = 0;
+    for (int32_t t = 0; t < 64; ++t)
+      if (next_log_prob(e, ids, t) > next_log_prob(e, ids, best)) best = t;
+    CHECK(answers[0].texts[0][i] == static_cast<char>(best));
+    ids.push_back(best);
+  }
+  REQUIRE(answers[0].tokens >= 3);
+  const std::string stop = answers[0].texts[0].substr(2, 1);
+  const std::vector<Request> stopped = {Generate{.context = "ABC", .until = {stop}, .max_tokens = 12}};
+  CHECK(e.answers(stopped)[0].texts[0] == answers[0].texts[0].substr(0, answers[0].texts[0].find(stop)));
+}
+
+TEST_CASE("answers are the same bytes on one and on three threads", "[engine][threads]") {
+  std::vector<Request> requests;
+  for (int i = 0; i < 40; ++i)
+    requests.push_back(LogLikelihood{std::string(static_cast<size_t>(1 + i % 13), static_cast<char>('A' + i % 26)), "XY"});
+  const size_t threads = thread_count();
+  std::vector<std::vector<float>> seen;
+  for (const size_t n : {size_t{1}, size_t{3}}) {
+    set_thread_count(n);
+    Engine e({.batch_tokens = 64}, Dtype::bf16);
+    std::vector<float> values;
+    for (const Answer& a : e.answers(requests)) values.insert(values.end(), a.token_log_probs.begin(), a.token_log_probs.end());
+    seen.push_back(values);
+  }
+  set_thread_count(threads);
+  CHECK(seen[0] == seen[1]);
+}

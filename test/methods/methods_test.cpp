@@ -1,0 +1,139 @@
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <map>
+
+#include "harness/base/parallel.h"
+#include "harness/ops/tensor_io.h"
+#include "methods/method.h"
+#include "methods/sparsity.h"
+#include "test/support/tiny_model.h"
+
+using namespace evalharness;
+
+namespace {
+
+MethodPtr method_of(const std::string& yaml) { return make_method(ConfigNode::parse(yaml, "test.yaml")); }
+
+SparsityPattern pattern_of(const std::string& yaml) { return SparsityPattern(ConfigNode::parse(yaml, "test.yaml")); }
+
+std::vector<float> pruned(const std::string& yaml, const std::vector<float>& scores, std::vector<float> weights) {
+  pattern_of(yaml).prune(scores, weights);
+  return weights;
+}
+
+CalibrationSet samples() {
+  CalibrationSet set;
+  set.samples = {{1, 2, 3, 4, 5, 6, 7, 8}, {60, 50, 40, 30, 20, 10, 0, 5}, {8, 8, 8, 1, 1, 2, 3, 63}};
+  return set;
+}
+
+// The methods that are registered, each with every form of its options that changes its path.
+std::vector<std::string> every_method() {
+  return {"{method: magnitude, sparsity: 0.5}", "{method: magnitude, pattern: 2:4}", "{method: wanda, sparsity: 0.5}",
+          "{method: wanda, pattern: 2:4}", "{method: wanda, pattern: 4:8}"};
+}
+
+// All bytes of the model's block weights.
+std::string weights_hash(const Model& model) {
+  std::string all;
+  for (const Block& block : model.blocks)
+    for (const Slot& slot : block.slots) {
+      MemoryTensors parts;
+      slot.op->save(parts);
+      for (const auto& [name, tensor] : parts.parts()) all += name + sha256_hex(tensor.bytes);
+    }
+  return sha256_hex(all);
+}
+
+}  // namespace
+
+TEST_CASE("unstructured pruning zeroes the lowest scores of the row; of ties the lowest index", "[methods]") {
+  CHECK(pruned("sparsity: 0.5", {1, 4, 2, 3}, {10, 20, 30, 40}) == std::vector<float>{0, 20, 0, 40});
+  CHECK(pruned("sparsity: 0.5", {1, 1, 1, 1}, {10, 20, 30, 40}) == std::vector<float>{0, 0, 30, 40});
+  CHECK(pruned("sparsity: 0.4", {4, 3, 2, 1}, {1, 1, 1, 1}) == std::vector<float>{1, 1, 1, 0});  // int(1.6) is 1
+}
+
+TEST_CASE("2:4 keeps two of every four neighbours", "[methods]") {
+  CHECK(pruned("pattern: 2:4", {1, 2, 3, 4, 9, 9, 9, 9}, {1, 2, 3, 4, 5, 6, 7, 8}) ==
+        std::vector<float>{0, 0, 3, 4, 0, 0, 7, 8});
+}
+
+TEST_CASE("a mistyped option is an error that says where and what was meant", "[methods][config]") {
+  CHECK_THROWS_WITH(method_of("method: wanda\nsparsty: 0.5\n"),
+                    "test.yaml:2:11: sparsty: unknown key (did you mean 'sparsity'?)");
+  CHECK_THROWS_WITH(method_of("method: wanda\nsparsity: 1.5\n"),
+                    "test.yaml:2:11: sparsity: expected 0 <= sparsity < 1, got 1.5");
+  CHECK_THROWS_WITH(method_of("method: wnda\n"),
+                    "test.yaml:1:9: method: unknown method 'wnda' (did you mean 'wanda'?); there are: magnitude, wanda");
+  CHECK_THROWS_WITH(method_of("method: wanda\npattern: 4:2\n"),
+                    "test.yaml:2:10: pattern: expected N:M with 0 < N < M <= 32, N of M kept, as 2:4, got '4:2'");
+}
+
+TEST_CASE("a pattern that does not fit a layer is refused before anything runs", "[methods]") {
+  const Model model = tiny_model(1);
+  CHECK_THROWS_WITH(method_of("{method: wanda, pattern: 2:5}")->check(model),
+                    "pattern 2:5 does not fit model.layers.0.q_proj: its 16 inputs are no multiple of 5");
+}
+
+TEST_CASE("magnitude takes one threshold over the matrix, and every tie at it", "[methods]") {
+  const auto backend = make_cpu_backend({});
+  Model model = tiny_model(1);
+  Slot& slot = model.blocks[0].slot(Linear::o);
+  Matrix w(16, 16);
+  for (size_t i = 0; i < 256; ++i) w.values()[i] = i % 2 == 0 ? 3.0f : -static_cast<float>(i);
+  slot.op = make_dense(w.view(), Dtype::f32);
+  method_of("{method: magnitude, sparsity: 0.25}")->compress(model, Calibration({}, *backend));
+  // 64 of 256 are asked for; 128 weights of 3 and -1, -3 are at or below the threshold 3.
+  CHECK(slot.op->nonzeros() == 256 - 130);
+}
+
+TEST_CASE("wanda keeps a small weight whose input is large", "[methods]") {
+  const auto backend = make_cpu_backend({});
+  Model model = tiny_model(1);
+  // The norm's gain makes input 3 of block 0 a thousand times larger.
+  model.blocks[0].attention_norm[3] = 1000;
+  const Matrix before = model.blocks[0].slot(Linear::q).op->to_dense();
+  method_of("{method: wanda, sparsity: 0.5}")->compress(model, Calibration(samples(), *backend));
+  const Matrix after = model.blocks[0].slot(Linear::q).op->to_dense();
+  for (size_t i = 0; i < after.rows(); ++i) {
+    CHECK(after(i, 3) == before(i, 3));
+    CHECK(std::ranges::count(after.row(i), 0.0f) == 8);
+  }
+}
+
+TEST_CASE("contract of every method", "[methods][contract]") {
+  std::map<std::string, size_t> tested;
+  for (const std::string& yaml : every_method()) {
+    for (const Dtype dtype : {Dtype::f32, Dtype::bf16}) {
+      CAPTURE(yaml, dtype_name(dtype));
+      const auto backend = make_cpu_backend({});
+      const size_t threads = thread_count();
+      std::vector<std::string> hashes;
+      for (const size_t n : {size_t{1}, size_t{3}}) {
+        set_thread_count(n);
+        Model model = tiny_model(5, dtype);
+        const MethodPtr method = method_of(yaml);
+        method->check(model);
+        const Report report = method->compress(model, Calibration(samples(), *backend));
+        REQUIRE(report.size() == 14);
+        size_t i = 0;
+        for (const Block& block : model.blocks)
+          for (const Slot& slot : block.slots) {
+            const Matrix w = slot.op->to_dense();
+            const double weights = static_cast<double>(w.size());
+            for (const float value : w.values()) REQUIRE(std::isfinite(value));
+            CHECK(report[i].bits_per_weight == Approx(8.0 * static_cast<double>(slot.op->bytes()) / weights));
+            CHECK(report[i].sparsity == Approx(double(std::ranges::count(w.values(), 0.0f)) / weights));
+            CHECK(report[i].format == slot.op->format());
+            ++i;
+          }
+        hashes.push_back(weights_hash(model));
+      }
+      set_thread_count(threads);
+      CHECK(hashes[0] == hashes[1]);
+    }
+    ++tested[ConfigNode::parse(yaml, "test.yaml").at("method").as_string()];
+  }
+  for (const MethodInfo& info : list_methods()) CHECK(tested[info.name] > 0);
+}

@@ -1,0 +1,51 @@
+// A random llama of 2 blocks and dim 16, made in memory: what most tests of models run on.
+#pragma once
+
+#include "harness/base/rng.h"
+#include "harness/base/text.h"
+#include "harness/model/model.h"
+
+namespace evalharness {
+
+inline Matrix random_matrix(size_t rows, size_t cols, uint64_t seed, double scale = 1) {
+  Rng rng(seed, "test.matrix");
+  Matrix m(rows, cols);
+  for (float& x : m.values()) x = static_cast<float>(scale * rng.normal());
+  return m;
+}
+
+inline Model tiny_model(uint64_t seed, Dtype dtype = Dtype::f32) {
+  Model model;
+  model.dtype = dtype;
+  ModelConfig& c = model.config;
+  c.architecture = "llama";
+  c.vocab = 64;
+  c.hidden = 16;
+  c.intermediate = 32;
+  c.layers = 2;
+  c.heads = 4;
+  c.kv_heads = 2;
+  c.head_dim = 4;
+  c.context = 256;
+  c.tied_head = true;
+  model.embedding = make_dense(random_matrix(c.vocab, c.hidden, seed).view(), dtype);
+  model.final_norm.assign(c.hidden, 1.0f);
+  const size_t q = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim;
+  const size_t outs[] = {q, kv, kv, c.hidden, c.intermediate, c.intermediate, c.hidden};
+  const size_t ins[] = {c.hidden, c.hidden, c.hidden, q, c.hidden, c.hidden, c.intermediate};
+  for (size_t b = 0; b < c.layers; ++b) {
+    Block block;
+    block.attention_norm.assign(c.hidden, 1.0f);
+    block.mlp_norm.assign(c.hidden, 1.0f);
+    for (const Linear linear : kLinears) {
+      const auto i = static_cast<size_t>(linear);
+      Slot& slot = block.slot(linear);
+      slot.name = cat("model.layers.", b, ".", linear_name(linear));
+      slot.op = make_dense(random_matrix(outs[i], ins[i], seed * 100 + b * 10 + i, 0.3).view(), dtype);
+    }
+    model.blocks.push_back(std::move(block));
+  }
+  return model;
+}
+
+}  // namespace evalharness
