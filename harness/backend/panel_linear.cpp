@@ -13,7 +13,6 @@
 namespace evalharness {
 namespace {
 
-constexpr size_t kFewTokens = 8;
 // Rows of x that share one decoded panel: 128 rows of bfloat16 and a panel stay in a 1 MiB L2, and
 // decoding costs a few per cent of the product.
 constexpr size_t kRowTile = 128;
@@ -54,7 +53,8 @@ void convert_row(std::span<const float> x, bool rounded, size_t depth, T* to) {
 template <class T>
 Inputs<T> convert(MatrixView x, bool rounded, size_t depth) {
   if constexpr (std::is_same_v<T, float>) {
-    if (!rounded && x.cols == depth) return {x.data, x.stride};
+    // oneDNN 2.6 has no fast kernel for an x whose rows lie apart.
+    if (!rounded && x.cols == depth && x.stride == depth) return {x.data, x.stride};
   }
   struct Converted;
   T* const data = scratch<T, Converted>(x.rows * depth);
@@ -83,7 +83,7 @@ void widen(const uint16_t* pairs, size_t depth, float* to) {
 template <class Stored>
 class PanelLinear final : public BoundLinear {
  public:
-  PanelLinear(std::unique_ptr<const PanelReader> reader, const CpuOptions& options)
+  PanelLinear(std::unique_ptr<const PanelReader<Stored>> reader, const CpuOptions& options)
       : reader_(std::move(reader)), layout_(reader_->layout()), options_(options) {
     depth_step_ = layout_.depth();
     if (layout_.panels() < kWantedTiles) {
@@ -101,9 +101,9 @@ class PanelLinear final : public BoundLinear {
   size_t resident_bytes() const override { return reader_->op().bytes(); }
 
   std::string kernel(size_t tokens) const override {
-    const std::string decoder = reader_->decoder().empty() ? "" : cat(" ", reader_->decoder());
     const std::string format = reader_->op().format();
-    if (runs_as_few(tokens)) return cat(format, " few ", isa_name(few_isa()), decoder);
+    if (runs_as_few(tokens)) return cat(format, " few ", reader_->few_kernel(options_.isa));
+    const std::string decoder = reader_->decoder().empty() ? "" : cat(" ", reader_->decoder());
     const std::string library = options_.gemm == GemmLibrary::onednn ? "onednn" : "openblas";
     const bool widened = kBf16 && !multiplies_bfloat16(options_.gemm, options_.isa);
     return cat(format, " many ", library, widened ? " f32" : "", decoder);
@@ -130,33 +130,6 @@ class PanelLinear final : public BoundLinear {
   bool runs_as_few(size_t tokens) const {
     return tokens <= kFewTokens || options_.isa == Isa::scalar;
   }
-  Isa few_isa() const {
-    const Isa most = kBf16 ? Isa::avx512bf16 : Isa::avx512;
-    return std::min(options_.isa, most);
-  }
-
-  const Stored* read(size_t panel, size_t begin, size_t end, Stored* to) const {
-    return reinterpret_cast<const Stored*>(
-        reader_->read(panel, begin, end, reinterpret_cast<std::byte*>(to)));
-  }
-
-  // y = x[rows, begin..end) * panel[begin..end), decoded in blocks.
-  void multiply_part(const Inputs<Stored>& x, size_t panel, size_t begin, size_t end,
-                     PanelProduct<Stored> product) const {
-    struct Block;
-    const size_t block = std::min(reader_->block(), end - begin);
-    const bool in_place = reader_->block() == SIZE_MAX;
-    Stored* const values = in_place ? nullptr : scratch<Stored, Block>(block * kPanelWidth);
-    for (size_t k = begin; k < end; k += block) {
-      const size_t stop = std::min(end, k + block);
-      product.x = x.data + k;
-      product.x_stride = x.stride;
-      product.k = stop - k;
-      product.panel = read(panel, k, stop, values);
-      product.add = k > begin;
-      multiply_few_rows(options_.isa, product);
-    }
-  }
 
   // Tiles are (panel, part of the inputs); their sums are added in the order of the parts.
   void few(MatrixView x, size_t first_panel, MutableMatrixView y) const {
@@ -169,11 +142,13 @@ class PanelLinear final : public BoundLinear {
     parallel_for(panels * parts, [&](size_t index) {
       const size_t begin = index % parts * depth_step_;
       PanelProduct<Stored> product;
+      product.x = inputs.data + begin;
+      product.x_stride = inputs.stride;
       product.rows = x.rows;
+      product.k = std::min(depth_step_, layout_.depth() - begin);
       product.y = sums + index * tile;
       product.y_stride = kPanelWidth;
-      multiply_part(inputs, first_panel + index / parts, begin,
-                    std::min(layout_.depth(), begin + depth_step_), product);
+      reader_->multiply_few(options_.isa, first_panel + index / parts, begin, product);
     });
     for (size_t panel = 0; panel < panels; ++panel) {
       add_parts(sums + panel * parts * tile, parts, panel * kPanelWidth, y);
@@ -200,7 +175,7 @@ class PanelLinear final : public BoundLinear {
     const size_t depth = layout_.depth(), size = depth * kPanelWidth;
     const bool in_place = reader_->block() == SIZE_MAX;
     Stored* const values = in_place ? nullptr : scratch<Stored, Decoded>(size);
-    const Stored* const stored = read(panel, 0, depth, values);
+    const Stored* const stored = reader_->read(panel, 0, depth, values);
     if constexpr (std::is_same_v<T, Stored>) {
       return stored;
     } else {
@@ -248,43 +223,72 @@ class PanelLinear final : public BoundLinear {
     }
   }
 
-  std::unique_ptr<const PanelReader> reader_;
+  std::unique_ptr<const PanelReader<Stored>> reader_;
   PanelLayout layout_;
   CpuOptions options_;
   size_t depth_step_ = 0;  // inputs of a tile for few tokens: a function of the shape only
 };
 
-std::map<std::string, PanelReaderMaker>& makers() {
-  static std::map<std::string, PanelReaderMaker> by_prefix;
+std::map<std::string, Binder>& binders() {
+  static std::map<std::string, Binder> by_prefix;
   return by_prefix;
 }
 
 }  // namespace
 
-RegisterKernels::RegisterKernels(const std::string& prefix, PanelReaderMaker make) {
-  EH_ASSERT(makers().emplace(prefix, make).second);
+template <class T>
+void PanelReader<T>::multiply_few(Isa isa, size_t panel, size_t begin,
+                                  PanelProduct<T> product) const {
+  struct Block;
+  const size_t end = begin + product.k;
+  const size_t step = std::min(block(), product.k);
+  const bool in_place = block() == SIZE_MAX;
+  T* const values = in_place ? nullptr : scratch<T, Block>(step * kPanelWidth);
+  for (size_t k = begin; k < end; k += step) {
+    product.k = std::min(step, end - k);
+    product.panel = read(panel, k, k + product.k, values);
+    multiply_few_rows(isa, product);
+    product.x += product.k;
+    product.add = true;
+  }
 }
 
-std::unique_ptr<BoundLinear> bind_panels(std::unique_ptr<const PanelReader> reader,
-                                         const CpuOptions& options) {
-  if (reader->layout().dtype == Dtype::bf16) {
-    return std::make_unique<PanelLinear<uint16_t>>(std::move(reader), options);
-  }
-  return std::make_unique<PanelLinear<float>>(std::move(reader), options);
+template <class T>
+std::string PanelReader<T>::few_kernel(Isa isa) const {
+  const Isa most = layout().dtype == Dtype::bf16 ? Isa::avx512bf16 : Isa::avx512;
+  const std::string kernel = isa_name(std::min(isa, most));
+  return decoder().empty() ? kernel : cat(kernel, " ", decoder());
 }
+
+template class PanelReader<float>;
+template class PanelReader<uint16_t>;
+
+RegisterKernels::RegisterKernels(const std::string& prefix, Binder bind) {
+  EH_ASSERT(binders().emplace(prefix, bind).second);
+}
+
+template <class T>
+std::unique_ptr<BoundLinear> bind_panels(std::unique_ptr<const PanelReader<T>> reader,
+                                         const CpuOptions& options) {
+  return std::make_unique<PanelLinear<T>>(std::move(reader), options);
+}
+template std::unique_ptr<BoundLinear> bind_panels(std::unique_ptr<const PanelReader<float>>,
+                                                  const CpuOptions&);
+template std::unique_ptr<BoundLinear> bind_panels(std::unique_ptr<const PanelReader<uint16_t>>,
+                                                  const CpuOptions&);
 
 std::unique_ptr<BoundLinear> bind_cpu(const LinearOp& op, const CpuOptions& options) {
   if (!has_isa(options.isa)) fail(cat("this machine has no ", isa_name(options.isa)));
   const std::string format = op.format();
   size_t longest = 0;
-  PanelReaderMaker make = nullptr;
-  for (const auto& [prefix, maker] : makers()) {
+  Binder bind = nullptr;
+  for (const auto& [prefix, binder] : binders()) {
     if (!format.starts_with(prefix) || prefix.size() < longest) continue;
     longest = prefix.size();
-    make = maker;
+    bind = binder;
   }
-  if (make == nullptr) fail(cat("no CPU kernel for weight format '", format, "'"));
-  return bind_panels(make(op, options.isa), options);
+  if (bind == nullptr) fail(cat("no CPU kernel for weight format '", format, "'"));
+  return bind(op, options);
 }
 
 }  // namespace evalharness

@@ -4,6 +4,7 @@
 // dense").
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -12,30 +13,39 @@
 
 namespace evalharness {
 
-// Reads the stored bytes of one weight on one instruction set. Thread-safe.
+// Reads the stored bytes of one weight on one instruction set. T is float or uint16_t (bfloat16),
+// as layout().dtype says. Thread-safe.
+template <class T>
 class PanelReader {
  public:
   virtual ~PanelReader() = default;
   virtual const LinearOp& op() const = 0;
   virtual const PanelLayout& layout() const = 0;
-  // What turns stored bytes into values, for kernel(): "avx512vbmi2"; "" where nothing needs to.
+  // What turns stored bytes into values, for kernel(): "expand avx512vbmi2"; "" where nothing needs
+  // to.
   virtual std::string decoder() const = 0;
-  // Inputs that few-token kernels decode at a time, so that values stay in the first-level cache.
-  // A multiple of layout().depth()'s unit; SIZE_MAX where values are read in place.
+  // Inputs that few-token kernels decode at a time, so that values stay in the first-level cache: a
+  // multiple of 32. SIZE_MAX where values are read in place.
   virtual size_t block() const = 0;
   // Values of inputs [begin, end) of a panel in panel order, in place or written to `scratch`
   // (64 * (end - begin) values, 64-byte aligned). Both ends are multiples of block() or the depth.
-  virtual const std::byte* read(size_t panel, size_t begin, size_t end,
-                                std::byte* scratch) const = 0;
+  virtual const T* read(size_t panel, size_t begin, size_t end, T* scratch) const = 0;
+  // product.y = product.x * inputs [begin, begin + product.k) of a panel, for few rows; product.x
+  // points at input `begin`, product.panel at nothing. Here: block by block through read().
+  virtual void multiply_few(Isa isa, size_t panel, size_t begin, PanelProduct<T> product) const;
+  // Names what multiply_few runs on.
+  virtual std::string few_kernel(Isa isa) const;
 };
 
-std::unique_ptr<BoundLinear> bind_panels(std::unique_ptr<const PanelReader> reader,
+// T is float or uint16_t.
+template <class T>
+std::unique_ptr<BoundLinear> bind_panels(std::unique_ptr<const PanelReader<T>> reader,
                                          const CpuOptions& options);
 
 // How bind_cpu finds a format's kernels, by the prefix of its name; the longest one wins.
-using PanelReaderMaker = std::unique_ptr<const PanelReader> (*)(const LinearOp& op, Isa isa);
+using Binder = std::unique_ptr<BoundLinear> (*)(const LinearOp& op, const CpuOptions& options);
 struct RegisterKernels {
-  RegisterKernels(const std::string& prefix, PanelReaderMaker make);
+  RegisterKernels(const std::string& prefix, Binder bind);
 };
 
 }  // namespace evalharness

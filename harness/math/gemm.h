@@ -15,6 +15,9 @@
 namespace evalharness {
 
 inline constexpr size_t kPanelWidth = 64;
+// Up to so many rows a weight is streamed from memory once and memory sets the pace; more rows are
+// a matter of arithmetic.
+inline constexpr size_t kFewTokens = 8;
 // k is padded with zeros to a multiple of these, so that no kernel has a tail.
 inline constexpr size_t kDepthMultipleF32 = 16, kDepthMultipleBf16 = 32;
 

@@ -67,30 +67,12 @@ void DenseLinear::rows(std::span<const int32_t> ids, MutableMatrixView y) const 
   });
 }
 
-Matrix DenseLinear::to_dense() const {
-  Matrix w(out(), in());  // [out, in]
-  std::vector<int32_t> ids(out());
-  std::iota(ids.begin(), ids.end(), 0);
-  rows(ids, w.view());
-  return w;
-}
-
 void DenseLinear::save(TensorWriter& to) const {
   const std::vector<size_t> shape =
       layout_.dtype == Dtype::bf16
           ? std::vector<size_t>{layout_.panels(), layout_.depth() / 2, kPanelWidth, 2}
           : std::vector<size_t>{layout_.panels(), layout_.depth(), kPanelWidth};
   to.put("weight", {layout_.dtype == Dtype::bf16 ? "BF16" : "F32", shape, panels_});
-}
-
-Cost DenseLinear::cost(size_t tokens) const {
-  const double t = static_cast<double>(tokens);
-  const double rows = static_cast<double>(out()), cols = static_cast<double>(in());
-  return {.dense_flops = 2 * t * rows * cols,
-          .executed_flops = 2 * t * static_cast<double>(layout_.values()),
-          .effective_flops = 2 * t * static_cast<double>(nonzeros_),
-          .weight_bytes = static_cast<double>(bytes()),
-          .activation_bytes = 4 * t * (rows + cols)};
 }
 
 LinearPtr make_dense(MatrixView w, Dtype dtype) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
@@ -55,6 +56,25 @@ void write_panel(MatrixView w, const PanelLayout& layout, size_t panel, std::byt
       store_value(layout.dtype, w(o, i), to + (layout.place(o, i) - base) * width);
     }
   }
+}
+
+Matrix dense_by_rows(const LinearOp& op) {
+  Matrix w(op.out(), op.in());  // [out, in]
+  std::vector<int32_t> ids(op.out());
+  std::iota(ids.begin(), ids.end(), 0);
+  op.rows(ids, w.view());
+  return w;
+}
+
+Cost panel_cost(const LinearOp& op, const PanelLayout& layout, size_t tokens,
+                double executed_share) {
+  const double t = static_cast<double>(tokens);
+  const double out = static_cast<double>(op.out()), in = static_cast<double>(op.in());
+  return {.dense_flops = 2 * t * out * in,
+          .executed_flops = 2 * t * static_cast<double>(layout.values()) * executed_share,
+          .effective_flops = 2 * t * static_cast<double>(op.nonzeros()),
+          .weight_bytes = static_cast<double>(op.bytes()),
+          .activation_bytes = 4 * t * (out + in)};
 }
 
 void check_weight_shape(size_t out, size_t in) {

@@ -61,7 +61,7 @@ TEST_CASE("2:4 keeps two of every four neighbours", "[methods]") {
 
 TEST_CASE("a mistyped option is an error that says where and what was meant", "[methods][config]") {
   CHECK_THROWS_WITH(method_of("method: wanda\nsparsty: 0.5\n"),
-                    "test.yaml:2:11: sparsty: unknown key (did you mean 'sparsity'?)");
+                    "test.yaml:2:10: sparsty: unknown key (did you mean 'sparsity'?)");
   CHECK_THROWS_WITH(method_of("method: wanda\nsparsity: 1.5\n"),
                     "test.yaml:2:11: sparsity: expected 0 <= sparsity < 1, got 1.5");
   CHECK_THROWS_WITH(method_of("method: wnda\n"),
