@@ -151,6 +151,34 @@ TEST_CASE("a manifest's mistakes are errors with their place", "[datasets]") {
   CHECK_THROWS_WITH(read_manifest(path), Catch::EndsWith("rows: expected the number of documents, got 0"));
 }
 
+TEST_CASE("every bundled sample loads and has the fields of its split", "[datasets]") {
+  const TemporaryFolder empty;
+  const EnvironmentVariable data("EVALHARNESS_DATA", empty.path());
+  const EnvironmentVariable cache("EVALHARNESS_CACHE", empty.path());
+  for (const Manifest& manifest : read_manifests()) {
+    for (const DatasetPart& part : manifest.parts) {
+      for (const DataSplit& split : part.splits) {
+        if (split.samples.empty()) continue;
+        INFO(part.name << " " << split.name);
+        const Dataset dataset = load_dataset(part.name, split.name, {.offline = true});
+        CHECK(dataset.sample);
+        CHECK_FALSE(dataset.documents.empty());
+      }
+    }
+  }
+}
+
+TEST_CASE("the bundled corpora are long enough for what they serve", "[datasets]") {
+  const TemporaryFolder empty;
+  const EnvironmentVariable data("EVALHARNESS_DATA", empty.path());
+  const EnvironmentVariable cache("EVALHARNESS_CACHE", empty.path());
+  const Dataset calibration = load_dataset("c4", "train", {.offline = true});
+  CHECK(calibration.documents.size() == 20);
+  // 2400 bytes of English are more than 512 tokens of any vocabulary below 100,000 entries in use here.
+  for (const Document& document : calibration.documents) CHECK(document.string("text").size() > 2400);
+  CHECK(load_dataset("wikitext2_pages", "test", {.offline = true}).documents.size() == 11);
+}
+
 TEST_CASE("every split that is in EVALHARNESS_DATA has its checksum, rows and fields", "[datasets][golden]") {
   if (data_folder().empty()) return;
   size_t read = 0;
