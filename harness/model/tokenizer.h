@@ -19,7 +19,8 @@ class Tokenizer {
   // The bytes that the tokens stand for, special tokens skipped. They may be no valid UTF-8: a
   // character can be spread over tokens.
   virtual std::string decode_bytes(std::span<const int32_t> ids) const = 0;
-  // The same as text: U+FFFD for what is no UTF-8, a character cut off at the end included.
+  // The same as text: U+FFFD for what is no UTF-8, a character cut off at the end included (one for
+  // all of its bytes; of byte-fallback vocabularies the original writes one for each byte).
   std::string decode(std::span<const int32_t> ids) const;
   virtual std::string token_text(int32_t id) const = 0;  // bytes of one token, specials spelt out
   virtual size_t vocab() const = 0;

@@ -9,19 +9,37 @@
 namespace evalharness {
 namespace {
 
-// Members of a character class. PCRE2's own \s also takes U+180E, which left White_Space in
+// Members of character classes. PCRE2's own \s also takes U+180E, which left White_Space in
 // Unicode 6.3.
 constexpr std::string_view kWhiteSpace =
     R"(\x{9}-\x{D}\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
 
+// \w is what Oniguruma has: alphabetic characters (those in circles and squares too), marks,
+// decimal digits, connectors, and of the other numbers Latin-1's six. PCRE2's own has no marks.
+constexpr std::string_view kWord =
+    R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE})"
+    R"(\x{24B6}-\x{24E9}\x{1F130}-\x{1F149}\x{1F150}-\x{1F169}\x{1F170}-\x{1F189})";
+
+// Patterns come with escapes that mean another thing in PCRE2, or nearly the same.
 std::string translate_escape(char letter, bool in_class, const std::string& where) {
-  if (letter == 'h' || letter == 'H') {
-    fail(cat(where, ": \\", letter,
-             " is a hexadecimal digit in this dialect, which is not supported"));
+  const std::string_view set = letter == 's' || letter == 'S' ? kWhiteSpace : kWord;
+  switch (letter) {
+    case 's':
+    case 'w':
+      return in_class ? std::string(set) : cat("[", set, "]");
+    case 'S':
+    case 'W':
+      if (!in_class) return cat("[^", set, "]");
+      if (letter == 'S') return "\\S";  // differs at U+180E only
+      [[fallthrough]];
+    case 'b':
+    case 'B':
+    case 'h':
+    case 'H':
+      fail(cat(where, ": \\", letter, " is not supported", in_class ? " inside [...]" : ""));
+    default:
+      return {'\\', letter};
   }
-  if (letter == 's') return in_class ? std::string(kWhiteSpace) : cat("[", kWhiteSpace, "]");
-  if (letter == 'S' && !in_class) return cat("[^", kWhiteSpace, "]");
-  return {'\\', letter};
 }
 
 std::string translate(const std::string& pattern, const std::string& where) {

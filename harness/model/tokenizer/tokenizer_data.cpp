@@ -5,6 +5,7 @@
 #include "harness/base/error.h"
 #include "harness/base/text.h"
 #include "harness/model/tokenizer/byte_alphabet.h"
+#include "harness/model/tokenizer/normalizer.h"
 
 namespace evalharness {
 namespace {
@@ -17,6 +18,12 @@ int byte_of_spelling(const std::string& spelling) {
   const std::string digits = spelling.substr(3, 2);
   if (digits.find_first_not_of("0123456789ABCDEFabcdef") != std::string::npos) return -1;
   return std::stoi(digits, nullptr, 16);
+}
+
+// What decoding writes for an added token: as it stands in normalised text, if it is searched
+// there.
+std::string spelling_in_text(const AddedToken& token, const TokenizerData& data) {
+  return token.normalized ? normalize(token.text, data.normalizer) : token.text;
 }
 
 // Lengths before contents, so that no two different data write the same text.
@@ -116,7 +123,7 @@ void fill_byte_level_vocabulary(TokenizerData& data, const std::vector<std::stri
     }
   }
   for (const AddedToken& token : data.added) {
-    data.token_bytes[static_cast<size_t>(token.id)] = token.text;
+    data.token_bytes[static_cast<size_t>(token.id)] = spelling_in_text(token, data);
   }
 }
 
@@ -124,8 +131,11 @@ void fill_character_vocabulary(TokenizerData& data, const std::vector<std::strin
   data.bpe.byte_level = false;
   data.bpe.pieces = spellings;
   data.token_bytes = spellings;
+  for (const AddedToken& token : data.added) {
+    data.token_bytes[static_cast<size_t>(token.id)] = spelling_in_text(token, data);
+  }
   for (size_t id = 0; id < spellings.size(); ++id) {
-    data.token_bytes[id] = replace_all(spellings[id], kSpaceMark, " ");
+    data.token_bytes[id] = replace_all(data.token_bytes[id], kSpaceMark, " ");
     const int byte = byte_of_spelling(spellings[id]);
     if (byte < 0) continue;
     data.bpe.byte_ids[static_cast<size_t>(byte)] = static_cast<int32_t>(id);

@@ -99,7 +99,7 @@ std::vector<Merge> merges_from_pairs(const std::vector<std::pair<std::string, st
                                      const std::string& source);
 
 // Fills pieces, byte ids and token bytes from the spellings of a byte-level vocabulary.
-// Precondition: data.added is complete.
+// Precondition: data.added and data.normalizer are complete.
 void fill_byte_level_vocabulary(TokenizerData& data, const std::vector<std::string>& spellings);
 // The same for characters with "▁" for space and "<0x0A>" for bytes.
 void fill_character_vocabulary(TokenizerData& data, const std::vector<std::string>& spellings);
