@@ -9,6 +9,7 @@
 #include "harness/base/text.h"
 #include "harness/math/aligned.h"
 #include "harness/math/bfloat16.h"
+#include "harness/math/convert.h"
 
 namespace evalharness {
 namespace {
@@ -30,9 +31,6 @@ T* scratch(size_t size) {
   return memory.data();
 }
 
-void store_input(float value, float* to) { *to = value; }
-void store_input(float value, uint16_t* to) { *to = to_bfloat16(value); }
-
 // Rows of x in the form that a kernel reads: T, and padded with zeros to the depth.
 template <class T>
 struct Inputs {
@@ -41,13 +39,14 @@ struct Inputs {
   const T* row(size_t i) const { return data + i * stride; }
 };
 
+void convert_row(std::span<const float> x, bool, uint16_t* to) { to_bfloat16(x, to); }
 // `rounded`: the weight is bfloat16, so x is rounded even where the product is computed in float32.
-template <class T>
-void convert_row(std::span<const float> x, bool rounded, size_t depth, T* to) {
-  for (size_t i = 0; i < x.size(); ++i) {
-    store_input(rounded ? round_to_bfloat16(x[i]) : x[i], to + i);
+void convert_row(std::span<const float> x, bool rounded, float* to) {
+  if (rounded) {
+    round_to_bfloat16(x, to);
+  } else {
+    std::copy(x.begin(), x.end(), to);
   }
-  std::fill(to + x.size(), to + depth, T{});
 }
 
 template <class T>
@@ -58,7 +57,11 @@ Inputs<T> convert(MatrixView x, bool rounded, size_t depth) {
   }
   struct Converted;
   T* const data = scratch<T, Converted>(x.rows * depth);
-  const auto one = [&](size_t row) { convert_row(x.row(row), rounded, depth, data + row * depth); };
+  const auto one = [&](size_t row) {
+    T* const to = data + row * depth;
+    convert_row(x.row(row), rounded, to);
+    std::fill(to + x.cols, to + depth, T{});
+  };
   if (x.rows <= kFewTokens) {
     for (size_t row = 0; row < x.rows; ++row) one(row);
   } else {

@@ -1,5 +1,7 @@
-// sparse.bitmask and sparse.N:M: the stored values are expanded under their mask.
+// sparse.bitmask and sparse.N:M: the stored values are expanded under their mask, for one to four
+// tokens in registers, for more into cache.
 #include "harness/backend/kernels/expand.h"
+#include "harness/backend/kernels/expand_multiply.h"
 #include "harness/backend/panel_linear.h"
 #include "harness/base/error.h"
 #include "harness/ops/sparse_bitmask.h"
@@ -20,14 +22,25 @@ class MaskedReader final : public PanelReader<T> {
   std::string decoder() const override { return expander_.name; }
   size_t block() const override { return Op::kBlock; }
   const T* read(size_t panel, size_t begin, size_t end, T* scratch) const override {
-    const MaskedValues& stored = weight_.stored();
-    const uint64_t* const mask = stored.mask.data() + panel * layout().depth() + begin;
-    const T* const values = reinterpret_cast<const T*>(stored.values.data());
-    expander_.expand({mask, end - begin}, values + weight_.start(panel, begin), scratch);
+    expander_.expand(mask(panel, begin, end - begin), packed(panel, begin), scratch);
     return scratch;
   }
 
+  void multiply_few(Isa isa, size_t panel, size_t begin, PanelProduct<T> product) const override {
+    if (product.rows > kMostExpandedRows || !multiplies_expanded(isa, layout().dtype)) {
+      return PanelReader<T>::multiply_few(isa, panel, begin, product);
+    }
+    multiply_expanded(mask(panel, begin, product.k), packed(panel, begin), product);
+  }
+
  private:
+  std::span<const uint64_t> mask(size_t panel, size_t begin, size_t inputs) const {
+    return {weight_.stored().mask.data() + panel * layout().depth() + begin, inputs};
+  }
+  const T* packed(size_t panel, size_t begin) const {
+    return reinterpret_cast<const T*>(weight_.stored().values.data()) + weight_.start(panel, begin);
+  }
+
   const Op& weight_;
   Expander<T> expander_;
 };

@@ -1,0 +1,112 @@
+#include "harness/backend/kernels/expand_multiply.h"
+
+#include <immintrin.h>
+
+#include <cstring>
+
+#include "harness/base/error.h"
+
+namespace evalharness {
+namespace {
+
+constexpr size_t kLanes = 16, kVectors = kPanelWidth / kLanes;
+// Bytes between the load and the line asked for: hides DRAM's latency at this loop's pace.
+constexpr size_t kAhead = 2048;
+
+[[gnu::always_inline]] inline void ask_for(const void* place) {
+  _mm_prefetch(static_cast<const char*>(place) + kAhead, _MM_HINT_T0);
+}
+
+[[gnu::always_inline]] inline int pair_at(const uint16_t* place) {
+  int pair;
+  std::memcpy(&pair, place, sizeof pair);
+  return pair;
+}
+
+template <size_t Rows, class T>
+[[gnu::target("avx512f"), gnu::always_inline]] inline void store_sums(
+    const PanelProduct<T>& product, const __m512 (&sum)[Rows][kVectors]) {
+  for (size_t r = 0; r < Rows; ++r) {
+    for (size_t v = 0; v < kVectors; ++v) {
+      _mm512_storeu_ps(product.y + r * product.y_stride + v * kLanes, sum[r][v]);
+    }
+  }
+}
+
+// Expanded in registers after a plain load: the memory form of expand is microcoded on Zen 4.
+template <size_t Rows>
+[[gnu::target("avx512f,popcnt")]] void rows_f32(std::span<const uint64_t> mask, const float* packed,
+                                                const PanelProduct<float>& product) {
+  __m512 sum[Rows][kVectors] = {};
+  for (size_t k = 0; k < product.k; ++k) {
+    for (size_t v = 0; v < kVectors; ++v) {
+      const auto bits = static_cast<uint16_t>(mask[k] >> 16 * v);
+      ask_for(packed);
+      const __m512 w = _mm512_maskz_expand_ps(bits, _mm512_loadu_ps(packed));
+      packed += __builtin_popcount(bits);
+      for (size_t r = 0; r < Rows; ++r) {
+        const __m512 x = _mm512_set1_ps(product.x[r * product.x_stride + k]);
+        sum[r][v] = _mm512_fmadd_ps(x, w, sum[r][v]);
+      }
+    }
+  }
+  store_sums(product, sum);
+}
+
+template <size_t Rows>
+[[gnu::target("avx512f,avx512bw,avx512bf16,avx512vbmi2,popcnt")]] void rows_bf16(
+    std::span<const uint64_t> mask, const uint16_t* packed, const PanelProduct<uint16_t>& product) {
+  __m512 sum[Rows][kVectors] = {};
+  for (size_t k = 0; k < product.k; k += 2) {
+    for (size_t v = 0; v < kVectors; ++v) {
+      const auto bits = static_cast<uint32_t>(mask[k + v / 2] >> 32 * (v % 2));
+      ask_for(packed);
+      const __m512i w = _mm512_maskz_expand_epi16(bits, _mm512_loadu_si512(packed));
+      packed += __builtin_popcount(bits);
+      for (size_t r = 0; r < Rows; ++r) {
+        const __m512i x = _mm512_set1_epi32(pair_at(product.x + r * product.x_stride + k));
+        sum[r][v] = _mm512_dpbf16_ps(sum[r][v], (__m512bh)x, (__m512bh)w);
+      }
+    }
+  }
+  store_sums(product, sum);
+}
+
+}  // namespace
+
+bool multiplies_expanded(Isa isa, Dtype dtype) {
+  if (dtype == Dtype::f32) return isa >= Isa::avx512;
+  return isa >= Isa::avx512bf16 && has_vbmi2();
+}
+
+void multiply_expanded(std::span<const uint64_t> mask, const float* packed,
+                       const PanelProduct<float>& product) {
+  switch (product.rows) {
+    case 1:
+      return rows_f32<1>(mask, packed, product);
+    case 2:
+      return rows_f32<2>(mask, packed, product);
+    case 3:
+      return rows_f32<3>(mask, packed, product);
+    case 4:
+      return rows_f32<4>(mask, packed, product);
+  }
+  EH_ASSERT(false);
+}
+
+void multiply_expanded(std::span<const uint64_t> mask, const uint16_t* packed,
+                       const PanelProduct<uint16_t>& product) {
+  switch (product.rows) {
+    case 1:
+      return rows_bf16<1>(mask, packed, product);
+    case 2:
+      return rows_bf16<2>(mask, packed, product);
+    case 3:
+      return rows_bf16<3>(mask, packed, product);
+    case 4:
+      return rows_bf16<4>(mask, packed, product);
+  }
+  EH_ASSERT(false);
+}
+
+}  // namespace evalharness

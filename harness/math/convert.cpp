@@ -1,0 +1,60 @@
+#include "harness/math/convert.h"
+
+#include <immintrin.h>
+
+#include "harness/math/bfloat16.h"
+#include "harness/math/isa.h"
+
+namespace evalharness {
+namespace {
+
+constexpr size_t kLanes = 8;
+
+// The rounded bits of eight values, each in the upper half of its lane; the lower half is not zero.
+[[gnu::target("avx2"), gnu::always_inline]] inline __m256i rounded(const float* from) {
+  const __m256 values = _mm256_loadu_ps(from);
+  const __m256i bits = _mm256_castps_si256(values);
+  const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+  const __m256i even = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+  const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+  const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(values, values, _CMP_UNORD_Q));
+  return _mm256_blendv_epi8(even, quiet, nan);
+}
+
+[[gnu::target("avx2")]] size_t to_bfloat16_avx2(std::span<const float> from, uint16_t* to) {
+  size_t i = 0;
+  for (; i + 2 * kLanes <= from.size(); i += 2 * kLanes) {
+    const __m256i low = _mm256_srli_epi32(rounded(from.data() + i), 16);
+    const __m256i high = _mm256_srli_epi32(rounded(from.data() + i + kLanes), 16);
+    // Packing works inside 128 bits: put the four quarters in order.
+    const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), 0b11011000);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i), packed);
+  }
+  return i;
+}
+
+[[gnu::target("avx2")]] size_t round_avx2(std::span<const float> from, float* to) {
+  const __m256i upper = _mm256_set1_epi32(static_cast<int>(0xffff0000u));
+  size_t i = 0;
+  for (; i + kLanes <= from.size(); i += kLanes) {
+    const __m256i bits = _mm256_and_si256(rounded(from.data() + i), upper);
+    _mm256_storeu_ps(to + i, _mm256_castsi256_ps(bits));
+  }
+  return i;
+}
+
+}  // namespace
+
+void to_bfloat16(std::span<const float> from, uint16_t* to) {
+  static const bool avx2 = has_isa(Isa::avx2);
+  size_t i = avx2 ? to_bfloat16_avx2(from, to) : 0;
+  for (; i < from.size(); ++i) to[i] = to_bfloat16(from[i]);
+}
+
+void round_to_bfloat16(std::span<const float> from, float* to) {
+  static const bool avx2 = has_isa(Isa::avx2);
+  size_t i = avx2 ? round_avx2(from, to) : 0;
+  for (; i < from.size(); ++i) to[i] = round_to_bfloat16(from[i]);
+}
+
+}  // namespace evalharness
