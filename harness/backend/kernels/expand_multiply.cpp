@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kLanes = 16, kVectors = kPanelWidth / kLanes;
 // Bytes between the load and the line asked for: hides DRAM's latency at this loop's pace.
-constexpr size_t kAhead = 2048;
+constexpr size_t kAhead = 4096;
 
 [[gnu::always_inline]] inline void ask_for(const void* place) {
   _mm_prefetch(static_cast<const char*>(place) + kAhead, _MM_HINT_T0);
