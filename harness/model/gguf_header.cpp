@@ -6,6 +6,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
+#include "harness/model/gguf_cursor.h"
 #include "harness/model/gguf_dequantise.h"
 #include "harness/model/printable.h"
 
@@ -60,70 +61,26 @@ size_t fewest_bytes(Kind kind) {
   return 0;
 }
 
-// Reads forward through the header; `what` names what is being read for the error's line.
-class Cursor {
- public:
-  Cursor(const std::string& path, std::span<const std::byte> bytes) : path_(path), bytes_(bytes) {}
-
-  [[noreturn]] void fail(const std::string& text) const {
-    evalharness::fail(cat(path_, ": ", what_, text));
-  }
-  // "" or "key 'general.name': "
-  void reading(std::string what) { what_ = std::move(what); }
-  size_t position() const { return position_; }
-  size_t left() const { return bytes_.size() - position_; }
-
-  std::span<const std::byte> take(uint64_t count) {
-    if (count > left())
-      fail(cat("truncated: ", count, " bytes wanted at offset ", position_, ", ", left(), " left"));
-    position_ += static_cast<size_t>(count);
-    return bytes_.subspan(position_ - static_cast<size_t>(count), static_cast<size_t>(count));
-  }
-  template <class T>
-  T number() {
-    T value;
-    std::memcpy(&value, take(sizeof value).data(), sizeof value);
-    return value;
-  }
-  std::string string() {
-    const std::span<const std::byte> text = take(number<uint64_t>());
-    return {reinterpret_cast<const char*>(text.data()), text.size()};
-  }
-  // A count of things that take at least `fewest` bytes each.
-  size_t count(const char* things, size_t fewest) {
-    const uint64_t value = number<uint64_t>();
-    if (value > left() / fewest)
-      fail(cat(value, " ", things, " cannot fit in the ", left(), " bytes that are left"));
-    return static_cast<size_t>(value);
-  }
-
- private:
-  const std::string& path_;
-  std::span<const std::byte> bytes_;
-  size_t position_ = 0;
-  std::string what_;
-};
-
-uint64_t unsigned_value(Cursor& cursor, Kind kind) {
+uint64_t unsigned_value(GgufCursor& cursor, Kind kind) {
   if (kind == Kind::kUint8) return cursor.number<uint8_t>();
   if (kind == Kind::kUint16) return cursor.number<uint16_t>();
   if (kind == Kind::kUint32) return cursor.number<uint32_t>();
   return cursor.number<uint64_t>();
 }
 
-int64_t signed_value(Cursor& cursor, Kind kind) {
+int64_t signed_value(GgufCursor& cursor, Kind kind) {
   if (kind == Kind::kInt8) return cursor.number<int8_t>();
   if (kind == Kind::kInt16) return cursor.number<int16_t>();
   if (kind == Kind::kInt32) return cursor.number<int32_t>();
   return cursor.number<int64_t>();
 }
 
-double float_value(Cursor& cursor, Kind kind) {
+double float_value(GgufCursor& cursor, Kind kind) {
   if (kind == Kind::kFloat32) return static_cast<double>(cursor.number<float>());
   return cursor.number<double>();
 }
 
-int64_t list_integer(Cursor& cursor, Kind kind) {
+int64_t list_integer(GgufCursor& cursor, Kind kind) {
   if (kind == Kind::kInt8 || kind == Kind::kInt16 || kind == Kind::kInt32 || kind == Kind::kInt64)
     return signed_value(cursor, kind);
   const uint64_t value =
@@ -132,7 +89,7 @@ int64_t list_integer(Cursor& cursor, Kind kind) {
   return static_cast<int64_t>(value);
 }
 
-Kind read_kind(Cursor& cursor) {
+Kind read_kind(GgufCursor& cursor) {
   const auto kind = cursor.number<uint32_t>();
   if (kind > static_cast<uint32_t>(Kind::kFloat64)) cursor.fail(cat("no such value type: ", kind));
   return static_cast<Kind>(kind);
@@ -146,7 +103,7 @@ std::vector<T> read_items(size_t count, ReadOne read_one) {
   return items;
 }
 
-GgufValue read_list(Cursor& cursor) {
+GgufValue read_list(GgufCursor& cursor) {
   const Kind kind = read_kind(cursor);
   const size_t fewest = fewest_bytes(kind);
   if (fewest == 0) cursor.fail("a list of lists is not supported");
@@ -157,7 +114,7 @@ GgufValue read_list(Cursor& cursor) {
   return read_items<int64_t>(count, [&] { return list_integer(cursor, kind); });
 }
 
-GgufValue read_value(Cursor& cursor) {
+GgufValue read_value(GgufCursor& cursor) {
   const Kind kind = read_kind(cursor);
   switch (kind) {
     case Kind::kUint8:
@@ -183,7 +140,7 @@ GgufValue read_value(Cursor& cursor) {
   cursor.fail("no such value type");
 }
 
-std::map<std::string, GgufValue> read_metadata(Cursor& cursor, size_t count) {
+std::map<std::string, GgufValue> read_metadata(GgufCursor& cursor, size_t count) {
   std::map<std::string, GgufValue> metadata;
   for (size_t i = 0; i < count; ++i) {
     cursor.reading(cat("key ", i + 1, " of ", count, ": "));
@@ -201,7 +158,7 @@ struct Entry {
   uint64_t offset;  // from the start of the data
 };
 
-std::vector<size_t> read_shape(Cursor& cursor) {
+std::vector<size_t> read_shape(GgufCursor& cursor) {
   const auto dimensions = cursor.number<uint32_t>();
   if (dimensions < 1 || dimensions > kMaxDimensions)
     cursor.fail(cat("expected 1 to ", kMaxDimensions, " dimensions, got ", dimensions));
@@ -211,7 +168,7 @@ std::vector<size_t> read_shape(Cursor& cursor) {
   return shape;
 }
 
-const GgufType* read_type(Cursor& cursor) {
+const GgufType* read_type(GgufCursor& cursor) {
   const auto id = cursor.number<uint32_t>();
   const GgufType* const type = find_gguf_type(id);
   if (type == nullptr) {
@@ -222,7 +179,7 @@ const GgufType* read_type(Cursor& cursor) {
   return type;
 }
 
-Entry read_entry(Cursor& cursor) {
+Entry read_entry(GgufCursor& cursor) {
   Entry entry;
   entry.tensor.name = cursor.string();
   cursor.reading(cat("tensor '", printable(entry.tensor.name), "': "));
@@ -235,7 +192,7 @@ Entry read_entry(Cursor& cursor) {
 
 // Bytes of the tensor, or a failure where they are more than `available`: no product here can
 // overflow.
-size_t tensor_bytes(const Cursor& cursor, const Entry& entry, size_t available) {
+size_t tensor_bytes(const GgufCursor& cursor, const Entry& entry, size_t available) {
   const std::vector<size_t>& shape = entry.tensor.shape;
   for (const size_t length : shape)
     if (length == 0) cursor.fail("a dimension is zero");
@@ -252,7 +209,7 @@ size_t tensor_bytes(const Cursor& cursor, const Entry& entry, size_t available) 
 }
 
 // Entries in the order of their data must not overlap.
-void check_overlap(const Cursor& cursor, std::vector<Entry>& entries) {
+void check_overlap(const GgufCursor& cursor, std::vector<Entry>& entries) {
   std::stable_sort(entries.begin(), entries.end(),
                    [](const Entry& a, const Entry& b) { return a.offset < b.offset; });
   for (size_t i = 1; i < entries.size(); ++i)
@@ -261,7 +218,7 @@ void check_overlap(const Cursor& cursor, std::vector<Entry>& entries) {
                       printable(entries[i - 1].tensor.name), "'"));
 }
 
-std::map<std::string, GgufTensor> read_tensors(Cursor& cursor, size_t count, uint64_t alignment,
+std::map<std::string, GgufTensor> read_tensors(GgufCursor& cursor, size_t count, uint64_t alignment,
                                                std::span<const std::byte> file) {
   std::vector<Entry> entries;
   for (size_t i = 0; i < count; ++i) {
@@ -291,7 +248,7 @@ std::map<std::string, GgufTensor> read_tensors(Cursor& cursor, size_t count, uin
   return tensors;
 }
 
-void check_magic(Cursor& cursor) {
+void check_magic(GgufCursor& cursor) {
   if (cursor.left() < 8 || std::memcmp(cursor.take(4).data(), "GGUF", 4) != 0)
     cursor.fail("not a GGUF file");
   const auto version = cursor.number<uint32_t>();
@@ -299,7 +256,7 @@ void check_magic(Cursor& cursor) {
   if (version != 2 && version != 3) cursor.fail(cat("expected GGUF version 2 or 3, got ", version));
 }
 
-uint64_t alignment_of(const Cursor& cursor, const std::map<std::string, GgufValue>& metadata) {
+uint64_t alignment_of(const GgufCursor& cursor, const std::map<std::string, GgufValue>& metadata) {
   const auto found = metadata.find("general.alignment");
   if (found == metadata.end()) return kDefaultAlignment;
   const auto* const alignment = std::get_if<uint64_t>(&found->second);
@@ -311,7 +268,7 @@ uint64_t alignment_of(const Cursor& cursor, const std::map<std::string, GgufValu
 }  // namespace
 
 GgufHeader parse_gguf_header(std::span<const std::byte> file, const std::string& path) {
-  Cursor cursor(path, file);
+  GgufCursor cursor(path, file);
   check_magic(cursor);
   const size_t tensors = cursor.count("tensors", kFewestTensorBytes);
   const size_t keys = cursor.count("keys", kFewestKeyBytes);

@@ -42,8 +42,9 @@ RopeTable make_rope_table(const ModelConfig& config, size_t positions) {
   RopeTable table{Matrix(positions, pairs), Matrix(positions, pairs)};
   for (size_t j = 0; j < pairs; ++j) {
     const double exponent = static_cast<double>(2 * j) / static_cast<double>(dims);
-    const float frequency =
+    float frequency =
         scaled_frequency(static_cast<float>(1.0 / std::pow(config.rope.theta, exponent)), config.rope);
+    if (config.rope.scaling == "factors") frequency /= config.rope.frequency_factors[j];
     for (size_t p = 0; p < positions; ++p) {
       const float angle = static_cast<float>(p) * frequency;  // rounded to float32 as the original does
       table.cosines(p, j) = static_cast<float>(std::cos(static_cast<double>(angle)));
