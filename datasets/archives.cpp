@@ -43,7 +43,8 @@ std::unique_ptr<zip_t, DiscardZip> open_zip(const std::string& path) {
 std::vector<std::string> member_names(zip_t* archive) {
   std::vector<std::string> names;
   for (zip_int64_t i = 0; i < zip_get_num_entries(archive, 0); ++i) {
-    if (const char* name = zip_get_name(archive, static_cast<zip_uint64_t>(i), 0)) names.emplace_back(name);
+    if (const char* name = zip_get_name(archive, static_cast<zip_uint64_t>(i), 0))
+      names.emplace_back(name);
   }
   return names;
 }
@@ -65,11 +66,13 @@ void copy_blocks(const std::string& path, const Read& read) {
 
 }  // namespace
 
-void extract_member(const std::string& archive, const std::string& member, const std::string& path) {
+void extract_member(const std::string& archive, const std::string& member,
+                    const std::string& path) {
   const std::unique_ptr<zip_t, DiscardZip> zip = open_zip(archive);
   const std::unique_ptr<zip_file_t, CloseMember> from(zip_fopen(zip.get(), member.c_str(), 0));
   if (!from) {
-    fail(cat("no member '", member, "' in the archive", did_you_mean(member, member_names(zip.get()))));
+    fail(cat("no member '", member, "' in the archive",
+             did_you_mean(member, member_names(zip.get()))));
   }
   copy_blocks(path, [&](char* to, size_t size) { return zip_fread(from.get(), to, size); });
 }

@@ -50,8 +50,8 @@ FileSpec in_cache(FileSpec file) {
   return file;
 }
 
-// The path of a real file, "" if it is neither in EVALHARNESS_DATA nor in the cache. A file that is in
-// EVALHARNESS_DATA with the wrong content is an error: silently taking another would hide it.
+// The path of a real file, "" if it is neither in EVALHARNESS_DATA nor in the cache. A file that is
+// in EVALHARNESS_DATA with the wrong content is an error: silently taking another would hide it.
 std::string local_path(const FileSpec& file) {
   const char* folder = std::getenv("EVALHARNESS_DATA");
   if (folder != nullptr && *folder != '\0') {
@@ -63,7 +63,8 @@ std::string local_path(const FileSpec& file) {
 
 bool is_local(const DataFile& data) {
   return !local_path(data.file).empty() &&
-         std::ranges::all_of(data.labels, [](const FileSpec& file) { return !local_path(file).empty(); });
+         std::ranges::all_of(data.labels,
+                             [](const FileSpec& file) { return !local_path(file).empty(); });
 }
 
 void check_sha256(const FileSpec& file, const std::string& path, const std::string& sum) {
@@ -83,8 +84,10 @@ void add_labels(std::vector<Document>& documents, const FileSpec& file, const st
   }
   for (size_t i = 0; i < lines.size(); ++i) {
     const std::string& label = lines[i].string("text");
-    const bool digits = !label.empty() && label.find_first_not_of("0123456789") == std::string::npos;
-    documents[i].fields().set("label", digits && label.size() < 10 ? Value(std::stoi(label)) : Value(label));
+    const bool digits =
+        !label.empty() && label.find_first_not_of("0123456789") == std::string::npos;
+    documents[i].fields().set("label",
+                              digits && label.size() < 10 ? Value(std::stoi(label)) : Value(label));
   }
 }
 
@@ -149,7 +152,8 @@ void fetch_data_file(const DataFile& data, bool offline) {
 [[noreturn]] void fail_missing(const std::string& name, const DataSplit& split) {
   std::string text = cat("dataset '", name, "' split '", split.name, "' is not on this machine");
   if (first_fetchable(split) != nullptr) text += cat("; 'evalharness fetch ", name, "' brings it");
-  for (const DataFile& data : split.files) text += cat("; EVALHARNESS_DATA may hold ", data.file.name);
+  for (const DataFile& data : split.files)
+    text += cat("; EVALHARNESS_DATA may hold ", data.file.name);
   fail(text);
 }
 
@@ -164,12 +168,14 @@ Dataset read_split(const std::string& name, const DataSplit& split, const DataOp
 
 }  // namespace
 
-Dataset load_dataset(const std::string& name, const std::string& split, const DataOptions& options) {
+Dataset load_dataset(const std::string& name, const std::string& split,
+                     const DataOptions& options) {
   const Found found = find_part(name);
   Dataset dataset = read_split(name, find_split(found.part, split), options);
   dataset.name = name;
   dataset.split = split;
-  dataset.licence = dataset.sample ? "Apache-2.0 (written for evalharness)" : found.manifest.licence;
+  dataset.licence =
+      dataset.sample ? "Apache-2.0 (written for evalharness)" : found.manifest.licence;
   return dataset;
 }
 

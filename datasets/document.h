@@ -12,7 +12,8 @@ namespace evalharness {
 class Document {
  public:
   Document() = default;
-  Document(Value fields, std::string where) : fields_(std::move(fields)), where_(std::move(where)) {}
+  Document(Value fields, std::string where)
+      : fields_(std::move(fields)), where_(std::move(where)) {}
   static Document parse(std::string_view json, std::string where);
 
   // Fails with "piqa.jsonl:17: no field 'sol3'; there are: goal label sol1 sol2" (sorted).

@@ -97,7 +97,9 @@ Outcome try_download(const std::string& url, const std::string& part) {
   curl_easy_setopt(curl.get(), CURLOPT_ERRORBUFFER, reason);
   set_options(transfer, url, have);
   const CURLcode code = curl_easy_perform(curl.get());
-  Outcome outcome{.done = code == CURLE_OK, .status = 0, .why = *reason != '\0' ? reason : curl_easy_strerror(code)};
+  Outcome outcome{.done = code == CURLE_OK,
+                  .status = 0,
+                  .why = *reason != '\0' ? reason : curl_easy_strerror(code)};
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &outcome.status);
   if (std::fflush(transfer.file.get()) != 0) return {false, 0, cat("cannot write ", part)};
   return outcome;

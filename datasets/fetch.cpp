@@ -19,12 +19,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string cache_path(const FileSpec& file) { return (fs::path(cache_directory()) / file.name).string(); }
+std::string cache_path(const FileSpec& file) {
+  return (fs::path(cache_directory()) / file.name).string();
+}
 
-// Ranks of one run may ask for the same file at once: the first fetches, the others wait and find it.
+// Ranks of one run may ask for the same file at once: the first fetches, the others wait and find
+// it.
 class FileLock {
  public:
-  explicit FileLock(const std::string& path) : descriptor_(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
+  explicit FileLock(const std::string& path)
+      : descriptor_(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
     if (descriptor_ < 0 || flock(descriptor_, LOCK_EX) != 0) fail(cat(path, ": cannot lock"));
   }
   FileLock(const FileLock&) = delete;
@@ -39,7 +43,8 @@ class FileLock {
 std::string fingerprint(const std::string& path, const std::string& sum) {
   struct stat status = {};
   if (stat(path.c_str(), &status) != 0) fail(cat(path, ": cannot look at it"));
-  return cat(status.st_size, " ", status.st_mtim.tv_sec, ".", status.st_mtim.tv_nsec, " ", sum, "\n");
+  return cat(status.st_size, " ", status.st_mtim.tv_sec, ".", status.st_mtim.tv_nsec, " ", sum,
+             "\n");
 }
 
 std::string note_path(const std::string& path) { return path + ".verified"; }
@@ -63,7 +68,8 @@ std::string accept(const FileSpec& file, const std::string& fetched) {
   const std::string path = cache_path(file);
   fs::rename(fetched, path);
   write_text(note_path(path), fingerprint(path, sum));
-  if (file.sha256.empty()) std::cerr << file.name << ": no checksum is known, sha256 " << sum << "\n";
+  if (file.sha256.empty())
+    std::cerr << file.name << ": no checksum is known, sha256 " << sum << "\n";
   return path;
 }
 
@@ -74,7 +80,8 @@ void announce(const FileSpec& file, const std::string& source) {
 }
 
 [[noreturn]] void fail_offline(const FileSpec& file) {
-  fail(cat(file.name, ": not in the cache (", cache_directory(), "), and --offline forbids to fetch it from ",
+  fail(cat(file.name, ": not in the cache (", cache_directory(),
+           "), and --offline forbids to fetch it from ",
            file.sources.empty() ? "anywhere" : file.sources.front()));
 }
 

@@ -19,7 +19,8 @@ std::string home_directory() {
   const std::string chosen = environment("EVALHARNESS_HOME");
   if (!chosen.empty()) return chosen;
   // The source tree may have been moved or removed since the build.
-  if (std::filesystem::is_directory(EVALHARNESS_SOURCE_ROOT "/datasets")) return EVALHARNESS_SOURCE_ROOT;
+  if (std::filesystem::is_directory(EVALHARNESS_SOURCE_ROOT "/datasets"))
+    return EVALHARNESS_SOURCE_ROOT;
   return EVALHARNESS_INSTALLED_DATA;
 }
 

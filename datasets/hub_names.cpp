@@ -28,7 +28,8 @@ void add_configs(const Manifest& manifest, const HubName& entry, std::vector<std
     to.push_back(entry.config);
     return;
   }
-  for (const DatasetPart& part : manifest.parts) to.push_back(part.name.substr(manifest.name.size() + 1));
+  for (const DatasetPart& part : manifest.parts)
+    to.push_back(part.name.substr(manifest.name.size() + 1));
 }
 
 }  // namespace

@@ -13,8 +13,8 @@ namespace {
 
 std::string place(const std::string& name, size_t line) { return cat(name, ":", line); }
 
-// Lines with their newline, as Python iterates over a text file (CRLF and CR are line ends too there,
-// but no file in use has them, so they stay in the line).
+// Lines with their newline, as Python iterates over a text file (CRLF and CR are line ends too
+// there, but no file in use has them, so they stay in the line).
 std::vector<std::string_view> lines_of(std::string_view text) {
   std::vector<std::string_view> lines;
   while (!text.empty()) {
@@ -63,7 +63,8 @@ std::vector<Document> json_list(std::string_view text, const std::string& name) 
   return documents;
 }
 
-// One record of a CSV file, RFC 4180: a value in quotes may hold separators, newlines and "" for a quote.
+// One record of a CSV file, RFC 4180: a value in quotes may hold separators, newlines and "" for a
+// quote.
 class CsvReader {
  public:
   CsvReader(std::string_view text, std::string name) : text_(text), name_(std::move(name)) {}
@@ -147,8 +148,8 @@ std::vector<Document> wikitext_rows(std::string_view text, const std::string& na
   return documents;
 }
 
-// " = Title = " but not " = = Section = = ": the test of wikitext_document_level, which first makes the
-// deeper headings unlike a title.
+// " = Title = " but not " = = Section = = ": the test of wikitext_document_level, which first makes
+// the deeper headings unlike a title.
 bool is_title(std::string_view line) {
   const std::string marked = replace_all(std::string(line), "= = =", "===");
   const std::string heading = strip(replace_all(marked, "= =", "=="));
@@ -161,7 +162,8 @@ std::vector<Document> wikitext_pages(std::string_view text, const std::string& n
   size_t first = 0;  // line of the page's start
   const auto end_page = [&](size_t end, bool last) {
     const std::string page = join(std::span(lines).subspan(first, end - first), "\n");
-    if (last || !is_blank(page)) documents.push_back(one_field("page", page, place(name, first + 1)));
+    if (last || !is_blank(page))
+      documents.push_back(one_field("page", page, place(name, first + 1)));
     first = end;
   };
   for (size_t i = 0; i < lines.size(); ++i) {
@@ -174,11 +176,13 @@ std::vector<Document> wikitext_pages(std::string_view text, const std::string& n
 using Parser = std::function<std::vector<Document>(std::string_view, const std::string&)>;
 
 const std::map<std::string, Parser>& parsers() {
-  static const std::map<std::string, Parser> table = {
-      {"jsonl", json_lines},          {"json", json_list},
-      {"csv", csv},                   {"text-lines", text_lines},
-      {"text-whole", text_whole},     {"wikitext-rows", wikitext_rows},
-      {"wikitext-pages", wikitext_pages}};
+  static const std::map<std::string, Parser> table = {{"jsonl", json_lines},
+                                                      {"json", json_list},
+                                                      {"csv", csv},
+                                                      {"text-lines", text_lines},
+                                                      {"text-whole", text_whole},
+                                                      {"wikitext-rows", wikitext_rows},
+                                                      {"wikitext-pages", wikitext_pages}};
   return table;
 }
 

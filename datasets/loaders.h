@@ -16,16 +16,19 @@ namespace evalharness {
 //   csv             first row names the columns; quotes as in RFC 4180; every value is text
 //   text-lines      one document a line, stripped, in field `text`
 //   text-whole      one document, in field `text`
-//   wikitext-rows   Hugging Face's rows: each line with its newline; a blank line is the empty string
-//   wikitext-pages  one document an article, in field `page` (EleutherAI/wikitext_document_level)
+//   wikitext-rows   Hugging Face's rows: each line with its newline; a blank line is the empty
+//   string wikitext-pages  one document an article, in field `page`
+//   (EleutherAI/wikitext_document_level)
 const std::vector<std::string>& data_formats();
 
 // The documents of a file's text. `name` stands in errors and in Document::where().
-std::vector<Document> parse_rows(std::string_view text, const std::string& format, const std::string& name);
+std::vector<Document> parse_rows(std::string_view text, const std::string& format,
+                                 const std::string& name);
 
-// A document with only the projected fields: copy takes a field as it is; columns turns a list of maps
-// into a map of lists ([{label: A, text: x}] -> {label: [A], text: [x]}), as Hugging Face's sequences do;
-// labelled turns a list of texts into {text: [..], label: [A, B, ..]}; letter turns 2 into "C".
+// A document with only the projected fields: copy takes a field as it is; columns turns a list of
+// maps into a map of lists ([{label: A, text: x}] -> {label: [A], text: [x]}), as Hugging Face's
+// sequences do; labelled turns a list of texts into {text: [..], label: [A, B, ..]}; letter turns 2
+// into "C".
 Document reshape(const Document& row, const std::vector<Projection>& projections);
 
 }  // namespace evalharness

@@ -79,16 +79,19 @@ DataSplit read_split(const std::string& name, const ConfigNode& node) {
   if (const auto files = node.find("files")) {
     for (const ConfigNode& file : files->items()) {
       split.files.push_back(read_data_file(file, format));
-      if (split.files.back().rows == 0) file.fail_at("rows", "expected the number of documents, got 0");
+      if (split.files.back().rows == 0)
+        file.fail_at("rows", "expected the number of documents, got 0");
     }
   }
-  if (const auto sample = node.find("sample")) split.samples.push_back(read_data_file(*sample, format));
+  if (const auto sample = node.find("sample"))
+    split.samples.push_back(read_data_file(*sample, format));
   return split;
 }
 
 DatasetPart read_part(const std::string& name, const ConfigNode& splits) {
   DatasetPart part{.name = name, .splits = {}};
-  for (const std::string& split : splits.keys()) part.splits.push_back(read_split(split, splits.at(split)));
+  for (const std::string& split : splits.keys())
+    part.splits.push_back(read_split(split, splits.at(split)));
   return part;
 }
 
@@ -122,7 +125,8 @@ std::vector<Manifest> read_manifests() {
   if (!std::filesystem::is_directory(folder)) fail(cat(folder.string(), ": no such folder"));
   std::vector<Manifest> manifests;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (entry.path().extension() == ".yaml") manifests.push_back(read_manifest(entry.path().string()));
+    if (entry.path().extension() == ".yaml")
+      manifests.push_back(read_manifest(entry.path().string()));
   }
   std::ranges::sort(manifests, {}, &Manifest::name);
   return manifests;

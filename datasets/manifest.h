@@ -10,11 +10,12 @@
 //         format: jsonl
 //         fields: [question, answer]          # every row has them, after `reshape`
 //         files:                              # in order of preference
-//           - {path: gsm8k/test.jsonl, sha256: 3730.., rows: 1319, bytes: 749738, sources: [https://..]}
+//           - {path: gsm8k/test.jsonl, sha256: 3730.., rows: 1319, bytes: 749738, sources:
+//           [https://..]}
 //         sample: {path: gsm8k/test.jsonl}    # under datasets/samples/
 //
-// A dataset of several parts (bbh) has `parts: {navigate: {splits...}}` instead of `splits`, and its
-// huggingface entries say `config: "*"`: the config name is the part.
+// A dataset of several parts (bbh) has `parts: {navigate: {splits...}}` instead of `splits`, and
+// its huggingface entries say `config: "*"`: the config name is the part.
 #pragma once
 
 #include <cstddef>
@@ -34,9 +35,9 @@ struct Projection {
 };
 
 struct DataFile {
-  FileSpec file;            // name = path relative to EVALHARNESS_DATA
-  std::string format;       // see loaders.h
-  size_t rows = 0;          // 0: not checked (samples)
+  FileSpec file;       // name = path relative to EVALHARNESS_DATA
+  std::string format;  // see loaders.h
+  size_t rows = 0;     // 0: not checked (samples)
   std::string subset;
   std::vector<Projection> reshape;  // empty: rows are documents
   std::vector<FileSpec> labels;     // none or one: a file with one label a line, read into `label`

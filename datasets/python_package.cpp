@@ -22,8 +22,8 @@ using Words = std::vector<std::string>;
 
 enum class Output { discarded, to_stderr };
 
-// Exit status of a program, -1 if there is no such program. Its output goes to our stderr or nowhere:
-// stdout is for results.
+// Exit status of a program, -1 if there is no such program. Its output goes to our stderr or
+// nowhere: stdout is for results.
 int run_program(Words words, Output output) {
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
@@ -37,7 +37,8 @@ int run_program(Words words, Output output) {
     posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
   }
   pid_t child = 0;
-  const int error = posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
+  const int error =
+      posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) return -1;
   int status = 0;
@@ -53,7 +54,9 @@ Words find_pip() {
     question.push_back("--version");
     if (run_program(question, Output::discarded) == 0) return pip;
   }
-  fail("needs pip, and there is none on this machine (Debian and Ubuntu: apt-get install python3-pip)");
+  fail(
+      "needs pip, and there is none on this machine (Debian and Ubuntu: apt-get install "
+      "python3-pip)");
 }
 
 }  // namespace

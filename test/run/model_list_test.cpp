@@ -15,8 +15,10 @@ class Home {
   Home() {
     write_file(path("home/seed.gguf"), "weights");
     write_file(path("home/configs/models.yaml"),
-               cat("models:\n  seedling-1m:\n    description: made up\n    licence: none\n    file: seed.gguf\n"
-                   "    sha256: ", sha256_hex("weights"), "\n    sources: [seed.gguf]\n"));
+               cat("models:\n  seedling-1m:\n    description: made up\n    licence: none\n    "
+                   "file: seed.gguf\n"
+                   "    sha256: ",
+                   sha256_hex("weights"), "\n    sources: [seed.gguf]\n"));
   }
   std::string path(const std::string& name) const { return folder_.path(name); }
 
@@ -41,7 +43,8 @@ TEST_CASE("a path that exists is a model as it stands", "[run][models]") {
   const Home home;
   CHECK(resolve_model(home.path("home/seed.gguf"), true) == home.path("home/seed.gguf"));
   CHECK(resolve_model(home.path("home"), true) == home.path("home"));
-  CHECK_THROWS_WITH(resolve_model("nowhere/seed.gguf", true), "nowhere/seed.gguf: no such file or folder");
+  CHECK_THROWS_WITH(resolve_model("nowhere/seed.gguf", true),
+                    "nowhere/seed.gguf: no such file or folder");
 }
 
 TEST_CASE("an unknown model is an error with the nearest name", "[run][models]") {
