@@ -9,7 +9,7 @@
 #include "harness/model/tokenizer/bpe.h"
 #include "harness/model/tokenizer/byte_alphabet.h"
 #include "harness/model/tokenizer/pipeline.h"
-#include "harness/model/tokenizer/regex.h"
+#include "harness/model/tokenizer/piece_pattern.h"
 #include "harness/model/tokenizer/utf8.h"
 #include "test/support/gguf_builder.h"
 #include "test/support/temporary_folder.h"
@@ -278,10 +278,10 @@ TEST_CASE("a tokenizer.json part that is not supported fails with its place and 
 }
 
 TEST_CASE("a pattern that cannot be honoured fails", "[tokenizer]") {
-  CHECK_THROWS_WITH(Regex("(a", "here"), "here: missing closing parenthesis: (a");
-  CHECK_THROWS_WITH(Regex("[a&&b]", "here"),
+  CHECK_THROWS_WITH(PiecePattern("(a", "here"), "here: missing closing parenthesis: (a");
+  CHECK_THROWS_WITH(PiecePattern("[a&&b]", "here"),
                     "here: set operations inside [...] are not supported: [a&&b]");
-  CHECK_THROWS_WITH(Regex(R"(\h)", "here"), R"(here: \h is not supported)");
+  CHECK_THROWS_WITH(PiecePattern(R"(\h)", "here"), R"(here: \h is not supported)");
 }
 
 TEST_CASE("a GGUF file's unknown tokenizer fails, naming those that are known", "[tokenizer]") {

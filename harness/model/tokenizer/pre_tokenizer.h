@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "harness/model/tokenizer/regex.h"
+#include "harness/model/tokenizer/piece_pattern.h"
 #include "harness/model/tokenizer/tokenizer_data.h"
 
 namespace evalharness {
@@ -25,7 +25,7 @@ class PreTokenizer {
  private:
   struct Step {
     PreTokenizerStep what;
-    std::optional<Regex> pattern;  // of a Split
+    std::optional<PiecePattern> pattern;  // of a Split
   };
   struct Piece {
     std::string_view text;

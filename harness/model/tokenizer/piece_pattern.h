@@ -14,15 +14,15 @@ struct TextRange {
 };
 
 // Immutable; matching is thread-safe.
-class Regex {
+class PiecePattern {
  public:
   // `where` names the pattern's place in errors. Patterns come from the Oniguruma dialect of
   // tokenizer.json; what means another thing in PCRE2 fails, and \s is Unicode's White_Space in
   // both.
-  Regex(const std::string& pattern, const std::string& where);
-  ~Regex();
-  Regex(Regex&&) noexcept;
-  Regex& operator=(Regex&&) noexcept;
+  PiecePattern(const std::string& pattern, const std::string& where);
+  ~PiecePattern();
+  PiecePattern(PiecePattern&&) noexcept;
+  PiecePattern& operator=(PiecePattern&&) noexcept;
 
   // The first match that starts at or after `from`, or false. Precondition: text is valid UTF-8.
   // Lookarounds see the whole of `text`, and nothing outside it.

@@ -1,4 +1,4 @@
-#include "harness/model/tokenizer/regex.h"
+#include "harness/model/tokenizer/piece_pattern.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -80,13 +80,13 @@ std::string message_of(int error) {
 
 }  // namespace
 
-struct Regex::Code {
+struct PiecePattern::Code {
   pcre2_code* compiled = nullptr;
   std::string where;
   ~Code() { pcre2_code_free(compiled); }
 };
 
-Regex::Regex(const std::string& pattern, const std::string& where) : code_(new Code) {
+PiecePattern::PiecePattern(const std::string& pattern, const std::string& where) : code_(new Code) {
   code_->where = where;
   const std::string translated = translate(pattern, where);
   int error = 0;
@@ -99,11 +99,11 @@ Regex::Regex(const std::string& pattern, const std::string& where) : code_(new C
   pcre2_jit_compile(code_->compiled, PCRE2_JIT_COMPLETE);
 }
 
-Regex::~Regex() = default;
-Regex::Regex(Regex&&) noexcept = default;
-Regex& Regex::operator=(Regex&&) noexcept = default;
+PiecePattern::~PiecePattern() = default;
+PiecePattern::PiecePattern(PiecePattern&&) noexcept = default;
+PiecePattern& PiecePattern::operator=(PiecePattern&&) noexcept = default;
 
-bool Regex::find(std::string_view text, size_t from, TextRange& match) const {
+bool PiecePattern::find(std::string_view text, size_t from, TextRange& match) const {
   const int found = pcre2_match(code_->compiled, reinterpret_cast<PCRE2_SPTR>(text.data()),
                                 text.size(), from, PCRE2_NO_UTF_CHECK, match_data(), nullptr);
   if (found == PCRE2_ERROR_NOMATCH) return false;
