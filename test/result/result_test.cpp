@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstring>
@@ -12,23 +10,12 @@
 #include "harness/result/journal.h"
 #include "harness/result/run_result.h"
 #include "test/support/example_record.h"
+#include "test/support/home.h"
+#include "test/support/json_schema.h"
+#include "test/support/temporary_folder.h"
 
 namespace evalharness {
 namespace {
-
-// A place for one test's file, removed at its end.
-class ScratchFile {
- public:
-  explicit ScratchFile(const std::string& name)
-      : folder_(std::filesystem::temp_directory_path() / cat("evalharness_", getpid(), "_", name)) {
-    std::filesystem::create_directories(folder_);
-  }
-  ~ScratchFile() { std::filesystem::remove_all(folder_); }
-  std::string path() const { return (folder_ / "journal.jsonl").string(); }
-
- private:
-  std::filesystem::path folder_;
-};
 
 std::string without(std::string text, const std::string& part) {
   REQUIRE(text.find(part) != std::string::npos);
@@ -41,6 +28,13 @@ Answer answer_with(double log_prob, std::vector<float> token_log_probs) {
   answer.tokens = token_log_probs.size();
   answer.token_log_probs = std::move(token_log_probs);
   return answer;
+}
+
+Value schema() {
+  return parse_json(read_text(home_path("reports/record.schema.json")), "record.schema.json");
+}
+std::vector<std::string> errors_of(const std::string& record) {
+  return schema_errors(schema(), parse_json(record, "record.json"));
 }
 
 const JournalKey kKey{"dense", "cpu", "piqa", 3, 0};
@@ -110,8 +104,49 @@ TEST_CASE("a record that does not fit fails with the place of what does not", "[
                     "record.json: expected a map, got list");
 }
 
+TEST_CASE("records fit their schema", "[result][schema]") {
+  CHECK(errors_of(to_json(example_record())).empty());
+  CHECK(errors_of(to_json(RunResult{})).empty());
+}
+
+TEST_CASE("the schema names every field that a record has", "[result][schema]") {
+  const std::string json = to_json(example_record());
+  const Value record = parse_json(json, "record.json");
+  for (const auto& [key, value] : record.map()) {
+    Value lacking = record;
+    std::erase_if(lacking.map(), [&](const auto& item) { return item.first == key; });
+    CHECK(schema_errors(schema(), lacking) ==
+          std::vector<std::string>{cat("(root): missing '", key, "'")});
+  }
+}
+
+TEST_CASE("a record that breaks the schema is told where", "[result][schema]") {
+  RunResult record;
+  record.variants.resize(1);
+  record.variants[0].name = "dense";
+  const std::string json = to_json(record);
+  using Lines = std::vector<std::string>;
+  CHECK(errors_of(json).empty());
+  CHECK(errors_of(without(json, "\"disk_bytes\": 0,")) ==
+        Lines{"variants[0].size: missing 'disk_bytes'"});
+  CHECK(errors_of(replace_all(json, "\"disk_bytes\": 0", "\"disk_bytes\": 0.5")) ==
+        Lines{"variants[0].size.disk_bytes: is a number"});
+  CHECK(errors_of(replace_all(json, "\"disk_bytes\": 0", "\"disk_bytes\": -1")) ==
+        Lines{"variants[0].size.disk_bytes: is too small"});
+  CHECK(errors_of(replace_all(json, "\"sparsity\": 0.0", "\"sparsity\": 1.5")) ==
+        Lines{"variants[0].size.sparsity: is too large"});
+  CHECK(errors_of(replace_all(json, "\"disk_bytes\"", "\"note\": 1, \"disk_bytes\"")) ==
+        Lines{"variants[0].size.note: is not allowed"});
+  CHECK(errors_of(replace_all(json, "\"dense\"", "\"thin\"")) ==
+        Lines{"variants[0].name: is none of the allowed values"});
+  CHECK(errors_of(replace_all(json, "\"running\"", "\"walking\"")) ==
+        Lines{"status: does not match the pattern"});
+  CHECK(errors_of(replace_all(json, "\"pairs\": []", "\"pairs\": {}")) == Lines{"pairs: is a map"});
+}
+
 TEST_CASE("a journal gives back what was added, before and after it is opened again", "[journal]") {
-  const ScratchFile file("again");
+  const TemporaryFolder folder;
+  const std::string path = folder.path("journal.jsonl");
   Answer answer = answer_with(-2.25, {-0.1f, -2.15f});
   answer.greedy = true;
   answer.window_tokens = {2047, 12};
@@ -119,12 +154,12 @@ TEST_CASE("a journal gives back what was added, before and after it is opened ag
   answer.truncated = 7;
   answer.texts = {"The answer is 4.\n", "caf\xc3", ""};
   {
-    Journal journal(file.path(), "hash");
+    Journal journal(path, "hash");
     CHECK(journal.find(kKey) == nullptr);
     journal.add(kKey, "request", answer);
     REQUIRE(journal.find(kKey) != nullptr);
   }
-  const Journal journal(file.path(), "hash");
+  const Journal journal(path, "hash");
   REQUIRE(journal.size() == 1);
   const Answer* back = journal.find(kKey);
   REQUIRE(back != nullptr);
@@ -140,7 +175,8 @@ TEST_CASE("a journal gives back what was added, before and after it is opened ag
 }
 
 TEST_CASE("log-probabilities of every kind come back bit by bit", "[journal]") {
-  const ScratchFile file("floats");
+  const TemporaryFolder folder;
+  const std::string path = folder.path("journal.jsonl");
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   std::vector<float> values = {kInfinity, -kInfinity, -0.0f, 1.1754944e-38f, 1e-45f, 3.4028235e38f};
   for (uint32_t bits = 1; bits < 0x7f800000u; bits += 104729 * 97) {
@@ -149,10 +185,10 @@ TEST_CASE("log-probabilities of every kind come back bit by bit", "[journal]") {
     values.push_back(-value);
   }
   {
-    Journal(file.path(), "hash")
+    Journal(path, "hash")
         .add(kKey, "request", answer_with(-std::numeric_limits<double>::infinity(), values));
   }
-  const Journal journal(file.path(), "hash");
+  const Journal journal(path, "hash");
   const Answer* back = journal.find(kKey);
   REQUIRE(back->token_log_probs.size() == values.size());
   CHECK(std::memcmp(back->token_log_probs.data(), values.data(), values.size() * sizeof(float)) ==
@@ -161,71 +197,74 @@ TEST_CASE("log-probabilities of every kind come back bit by bit", "[journal]") {
 }
 
 TEST_CASE("a diverged answer resumes as one", "[journal]") {
-  const ScratchFile file("nan");
+  const TemporaryFolder folder;
+  const std::string path = folder.path("journal.jsonl");
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  {
-    Journal(file.path(), "hash")
-        .add(kKey, "request", answer_with(nan, {static_cast<float>(nan), -1}));
-  }
-  const Journal journal(file.path(), "hash");
+  { Journal(path, "hash").add(kKey, "request", answer_with(nan, {static_cast<float>(nan), -1})); }
+  const Journal journal(path, "hash");
   CHECK(std::isnan(journal.find(kKey)->log_prob));
   CHECK(std::isnan(journal.find(kKey)->token_log_probs.at(0)));
   CHECK(journal.find(kKey)->token_log_probs.at(1) == -1);
 }
 
 TEST_CASE("token log-probabilities are written with the digits of a float", "[journal]") {
-  const ScratchFile file("compact");
-  { Journal(file.path(), "hash").add(kKey, "request", answer_with(-1, {-0.1f, -2.3456789f})); }
-  CHECK(read_text(file.path()).find("[-0.1,-2.3456788]") != std::string::npos);
+  const TemporaryFolder folder;
+  const std::string path = folder.path("journal.jsonl");
+  { Journal(path, "hash").add(kKey, "request", answer_with(-1, {-0.1f, -2.3456789f})); }
+  CHECK(read_text(path).find("[-0.1,-2.3456788]") != std::string::npos);
 }
 
 TEST_CASE("a line that a kill cut short is dropped and written again", "[journal]") {
-  const ScratchFile file("cut");
+  const TemporaryFolder folder;
+  const std::string path = folder.path("journal.jsonl");
   const JournalKey second{"dense", "cpu", "piqa", 4, 0};
   {
-    Journal journal(file.path(), "hash");
+    Journal journal(path, "hash");
     journal.add(kKey, "request", answer_with(-1, {-1}));
     journal.add(second, "request", answer_with(-2, {-2}));
   }
-  const std::string whole = read_text(file.path());
-  std::filesystem::resize_file(file.path(), whole.size() - 10);
+  const std::string whole = read_text(path);
+  std::filesystem::resize_file(path, whole.size() - 10);
   {
-    Journal journal(file.path(), "hash");
+    Journal journal(path, "hash");
     CHECK(journal.size() == 1);
     CHECK(journal.find(second) == nullptr);
     journal.add(second, "request", answer_with(-2, {-2}));
   }
-  CHECK(read_text(file.path()) == whole);
+  CHECK(read_text(path) == whole);
 }
 
 TEST_CASE("a journal cut within its header starts again", "[journal]") {
-  const ScratchFile file("header");
-  { const Journal journal(file.path(), "hash"); }
-  const std::string whole = read_text(file.path());
-  std::filesystem::resize_file(file.path(), 5);
-  { const Journal journal(file.path(), "hash"); }
-  CHECK(read_text(file.path()) == whole);
+  const TemporaryFolder folder;
+  const std::string path = folder.path("journal.jsonl");
+  { const Journal journal(path, "hash"); }
+  const std::string whole = read_text(path);
+  std::filesystem::resize_file(path, 5);
+  { const Journal journal(path, "hash"); }
+  CHECK(read_text(path) == whole);
 }
 
 TEST_CASE("the journal of another run is refused by name", "[journal]") {
-  const ScratchFile file("other");
-  { const Journal journal(file.path(), "aaaa"); }
-  CHECK_THROWS_WITH(Journal(file.path(), "bbbb"),
-                    file.path() +
+  const TemporaryFolder folder;
+  const std::string path = folder.path("journal.jsonl");
+  { const Journal journal(path, "aaaa"); }
+  CHECK_THROWS_WITH(Journal(path, "bbbb"),
+                    path +
                         ": the journal of another run (its config, model or data differ): "
                         "expected run_hash bbbb, got aaaa");
 }
 
 TEST_CASE("a damaged journal fails with the line", "[journal]") {
-  const ScratchFile file("damaged");
-  { Journal(file.path(), "hash").add(kKey, "request", answer_with(-1, {-1})); }
-  const std::string whole = read_text(file.path());
-  write_text(file.path(), replace_all(whole, "\"tokens\":1", "\"tokens\":-1"));
-  CHECK_THROWS_WITH(Journal(file.path(), "hash"),
-                    file.path() + ":2: tokens: expected an integer >= 0, got integer");
-  write_text(file.path(), replace_all(whole, "[-1.0]", "[\"minus one\"]"));
-  CHECK_THROWS_WITH(Journal(file.path(), "hash"),
-                    file.path() +
+  const TemporaryFolder folder;
+  const std::string path = folder.path("journal.jsonl");
+  { Journal(path, "hash").add(kKey, "request", answer_with(-1, {-1})); }
+  const std::string whole = read_text(path);
+  write_text(path, replace_all(whole, "\"tokens\":1", "\"tokens\":-1"));
+  CHECK_THROWS_WITH(Journal(path, "hash"),
+                    path + ":2: tokens: expected an integer >= 0, got integer");
+  write_text(path, replace_all(whole, "[-1.0]", "[\"minus one\"]"));
+  CHECK_THROWS_WITH(Journal(path, "hash"),
+                    path +
                         ":2: token_log_probs[0]: expected a number, 'nan', 'inf' or '-inf', "
                         "got string");
 }

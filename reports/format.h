@@ -1,0 +1,40 @@
+// Numbers as people read them.
+#pragma once
+
+#include <string>
+
+#include "harness/result/run_result.h"
+
+namespace evalharness {
+
+// What a metric's name says about its number.
+struct MetricStyle {
+  enum class Kind {
+    kShare,       // 0 .. 1, shown in percent
+    kPerplexity,  // compared as a ratio: a pair's difference is ln(compressed / dense)
+    kNumber,
+  };
+  Kind kind = Kind::kNumber;
+  bool higher_is_better = true;
+};
+// `key` is lm-eval's "metric,filter".
+MetricStyle metric_style(const std::string& key);
+// "acc,none" is "acc"; "exact_match,strict-match" is "exact_match (strict-match)".
+std::string metric_label(const std::string& key);
+
+// "17.832 ± 0.212", "66.81 ± 1.10 %", "84.1 ± 0.8 ms". Empty where there is no value, "simulated"
+// where the reason starts with that word.
+std::string metric_text(const Estimate& estimate, MetricStyle style);
+std::string percent_text(const Estimate& estimate);
+std::string quantity_text(const Estimate& estimate, const std::string& unit);
+std::string factor_text(const Estimate& estimate);  // "×1.85 ± 0.03"
+// "-1.25 ± 0.61, p 0.048" (points), "×1.060 ± 0.002" (perplexity).
+std::string difference_text(const PairResult& pair);
+
+// 1.3e11 is "130 G"; 3 digits.
+std::string si_text(double value);
+// "-58.0 %".
+std::string relative_text(double before, double after);
+std::string variant_bytes_text(uint64_t bytes);  // empty where 0: not measured
+
+}  // namespace evalharness

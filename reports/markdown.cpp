@@ -1,0 +1,149 @@
+// report.md: the record for a reader of a repository or an issue.
+#include <algorithm>
+#include <set>
+
+#include "harness/base/json.h"
+#include "harness/base/text.h"
+#include "reports/comparison.h"
+#include "reports/format.h"
+#include "reports/report.h"
+
+namespace evalharness {
+namespace {
+
+std::string escaped(const std::string& text) {
+  return replace_all(replace_all(text, "|", "\\|"), "\n", " ");
+}
+
+std::string table_line(const std::vector<std::string>& cells) {
+  std::string line = "|";
+  for (const std::string& cell : cells) line += cat(" ", escaped(cell), " |");
+  return line + "\n";
+}
+
+std::string comparison_text(const Comparison& table) {
+  std::vector<std::string> header = {""}, ruler = {":--"};
+  for (const std::string& column : table.columns) {
+    header.push_back(column);
+    ruler.push_back("--:");
+  }
+  header.insert(header.end(), {"change", "n", "protocol"});
+  ruler.insert(ruler.end(), {"--:", "--:", ":--"});
+  std::string text = table_line(header) + table_line(ruler);
+  for (const ComparisonSection& section : table.sections) {
+    std::vector<std::string> title(header.size());
+    title[0] = cat("**", section.title, "**");
+    text += table_line(title);
+    for (const ComparisonRow& row : section.rows) {
+      std::vector<std::string> cells = {row.label + note_marks(row)};
+      cells.insert(cells.end(), row.cells.begin(), row.cells.end());
+      cells.insert(cells.end(), {row.change, row.count, row.protocol});
+      text += table_line(cells);
+    }
+  }
+  text += "\n";
+  for (const std::string& line : table.unavailable) text += cat("- ", line, "\n");
+  for (size_t i = 0; i < table.notes.size(); ++i)
+    text += cat("- [", i + 1, "] ", table.notes[i], "\n");
+  return text;
+}
+
+// What a protocol's id says about how its number was made.
+std::string protocol_meaning(const std::string& id) {
+  if (id.starts_with("lm-eval"))
+    return "as EleutherAI lm-evaluation-harness asks and scores; the number is the task's version";
+  if (id.starts_with("llama.cpp"))
+    return "as llama.cpp: windows side by side, only the second half of each is scored";
+  const std::string window = id.substr(id.rfind('-') + 1);
+  const bool digits = !window.empty() && std::all_of(window.begin(), window.end(),
+                                                     [](char c) { return c >= '0' && c <= '9'; });
+  if (!digits) return "";
+  return cat(
+      "as compression papers: the text is tokenised once and cut into windows of ", window,
+      " tokens side by side; the tail is dropped and the first token of a window is never scored");
+}
+
+std::string protocols_text(const RunResult& result) {
+  std::set<std::string> ids;
+  bool sample = false;
+  for (const Variant& variant : result.variants)
+    for (const BackendResult& backend : variant.backends)
+      for (const auto& [name, task] : backend.tasks) {
+        ids.insert(task.protocol);
+        sample = sample || task.sample;
+      }
+  std::string text;
+  for (const std::string& id : ids)
+    if (const std::string meaning = protocol_meaning(id); !meaning.empty())
+      text += cat("- `", id, "`: ", meaning, ".\n");
+  if (sample)
+    text +=
+        "- `sample`: the data is the small sample that comes with the program; such a number is "
+        "compared with no published one.\n";
+  text +=
+      "- A value is followed by its standard error. The change of an accuracy is in points, with "
+      "the exact McNemar p-value on the same documents; that of a perplexity is the ratio.\n";
+  return text;
+}
+
+std::string layers_text(const StepReport& step) {
+  if (step.layers.empty()) return "";
+  std::string text =
+      cat("<details><summary>", step.method, ": ", step.layers.size(), " layers</summary>\n\n",
+          table_line({"layer", "format", "bits/weight", "sparsity", "output error"}),
+          table_line({":--", ":--", "--:", "--:", "--:"}));
+  for (const LayerReport& layer : step.layers)
+    text += table_line({layer.name, layer.format, fixed_text(layer.bits_per_weight, 2),
+                        fixed_text(100 * layer.sparsity, 2) + " %",
+                        layer.output_error ? fixed_text(*layer.output_error, 5) : ""});
+  return text + "\n</details>\n\n";
+}
+
+// "- samples: 16"; maps within are written as JSON.
+std::string list_text(const Value& value) {
+  if (!value.is_map()) return "";
+  std::string text;
+  for (const auto& [key, item] : value.map())
+    text += cat("- ", key, ": ", item.is_string() ? item.string() : to_json(item), "\n");
+  return text;
+}
+
+std::string steps_text(const RunResult& result) {
+  std::string text;
+  for (const StepReport& step : result.steps) {
+    text += cat("### ", step.method, ", ", duration_text(step.seconds), "\n\n");
+    const std::string details = list_text(step.details);
+    text += details.empty() ? "" : details + "\n";
+    text += layers_text(step);
+  }
+  const Value* calibration = result.config.find("calibration");
+  if (calibration != nullptr) text += cat("### Calibration\n\n", list_text(*calibration), "\n");
+  return text;
+}
+
+std::string kernels_text(const RunResult& result) {
+  std::string text;
+  for (const Variant& variant : result.variants)
+    for (const BackendResult& backend : variant.backends)
+      for (const auto& [format, kernel] : backend.kernels)
+        text += cat("- ", variant.name, ", ", backend.name, ", ", format, ": ", kernel, "\n");
+  return text.empty() ? "" : cat("\n### Kernels that ran\n\n", text);
+}
+
+}  // namespace
+
+std::string report_markdown(const RunResult& result) {
+  const std::vector<std::string> lines = headline(result);
+  std::string text = cat("# ", lines[0], "\n\n");
+  for (size_t i = 1; i < lines.size(); ++i) text += lines[i] + "\n\n";
+  text += comparison_text(compare_variants(result));
+  text += cat("\n## Protocols\n\n", protocols_text(result));
+  if (!result.steps.empty()) text += cat("\n## Compression\n\n", steps_text(result));
+  text += cat("\n## Machine\n\n", list_text(result.context), kernels_text(result));
+  text += cat("\n## To make it again\n\nSave this as `", result.name,
+              ".yaml` (JSON is YAML), defaults and all, and run `evalharness run ", result.name,
+              ".yaml`.\n\n```json\n", to_json(result.config, 2), "\n```\n");
+  return text;
+}
+
+}  // namespace evalharness

@@ -1,0 +1,464 @@
+// The roofline of each measured backend: what the machine can do at most, and where the layers
+// stand.
+//
+// Both axes are logarithmic. x = FLOP / bytes and y = FLOP / second of one call, where FLOP is what
+// the dense layer would need, bytes the least that the call must move, and seconds the measured
+// time. A bandwidth is then a line of slope 1 and a multiply peak a level one. The heavy lines are
+// the bounds that the record's bound_seconds are computed from.
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numbers>
+
+#include "harness/base/error.h"
+#include "harness/base/text.h"
+#include "reports/comparison.h"
+#include "reports/format.h"
+#include "reports/name_columns.h"
+#include "reports/report.h"
+#include "reports/svg.h"
+
+namespace evalharness {
+namespace {
+
+constexpr double kWidth = 1040, kPanelHeight = 680;
+constexpr double kLeft = 84, kRight = 206, kTop = 122, kBottom = 92;
+constexpr double kLabelSize = 11;
+
+constexpr const char* kStyle =
+    R"(text { font-family: Inter, "Segoe UI", "Helvetica Neue", Arial, "DejaVu Sans", sans-serif; fill: #1f2937; }
+.page { fill: #ffffff; }
+.frame { fill: none; stroke: #9ca3af; }
+.major { stroke: #e5e7eb; }
+.minor { stroke: #f3f4f6; }
+.title { font-size: 19px; font-weight: 600; }
+.subtitle { font-size: 12.5px; fill: #6b7280; }
+.axis { font-size: 13px; fill: #374151; }
+.tick { font-size: 12px; fill: #4b5563; }
+.legend { font-size: 12.5px; fill: #374151; }
+.roof { stroke: #111827; stroke-width: 2; }
+.ceiling { stroke: #9ca3af; stroke-width: 1.1; }
+.gemm { stroke: #4b5563; stroke-width: 1.3; stroke-dasharray: 7 4; }
+.label { font-size: 11px; fill: #4b5563; paint-order: stroke; stroke: #ffffff; stroke-width: 3px; stroke-linejoin: round; }
+.rooflabel { font-size: 11px; font-weight: 600; fill: #111827; paint-order: stroke; stroke: #ffffff; stroke-width: 3px; stroke-linejoin: round; }
+.leader { stroke: #d1d5db; stroke-width: 0.9; }
+.move { stroke: #fb923c; fill: #fb923c; stroke-width: 1.4; opacity: 0.75; }
+.dense { fill: #2563eb; stroke: #2563eb; stroke-width: 1.6; }
+.dense.decode { fill: #ffffff; }
+.compressed { fill: #ea580c; stroke: #ea580c; stroke-width: 1.6; }
+.compressed.decode { fill: #ffffff; }
+.dense.name { font-size: 11px; fill: #1e40af; stroke: #ffffff; stroke-width: 3px; paint-order: stroke; stroke-linejoin: round; }
+.compressed.name { font-size: 11px; fill: #9a3412; stroke: #ffffff; stroke-width: 3px; paint-order: stroke; stroke-linejoin: round; }
+.whole { font-weight: 700; }
+)";
+
+// A point that was measured, in the plot's coordinates.
+struct Mark {
+  const RooflinePoint* point;
+  std::string variant;
+  double intensity;  // FLOP/byte
+  double flops_per_second;
+  bool is_model() const { return point->name == "model"; }
+};
+
+std::vector<Mark> marks_of(const RunResult& result, const std::string& backend_name) {
+  std::vector<Mark> marks;
+  for (const Variant& variant : result.variants)
+    for (const BackendResult& backend : variant.backends) {
+      if (backend.name != backend_name) continue;
+      for (const RooflinePoint& point : backend.roofline.points)
+        if (point.seconds.value && *point.seconds.value > 0 && point.bytes > 0 && point.flops > 0)
+          marks.push_back({&point, variant.name, point.flops / point.bytes,
+                           point.flops / *point.seconds.value});
+    }
+  return marks;
+}
+
+// All variants run under the same ceilings; the first that has them serves.
+const Roofline* ceilings_of(const RunResult& result, const std::string& backend_name) {
+  for (const Variant& variant : result.variants)
+    for (const BackendResult& backend : variant.backends)
+      if (backend.name == backend_name && !backend.roofline.compute.empty() &&
+          !backend.roofline.bandwidth.empty())
+        return &backend.roofline;
+  return nullptr;
+}
+
+// Of ceilings within a tenth of each other one is drawn: a roof before a line.
+std::vector<Ceiling> distinct(std::vector<Ceiling> ceilings) {
+  std::stable_sort(ceilings.begin(), ceilings.end(), [](const Ceiling& a, const Ceiling& b) {
+    return (a.role == "roof") > (b.role == "roof");
+  });
+  std::vector<Ceiling> kept;
+  for (const Ceiling& ceiling : ceilings) {
+    const auto near = [&](const Ceiling& other) {
+      return std::abs(std::log(ceiling.per_second / other.per_second)) < 0.1;
+    };
+    if (ceiling.per_second > 0 && std::none_of(kept.begin(), kept.end(), near))
+      kept.push_back(ceiling);
+  }
+  return kept;
+}
+
+double largest(const std::vector<Ceiling>& ceilings, bool roofs_only) {
+  double most = 0;
+  for (const Ceiling& ceiling : ceilings)
+    if (!roofs_only || ceiling.role == "roof") most = std::max(most, ceiling.per_second);
+  return most;
+}
+
+// Logarithmic axes in a frame of the page.
+struct Axes {
+  double x_low, x_high, y_low, y_high;
+  double left, top, right, bottom;
+
+  double x(double value) const {
+    return left + (right - left) * std::log(value / x_low) / std::log(x_high / x_low);
+  }
+  double y(double value) const {
+    return bottom - (bottom - top) * std::log(value / y_low) / std::log(y_high / y_low);
+  }
+  Pixel at(double x_value, double y_value) const { return {x(x_value), y(y_value)}; }
+};
+
+Axes axes_for(const Roofline& ceilings, const std::vector<Mark>& marks, double top) {
+  double x_low = marks[0].intensity, x_high = x_low;
+  double y_low = marks[0].flops_per_second, y_high = largest(ceilings.compute, false);
+  for (const Mark& mark : marks) {
+    x_low = std::min(x_low, mark.intensity);
+    x_high = std::max(x_high, mark.intensity);
+    y_low = std::min(y_low, mark.flops_per_second);
+    y_high = std::max(y_high, mark.flops_per_second);
+  }
+  double slowest = largest(ceilings.bandwidth, false);
+  for (const Ceiling& ceiling : ceilings.bandwidth)
+    if (ceiling.per_second > 0) slowest = std::min(slowest, ceiling.per_second);
+  const double ridge = largest(ceilings.compute, true) / slowest;
+  // Room for names: left of the leftmost points, right of the rightmost, and above the peak.
+  return {.x_low = x_low / 8,
+          .x_high = std::max(x_high * 10, ridge * 6),
+          .y_low = y_low / 5,
+          .y_high = y_high * 2.5,
+          .left = kLeft,
+          .top = top + kTop,
+          .right = kWidth - kRight,
+          .bottom = top + kPanelHeight - kBottom};
+}
+
+std::string intensity_tick(double value) {
+  return value < 1e4 ? number_text(value) : si_text(value);
+}
+
+class Panel {
+ public:
+  Panel(Svg& svg, const Roofline& ceilings, std::vector<Mark> marks, double top)
+      : svg_(svg),
+        ceilings_(ceilings),
+        marks_(std::move(marks)),
+        axes_(axes_for(ceilings, marks_, top)),
+        names_({axes_.left, axes_.top, axes_.right, axes_.bottom}, kLabelSize) {}
+
+  void draw(const std::string& title, const std::string& subtitle) {
+    svg_.text({kLeft, axes_.top - 88}, title, "title");
+    svg_.text({kLeft, axes_.top - 66}, subtitle, "subtitle");
+    draw_grid();
+    draw_ceilings();
+    draw_moves();
+    reserve();
+    draw_names();
+    draw_ceiling_labels();
+    for (const bool model : {true, false})  // small marks on top
+      for (const Mark& mark : marks_)
+        if (mark.is_model() == model) draw_mark(mark);
+    draw_legend();
+  }
+
+ private:
+  void draw_grid() {
+    const Pixel corner{axes_.left, axes_.top};
+    for (double power = 1e-6; power < 1e21; power *= 10)
+      for (const double step : {2.0, 5.0, 10.0}) {
+        const char* css_class = step == 10 ? "major" : "minor";
+        if (const double v = power * step; v > axes_.x_low && v < axes_.x_high)
+          svg_.line({axes_.x(v), axes_.top}, {axes_.x(v), axes_.bottom}, css_class);
+        if (const double v = power * step; v > axes_.y_low && v < axes_.y_high)
+          svg_.line({axes_.left, axes_.y(v)}, {axes_.right, axes_.y(v)}, css_class);
+      }
+    for (int exponent = -6; exponent < 21; ++exponent) {
+      const double v = std::pow(10, exponent);
+      if (v > axes_.x_low && v < axes_.x_high)
+        svg_.text({axes_.x(v), axes_.bottom + 19}, intensity_tick(v), "tick", "middle");
+      if (v > axes_.y_low && v < axes_.y_high)
+        svg_.text({axes_.left - 9, axes_.y(v) + 4}, fixed_si(v), "tick", "end");
+    }
+    svg_.rectangle(corner, axes_.right - axes_.left, axes_.bottom - axes_.top, "frame");
+    svg_.text({(axes_.left + axes_.right) / 2, axes_.bottom + 43}, "FLOP per byte moved", "axis",
+              "middle");
+    svg_.text({axes_.left - 60, (axes_.top + axes_.bottom) / 2}, "FLOP/s, measured", "axis",
+              "middle", -90);
+    svg_.text({axes_.left, axes_.bottom + 72},
+              "FLOP as the dense layer needs them; bytes: the least that a call must move. Heavy "
+              "lines: the bounds that efficiency is counted from.",
+              "subtitle");
+  }
+
+  static std::string fixed_si(double power_of_ten) {
+    // "100 G": a power of ten needs no decimals.
+    const std::string text = si_text(power_of_ten);
+    const size_t point = text.find('.');
+    if (point == std::string::npos) return text;
+    const size_t unit = text.find(' ');
+    return text.substr(0, point) + (unit == std::string::npos ? "" : text.substr(unit));
+  }
+
+  static const char* css_class_of(const Ceiling& ceiling) {
+    if (ceiling.role == "roof") return "roof";
+    return ceiling.name.find("GEMM") != std::string::npos ? "gemm" : "ceiling";
+  }
+
+  // From the left or lower edge up to the highest level.
+  Segment slant(const Ceiling& bandwidth) const {
+    const double first = std::max(axes_.x_low, axes_.y_low / bandwidth.per_second);
+    const double roof = largest(ceilings_.compute, bandwidth.role == "roof");
+    const double last = std::min(axes_.x_high, roof / bandwidth.per_second);
+    return {axes_.at(first, first * bandwidth.per_second),
+            axes_.at(last, last * bandwidth.per_second)};
+  }
+  // From the steepest slant of its kind to the right edge.
+  Segment level(const Ceiling& compute) const {
+    const double steepest = largest(ceilings_.bandwidth, compute.role == "roof");
+    const double first = std::max(axes_.x_low, compute.per_second / steepest);
+    return {axes_.at(std::min(first, axes_.x_high), compute.per_second),
+            axes_.at(axes_.x_high, compute.per_second)};
+  }
+
+  void draw_ceilings() {
+    // Roofs last, so that no thin line crosses them.
+    for (const bool roof : {false, true}) {
+      for (const Ceiling& ceiling : distinct(ceilings_.bandwidth))
+        if ((ceiling.role == "roof") == roof) {
+          const Segment line = slant(ceiling);
+          svg_.line(line.from, line.to, css_class_of(ceiling));
+        }
+      for (const Ceiling& ceiling : distinct(ceilings_.compute))
+        if ((ceiling.role == "roof") == roof) {
+          const Segment line = level(ceiling);
+          svg_.line(line.from, line.to, css_class_of(ceiling));
+        }
+    }
+  }
+
+  // Where the whole model went, from edge to edge of its marks.
+  void draw_moves() {
+    for (const Mark& from : marks_)
+      for (const Mark& to : marks_)
+        if (from.is_model() && to.is_model() && from.variant == "dense" && to.variant != "dense" &&
+            from.point->phase == to.point->phase)
+          draw_move(position(from), position(to));
+  }
+  void draw_move(Pixel from, Pixel to) {
+    const double length = std::hypot(to.x - from.x, to.y - from.y);
+    const double start = 8 / length, end = 1 - 11 / length;
+    if (end - start < 0.2) return;  // the marks nearly touch
+    const auto along = [&](double t) {
+      return Pixel{from.x + t * (to.x - from.x), from.y + t * (to.y - from.y)};
+    };
+    svg_.arrow(along(start), along(end), "move");
+    names_.add_line({along(start), along(end)});
+  }
+
+  Pixel position(const Mark& mark) const { return axes_.at(mark.intensity, mark.flops_per_second); }
+  static double radius(const Mark& mark) { return mark.is_model() ? 7 : 4.2; }
+
+  void reserve() {
+    for (const Mark& mark : marks_) {
+      const Pixel p = position(mark);
+      const double r = radius(mark) + 2;
+      names_.add_obstacle({p.x - r, p.y - r, p.x + r, p.y + r});
+    }
+    for (const Ceiling& ceiling : distinct(ceilings_.bandwidth)) names_.add_line(slant(ceiling));
+    for (const Ceiling& ceiling : distinct(ceilings_.compute)) names_.add_line(level(ceiling));
+  }
+
+  void draw_mark(const Mark& mark) {
+    const std::string css_class = cat(mark.variant, " ", mark.point->phase);
+    std::string tooltip = cat(mark.point->name, ", ", mark.point->phase, ", ", mark.variant, ": ",
+                              si_text(mark.flops_per_second), "FLOP/s at ",
+                              fixed_text(mark.intensity, 2), " FLOP/byte; ", mark.point->kernel);
+    if (mark.point->bound_seconds > 0)
+      tooltip +=
+          cat("; ", fixed_text(100 * mark.point->bound_seconds / *mark.point->seconds.value, 0),
+              " % of the bound");
+    if (mark.variant == "dense")
+      svg_.circle(position(mark), radius(mark), css_class, tooltip);
+    else
+      svg_.diamond(position(mark), radius(mark), css_class, tooltip);
+  }
+
+  // Names of one variant and phase stand in columns beside its points.
+  void draw_names() {
+    std::map<std::pair<std::string, std::string>, std::vector<Mark>> groups;
+    for (const Mark& mark : marks_) groups[{mark.variant, mark.point->phase}].push_back(mark);
+    std::vector<std::pair<PlacedName, std::string>> names;  // with the variant
+    for (const auto& [key, group] : groups)
+      for (const std::vector<PointName>& cluster : clusters_by_x(names_of(group), 32))
+        for (const PlacedName& placed : names_.place(cluster, key.first == "dense"))
+          names.emplace_back(placed, key.first);
+    for (const auto& [placed, variant] : names)
+      svg_.line(placed.name.at, {placed.text_at.x + (placed.on_left ? 3 : -3), placed.text_at.y},
+                "leader");
+    for (const auto& [placed, variant] : names)  // after the leaders, which no name is crossed by
+      svg_.text({placed.text_at.x, placed.text_at.y + 4}, placed.name.text,
+                cat(variant, " name", placed.name.strong ? " whole" : ""),
+                placed.on_left ? "end" : "start");
+  }
+
+  // Points that lie on each other share a line of text.
+  std::vector<PointName> names_of(const std::vector<Mark>& group) const {
+    std::vector<PointName> names;
+    for (const Mark& mark : group) {
+      const Pixel p = position(mark);
+      const auto same = std::find_if(names.begin(), names.end(), [&](const PointName& name) {
+        return !mark.is_model() && !name.strong && std::hypot(name.at.x - p.x, name.at.y - p.y) < 7;
+      });
+      if (same == names.end())
+        names.push_back({p, mark.point->name, mark.is_model()});
+      else
+        same->text = joined(same->text, mark.point->name);
+    }
+    return names;
+  }
+
+  // "gate_proj" and "up_proj" are "gate, up_proj".
+  static std::string joined(const std::string& names, const std::string& name) {
+    if (names.find(name) != std::string::npos) return names;
+    const bool shared = names.ends_with("_proj") && name.ends_with("_proj");
+    return cat(shared ? names.substr(0, names.size() - 5) : names, ", ", name);
+  }
+
+  // Levels are named in the right margin, apart from each other; slants along themselves.
+  void draw_ceiling_labels() {
+    draw_level_labels();
+    for (const bool roof : {true, false})
+      for (const Ceiling& ceiling : distinct(ceilings_.bandwidth))
+        if ((ceiling.role == "roof") == roof)
+          label_along(slant(ceiling), cat(ceiling.name, ": ", si_text(ceiling.per_second), "B/s"),
+                      roof ? "rooflabel" : "label");
+  }
+
+  void draw_level_labels() {
+    constexpr double kLine = 13;
+    std::vector<Ceiling> levels = distinct(ceilings_.compute);
+    std::stable_sort(levels.begin(), levels.end(), [](const Ceiling& a, const Ceiling& b) {
+      return a.per_second > b.per_second;
+    });
+    double lowest = axes_.top - kLine;
+    for (const Ceiling& ceiling : levels) {
+      const std::vector<std::string> lines = level_label(ceiling);
+      const double middle = axes_.y(ceiling.per_second);
+      const double half = kLine * static_cast<double>(lines.size() - 1) / 2;
+      double y = std::max(middle + 4 - half, lowest + kLine + 4);
+      svg_.line({axes_.right, middle}, {axes_.right + 10, y - 4 + half}, "leader");
+      for (const std::string& line : lines) {
+        svg_.text({axes_.right + 14, y}, line, ceiling.role == "roof" ? "rooflabel" : "label");
+        lowest = y;
+        y += kLine;
+      }
+    }
+  }
+
+  // One line where that fits the margin; otherwise the number has a line of its own.
+  static std::vector<std::string> level_label(const Ceiling& ceiling) {
+    constexpr double kMargin = kRight - 26;
+    const std::string rate = si_text(ceiling.per_second) + "FLOP/s";
+    const std::string whole = cat(ceiling.name, ": ", rate);
+    if (text_width(whole, kLabelSize) <= kMargin) return {whole};
+    std::vector<std::string> lines = broken(ceiling.name, kMargin);
+    lines.push_back(rate);
+    return lines;
+  }
+
+  // Lines of words, none wider than `width` pixels if its words are not.
+  static std::vector<std::string> broken(const std::string& text, double width) {
+    std::vector<std::string> lines;
+    for (const std::string& word : split_whitespace(text)) {
+      if (lines.empty() || text_width(cat(lines.back(), " ", word), kLabelSize) > width)
+        lines.push_back(word);
+      else
+        lines.back() += " " + word;
+    }
+    return lines;
+  }
+
+  // On the line, at the first free place from its low end. A label that finds none is left out; the
+  // record has its number.
+  void label_along(const Segment& line, const std::string& text, const char* css_class) {
+    const double dx = line.to.x - line.from.x, dy = line.to.y - line.from.y;
+    const double length = std::hypot(dx, dy);
+    const double degrees = std::atan2(dy, dx) * 180 / std::numbers::pi;
+    for (double along = 10; along + text_width(text, kLabelSize) + 10 < length; along += 6) {
+      const Pixel at{line.from.x + (dx * along + 5 * dy) / length,
+                     line.from.y + (dy * along - 5 * dx) / length};
+      const std::vector<Box> boxes = text_boxes(at, text, kLabelSize, degrees);
+      if (!names_.is_free(boxes)) continue;
+      for (const Box& box : boxes) names_.add_obstacle(box);
+      svg_.text(at, text, css_class, "start", degrees);
+      return;
+    }
+  }
+
+  void draw_legend() {
+    double x = axes_.left + 6;
+    const double y = axes_.top - 26;
+    const auto entry = [&](const std::string& text, auto symbol) {
+      symbol(Pixel{x, y});
+      svg_.text({x + 12, y + 4}, text, "legend");
+      x += 34 + text_width(text, 12.5);
+    };
+    const bool pair = std::any_of(marks_.begin(), marks_.end(),
+                                  [](const Mark& mark) { return mark.variant != "dense"; });
+    entry("dense, prefill", [&](Pixel p) { svg_.circle(p, 4.2, "dense prefill", ""); });
+    entry("dense, decode", [&](Pixel p) { svg_.circle(p, 4.2, "dense decode", ""); });
+    if (!pair) return;
+    entry("compressed, prefill", [&](Pixel p) { svg_.diamond(p, 4.2, "compressed prefill", ""); });
+    entry("compressed, decode", [&](Pixel p) { svg_.diamond(p, 4.2, "compressed decode", ""); });
+    entry("whole model, dense to compressed", [&](Pixel p) {
+      svg_.arrow({p.x - 12, p.y}, {p.x + 7, p.y}, "move");
+    });
+  }
+
+  Svg& svg_;
+  const Roofline& ceilings_;
+  std::vector<Mark> marks_;
+  Axes axes_;
+  NamePlacer names_;
+};
+
+std::vector<std::string> measured_backends(const RunResult& result) {
+  std::vector<std::string> names;
+  for (const Variant& variant : result.variants)
+    for (const BackendResult& backend : variant.backends)
+      if (std::find(names.begin(), names.end(), backend.name) == names.end() &&
+          ceilings_of(result, backend.name) != nullptr && !marks_of(result, backend.name).empty())
+        names.push_back(backend.name);
+  return names;
+}
+
+}  // namespace
+
+std::string roofline_svg(const RunResult& result) {
+  const std::vector<std::string> backends = measured_backends(result);
+  if (backends.empty()) fail(cat(result.name, ": no roofline was measured"));
+  const double height = kPanelHeight * static_cast<double>(backends.size());
+  Svg svg(kWidth, height, kStyle);
+  svg.rectangle({0, 0}, kWidth, height, "page");
+  const std::vector<std::string> lines = headline(result);
+  for (size_t i = 0; i < backends.size(); ++i) {
+    Panel panel(svg, *ceilings_of(result, backends[i]), marks_of(result, backends[i]),
+                kPanelHeight * static_cast<double>(i));
+    panel.draw(cat("Roofline of ", result.name, " on ", backends[i]), lines.back());
+  }
+  return std::move(svg).finish();
+}
+
+}  // namespace evalharness
