@@ -78,8 +78,8 @@ class Builder {
         [](const Variant& v) { return variant_bytes_text(v.size.memory_bytes); });
     row("compression ratio",
         [](const Variant& v) { return cat("×", fixed_text(v.size.compression_ratio, 2)); });
-    row("bits per weight", number(&SizeReport::bits_per_weight, 2, 1, ""));
-    row("bits per weight, linears", number(&SizeReport::bits_per_weight_linears, 2, 1, ""));
+    row("bits/weight", number(&SizeReport::bits_per_weight, 2, 1, ""));
+    row("bits/weight, linears", number(&SizeReport::bits_per_weight_linears, 2, 1, ""));
     row("sparsity", number(&SizeReport::sparsity, 2, 100, " %"));
     row("sparsity, linears", number(&SizeReport::sparsity_linears, 2, 100, " %"));
     set_relative(section.rows[0], [](const Variant& v) { return v.size.disk_bytes; });
@@ -209,6 +209,12 @@ class Builder {
     row("MFU", &SpeedResult::mfu, percent_text);
     row("MBU", &SpeedResult::mbu, percent_text);
     row("share of best GEMM", &SpeedResult::share_of_best_gemm, percent_text);
+    // What no variant has, not even a reason for, is no row.
+    std::erase_if(section.rows, [](const ComparisonRow& line) {
+      return line.notes.empty() &&
+             std::all_of(line.cells.begin(), line.cells.end(),
+                         [](const std::string& cell) { return cell.empty(); });
+    });
     table_.sections.push_back(std::move(section));
   }
 

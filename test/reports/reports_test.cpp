@@ -58,8 +58,8 @@ RunResult small_record() {
   run.variants = {variant("dense", 0.675, 80, measured(1, 0.01, 7)),
                   variant("compressed", 0.65, 100, Estimate::missing("simulated"))};
   run.variants[1].size = {524288, 786432, 8, 4.25, 0.25, 0.5, 2};
-  run.variants[1].backends[0].tasks["wikitext2"] =
-      task("wikitext2-2048", "perplexity", Estimate::missing("diverged"));
+  run.variants[1].backends[0].tasks["ptb"] =
+      task("ptb-new-2048", "perplexity", Estimate::missing("diverged"));
   PairResult pair{"piqa", "acc,none", "cpu", measured(-0.025, 0.01, 200), 0.0625, 5, 0, 5};
   run.pairs = {pair};
   return run;
@@ -129,22 +129,22 @@ TEST_CASE("the table shows dense beside compressed, and why a cell is empty", "[
 tiny; wanda
 Abacus; 2 threads
 
-                                   dense      compressed                change         n  protocol
+                                 dense      compressed                 change         n  protocol
 size
-  disk                          1.00 MiB         512 KiB               -50.0 %
-  memory of weights             1.00 MiB         768 KiB               -25.0 %
-  compression ratio                ×1.00           ×2.00
-  bits per weight                  16.00            8.00
-  bits per weight, linears         16.00            4.25
-  sparsity                        0.00 %         25.00 %
-  sparsity, linears               0.00 %         50.00 %
+  disk                        1.00 MiB         512 KiB                -50.0 %
+  memory of weights           1.00 MiB         768 KiB                -25.0 %
+  compression ratio              ×1.00           ×2.00
+  bits/weight                    16.00            8.00
+  bits/weight, linears           16.00            4.25
+  sparsity                      0.00 %         25.00 %
+  sparsity, linears             0.00 %         50.00 %
 quality on cpu
-  piqa acc                67.50 ± 3.00 %  65.00 ± 3.00 %  -2.50 ± 1.00, p 0.062  200/1838  lm-eval 1.0, sample
-  wikitext2 perplexity [1]                                                       200/1838  wikitext2-2048
+  piqa acc              67.50 ± 3.00 %  65.00 ± 3.00 %  -2.50 ± 1.00, p 0.062  200/1838  lm-eval 1.0, sample
+  ptb perplexity [1]                                                           200/1838  ptb-new-2048
 speed on cpu: decode of 128 tokens, batch 1
-  tokens/s                      80.0 ± 2.0         100 ± 2                              7
-  latency of a token        12.5 ± 0.1 ms   10.0 ± 0.1 ms                              7
-  speedup                   ×1.00 ± 0.01       simulated                              7
+  tokens/s                  80.0 ± 2.0         100 ± 2                                7
+  latency of a token     12.5 ± 0.1 ms   10.0 ± 0.1 ms                                7
+  speedup                 ×1.00 ± 0.01       simulated                                7
 
 cuda: no CUDA device on this machine
 [1] compressed: diverged
@@ -244,7 +244,7 @@ TEST_CASE("report.md holds the table, its protocols and the config to run again"
   CHECK(contains(text, "- [1] compressed: diverged\n"));
   CHECK(contains(text, "- cuda: no CUDA device on this machine\n"));
   CHECK(contains(text,
-                 "- `wikitext2-2048`: as compression papers: the text is tokenised once and "
+                 "- `ptb-new-2048`: as compression papers: the text is tokenised once and "
                  "cut into windows of 2048 tokens"));
   CHECK(contains(text, "- `sample`: "));
   CHECK(contains(text, "```json\n{\n  \"model\": \"tiny\"\n}\n```\n"));
