@@ -1,0 +1,90 @@
+#include "harness/metrics/paired.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <vector>
+
+#include "harness/base/error.h"
+#include "harness/metrics/ratio.h"
+
+namespace evalharness {
+namespace {
+
+constexpr double kNormal95 = 1.959963984540054;
+
+bool right_or_wrong(std::span<const Item> items) {
+  return std::all_of(items.begin(), items.end(),
+                     [](const Item& item) { return item.value == 0 || item.value == 1; });
+}
+
+void count_changes(std::span<const Item> dense, std::span<const Item> compressed,
+                   PairResult& pair) {
+  for (size_t i = 0; i < dense.size(); ++i) {
+    pair.only_dense_right += dense[i].value == 1 && compressed[i].value == 0;
+    pair.only_compressed_right += dense[i].value == 0 && compressed[i].value == 1;
+    pair.answers_changed += dense[i].answer != compressed[i].answer;
+  }
+}
+
+std::vector<Block> differences(std::span<const Item> dense, std::span<const Item> compressed,
+                               const std::string& aggregation) {
+  std::vector<Block> blocks;
+  blocks.reserve(dense.size());
+  for (size_t i = 0; i < dense.size(); ++i) {
+    const Block before = block_of(dense[i], aggregation);
+    const Block after = block_of(compressed[i], aggregation);
+    EH_ASSERT(before.size == after.size);
+    blocks.push_back({after.amount - before.amount, after.size});
+  }
+  return blocks;
+}
+
+}  // namespace
+
+double mcnemar_p_value(size_t only_first, size_t only_second) {
+  const double n = static_cast<double>(only_first + only_second);
+  const size_t fewer = std::min(only_first, only_second);
+  double tail = 0;  // P(Binomial(n, 1/2) <= fewer)
+  for (size_t i = 0; i <= fewer; ++i) {
+    const double k = static_cast<double>(i);
+    tail += std::exp(std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1) -
+                     n * std::numbers::ln2);
+  }
+  return std::min(1.0, 2 * tail);
+}
+
+PairResult compare_items(std::span<const Item> dense, std::span<const Item> compressed,
+                         const std::string& aggregation) {
+  EH_ASSERT(dense.size() == compressed.size());
+  PairResult pair;
+  if (dense.empty()) {
+    pair.difference = Estimate::missing("no documents");
+    return pair;
+  }
+  Ratio ratio = ratio_of(differences(dense, compressed, aggregation));
+  if (!std::isfinite(ratio.value) || !std::isfinite(ratio.standard_error)) {
+    pair.difference = Estimate::missing("diverged");
+    return pair;
+  }
+  const double count = static_cast<double>(dense.size());
+  if (aggregation == "mean") {
+    // The exact variance of a change of right and wrong has n where a sample variance has n - 1.
+    ratio.standard_error *= std::sqrt((count - 1) / count);
+    if (right_or_wrong(dense) && right_or_wrong(compressed)) {
+      count_changes(dense, compressed, pair);
+      pair.p_value = mcnemar_p_value(pair.only_dense_right, pair.only_compressed_right);
+    }
+  }
+  const double scale = aggregation == "bits_per_byte" ? 1 / std::numbers::ln2 : 1;
+  pair.difference.value = ratio.value * scale;
+  pair.difference.n = dense.size();
+  if (dense.size() < 2) return pair;
+  const double error = ratio.standard_error * scale;
+  pair.difference.standard_error = error;
+  pair.difference.low = ratio.value * scale - kNormal95 * error;
+  pair.difference.high = ratio.value * scale + kNormal95 * error;
+  return pair;
+}
+
+}  // namespace evalharness
