@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,5 +51,7 @@ Function find_filter(const std::string& name, const Tokens& tokens);
 Function find_test(const std::string& name, const Tokens& tokens);
 Function find_function(const std::string& name, const Tokens& tokens);
 Value call_method(const Call& call);
+Function look_up(const std::map<std::string, Function>& table, const char* kind,
+                 const std::string& name, const Tokens& tokens);
 
 }  // namespace evalharness::jinja

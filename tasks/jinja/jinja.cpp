@@ -1,0 +1,238 @@
+// Templates: text, {{ output }} and {% statements %}, filled in with one document's fields.
+
+#include "tasks/jinja/jinja.h"
+
+#include <set>
+
+#include "tasks/jinja/expression.h"
+#include "tasks/jinja/lexer.h"
+#include "tasks/jinja/operators.h"
+#include "tasks/jinja/scope.h"
+#include "tasks/python.h"
+
+namespace evalharness {
+namespace jinja {
+namespace {
+
+using Kind = Token::Kind;
+using Action = std::function<void(Scope&)>;
+using Block = std::vector<Action>;
+
+void run(const Block& block, Scope& scope) {
+  for (const Action& action : block) action(scope);
+}
+
+// Gives a value to one name, or its items to several.
+void bind(Scope& scope, const std::vector<std::string>& names, const Value& value) {
+  if (names.size() == 1) return scope.set(names[0], value);
+  const std::vector<Value> items = iterate(scope, value);
+  if (items.size() != names.size())
+    scope.fail(cat("expected ", names.size(), " values for ", join(names, ", "), ", got ", items.size()));
+  for (size_t i = 0; i < names.size(); ++i) scope.set(names[i], items[i]);
+}
+
+Value loop_variable(const std::vector<Value>& items, size_t i) {
+  Value loop{Value::Map{}};
+  loop.set("index", i + 1);
+  loop.set("index0", i);
+  loop.set("revindex", items.size() - i);
+  loop.set("revindex0", items.size() - i - 1);
+  loop.set("first", i == 0);
+  loop.set("last", i + 1 == items.size());
+  loop.set("length", items.size());
+  if (i > 0) loop.set("previtem", items[i - 1]);
+  if (i + 1 < items.size()) loop.set("nextitem", items[i + 1]);
+  return loop;
+}
+
+struct Loop {
+  std::vector<std::string> names;
+  Expression over;
+  std::optional<Expression> condition;
+  Block body, otherwise;
+
+  std::vector<Value> items(Scope& scope) const {
+    const std::vector<Value> all = iterate(scope, over.evaluate(scope));
+    if (!condition) return all;
+    std::vector<Value> chosen;
+    for (const Value& item : all) {
+      scope.enter();
+      bind(scope, names, item);
+      if (python::truth(condition->evaluate(scope))) chosen.push_back(item);
+      scope.leave();
+    }
+    return chosen;
+  }
+
+  void operator()(Scope& scope) const {
+    const std::vector<Value> all = items(scope);
+    for (size_t i = 0; i < all.size(); ++i) {
+      scope.enter();
+      scope.set("loop", loop_variable(all, i));
+      bind(scope, names, all[i]);
+      run(body, scope);
+      scope.leave();
+    }
+    if (all.empty()) run(otherwise, scope);
+  }
+};
+
+class Parser {
+ public:
+  explicit Parser(Tokens& tokens) : tokens_(tokens) {}
+
+  Block whole() {
+    Block block = until({});
+    if (tokens_.peek().kind != Kind::kEnd) tokens_.fail(cat("unexpected '", tokens_.peek(1).text, "'"));
+    return block;
+  }
+
+ private:
+  // Reads up to a statement of one of these names, which is left standing behind its {%.
+  Block until(const std::set<std::string>& ends) {
+    Block block;
+    while (tokens_.peek().kind != Kind::kEnd) {
+      if (tokens_.peek().kind == Kind::kData) {
+        block.push_back([text = tokens_.take().text](Scope& scope) { scope.out += text; });
+      } else if (tokens_.peek().kind == Kind::kBeginOutput) {
+        block.push_back(output());
+      } else {
+        if (ends.count(tokens_.peek(1).text)) {
+          tokens_.take();
+          return block;
+        }
+        tokens_.expect(Kind::kBeginStatement, "");
+        block.push_back(statement());
+      }
+    }
+    if (!ends.empty()) tokens_.fail_expected(cat("'", *ends.rbegin(), "'"));
+    return block;
+  }
+
+  Action output() {
+    tokens_.take();
+    Expression value = parse_expression(tokens_);
+    tokens_.expect(Kind::kEndOutput, "");
+    return [value](Scope& scope) { scope.out += python::str(value.evaluate(scope)); };
+  }
+
+  Action statement() {
+    const std::string word = tokens_.expect_name();
+    if (word == "if") return branch();
+    if (word == "for") return loop();
+    if (word == "set") return assignment();
+    tokens_.fail(cat("statement '", word, "' is not supported; there are: for if raw set"));
+  }
+
+  Action branch() {
+    Expression condition = parse_expression(tokens_);
+    end();
+    Block body = until({"elif", "else", "endif"});
+    const std::string word = tokens_.expect_name();
+    Block otherwise;
+    if (word == "elif") {
+      otherwise.push_back(branch());  // takes the endif
+    } else {
+      if (word == "else") {
+        end();
+        otherwise = until({"endif"});
+        tokens_.expect_name();
+      }
+      end();
+    }
+    return [condition, body, otherwise](Scope& scope) {
+      run(python::truth(condition.evaluate(scope)) ? body : otherwise, scope);
+    };
+  }
+
+  Action loop() {
+    Loop made;
+    made.names = names();
+    tokens_.expect(Kind::kName, "in");
+    made.over = parse_single(tokens_, /*conditional=*/false);
+    if (tokens_.accept_name("if")) made.condition = parse_expression(tokens_);
+    end();
+    made.body = until({"else", "endfor"});
+    if (tokens_.expect_name() == "else") {
+      end();
+      made.otherwise = until({"endfor"});
+      tokens_.expect_name();
+    }
+    end();
+    return made;
+  }
+
+  Action assignment() {
+    if (tokens_.peek(1).is(Kind::kOperator, ".")) return member_assignment();
+    const std::vector<std::string> targets = names();
+    if (!tokens_.accept_operator("=")) return captured(targets);
+    Expression value = parse_expression(tokens_);
+    end();
+    return [targets, value](Scope& scope) { bind(scope, targets, value.evaluate(scope)); };
+  }
+
+  // {% set x %} text {% endset %}
+  Action captured(const std::vector<std::string>& targets) {
+    end();
+    Block body = until({"endset"});
+    tokens_.expect_name();
+    end();
+    return [targets, body](Scope& scope) {
+      std::string outer;
+      outer.swap(scope.out);
+      run(body, scope);
+      outer.swap(scope.out);
+      bind(scope, targets, Value(std::move(outer)));
+    };
+  }
+
+  Action member_assignment() {
+    const std::string space = tokens_.expect_name();
+    tokens_.take();
+    const std::string member = tokens_.expect_name();
+    tokens_.expect(Kind::kOperator, "=");
+    Expression value = parse_expression(tokens_);
+    end();
+    return [space, member, value](Scope& scope) {
+      scope.set_member(space, member, value.evaluate(scope));
+    };
+  }
+
+  std::vector<std::string> names() {
+    const bool bracket = tokens_.accept_operator("(");
+    std::vector<std::string> all{tokens_.expect_name()};
+    while (tokens_.accept_operator(",")) all.push_back(tokens_.expect_name());
+    if (bracket) tokens_.expect(Kind::kOperator, ")");
+    return all;
+  }
+
+  void end() { tokens_.expect(Kind::kEndStatement, ""); }
+
+  Tokens& tokens_;
+};
+
+}  // namespace
+}  // namespace jinja
+
+struct Jinja::Program {
+  std::string where;
+  jinja::Block block;
+};
+
+Jinja::Jinja(std::string_view source, std::string where) {
+  jinja::Tokens tokens(jinja::tokenize(source, where), where);
+  jinja::Block block = jinja::Parser(tokens).whole();
+  program_ = std::make_shared<const Program>(Program{std::move(where), std::move(block)});
+}
+
+std::string Jinja::render(const Value& fields, const std::string& fields_where) const {
+  jinja::Scope scope(fields, fields_where, program_->where);
+  jinja::run(program_->block, scope);
+  return std::move(scope.out);
+}
+
+bool Jinja::has_markup(std::string_view text) {
+  return text.find("{{") != text.npos || text.find("{%") != text.npos || text.find("{#") != text.npos;
+}
+
+}  // namespace evalharness
