@@ -149,11 +149,12 @@ Value filter_sum(const Call& call) {
 }
 
 // Text compares without case unless case_sensitive is given, as Jinja's filters do.
+Value folded(const Value& value, bool case_sensitive) {
+  return value.is_string() && !case_sensitive ? Value(python::lower(value.string())) : value;
+}
+
 bool before(const Call& call, const Value& a, const Value& b, bool case_sensitive) {
-  const auto folded = [&](const Value& v) {
-    return v.is_string() && !case_sensitive ? Value(python::lower(v.string())) : v;
-  };
-  return compare(call.scope, "<", folded(a), folded(b));
+  return compare(call.scope, "<", folded(a, case_sensitive), folded(b, case_sensitive));
 }
 
 Value filter_sort(const Call& call) {
@@ -195,7 +196,7 @@ Value filter_unique(const Call& call) {
   const bool sensitive = call.flag(0, "case_sensitive", false);
   Value::List kept;
   const auto same = [&](const Value& a, const Value& b) {
-    return !before(call, a, b, sensitive) && !before(call, b, a, sensitive);
+    return python::equal(folded(a, sensitive), folded(b, sensitive));
   };
   for (const Value& value : items_of(call))
     if (std::none_of(kept.begin(), kept.end(), [&](const Value& k) { return same(k, value); }))
@@ -221,9 +222,22 @@ Value filter_items(const Call& call) {
   return call_method(method);
 }
 
+// json.dumps(value, sort_keys=True), which puts a space behind "," and ":".
+std::string dumped(const Value& value) {
+  if (!value.is_list() && !value.is_map()) return to_json(value);
+  std::vector<std::string> pieces;
+  if (value.is_list()) {
+    for (const Value& item : value.list()) pieces.push_back(dumped(item));
+    return "[" + join(pieces, ", ") + "]";
+  }
+  std::map<std::string, Value> sorted(value.map().begin(), value.map().end());
+  for (const auto& [key, item] : sorted) pieces.push_back(to_json(Value(key)) + ": " + dumped(item));
+  return "{" + join(pieces, ", ") + "}";
+}
+
 Value filter_tojson(const Call& call) {
   // Jinja escapes what is unsafe in HTML.
-  std::string json = to_json(call.subject);
+  std::string json = dumped(call.subject);
   for (const auto& [from, to] : {std::pair{"<", "\\u003c"}, {">", "\\u003e"}, {"&", "\\u0026"}, {"'", "\\u0027"}})
     json = replace_all(json, from, to);
   return json;

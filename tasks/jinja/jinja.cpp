@@ -23,7 +23,7 @@ void run(const Block& block, Scope& scope) {
 }
 
 // Gives a value to one name, or its items to several.
-void bind(Scope& scope, const std::vector<std::string>& names, const Value& value) {
+void assign(Scope& scope, const std::vector<std::string>& names, const Value& value) {
   if (names.size() == 1) return scope.set(names[0], value);
   const std::vector<Value> items = iterate(scope, value);
   if (items.size() != names.size())
@@ -57,7 +57,7 @@ struct Loop {
     std::vector<Value> chosen;
     for (const Value& item : all) {
       scope.enter();
-      bind(scope, names, item);
+      assign(scope, names, item);
       if (python::truth(condition->evaluate(scope))) chosen.push_back(item);
       scope.leave();
     }
@@ -69,7 +69,7 @@ struct Loop {
     for (size_t i = 0; i < all.size(); ++i) {
       scope.enter();
       scope.set("loop", loop_variable(all, i));
-      bind(scope, names, all[i]);
+      assign(scope, names, all[i]);
       run(body, scope);
       scope.leave();
     }
@@ -168,7 +168,7 @@ class Parser {
     if (!tokens_.accept_operator("=")) return captured(targets);
     Expression value = parse_expression(tokens_);
     end();
-    return [targets, value](Scope& scope) { bind(scope, targets, value.evaluate(scope)); };
+    return [targets, value](Scope& scope) { assign(scope, targets, value.evaluate(scope)); };
   }
 
   // {% set x %} text {% endset %}
@@ -182,7 +182,7 @@ class Parser {
       outer.swap(scope.out);
       run(body, scope);
       outer.swap(scope.out);
-      bind(scope, targets, Value(std::move(outer)));
+      assign(scope, targets, Value(std::move(outer)));
     };
   }
 
