@@ -110,6 +110,15 @@ std::string upper(std::string_view text) {
   return result;
 }
 
+std::string without_punctuation(std::string_view text) {
+  std::string result;
+  for (char32_t c : decode_utf8(text)) {
+    const utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
+    if (category < UTF8PROC_CATEGORY_PC || category > UTF8PROC_CATEGORY_PO) append_utf8(result, c);
+  }
+  return result;
+}
+
 bool is_digits(std::string_view text) {
   return !text.empty() &&
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });

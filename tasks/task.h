@@ -2,23 +2,15 @@
 // token: requests and answers are text and numbers (harness/scorer/scorer.h).
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "datasets/dataset.h"
+#include "harness/metrics/item.h"
 #include "harness/scorer/scorer.h"
 
 namespace evalharness {
-
-// One value that a document contributes to a metric; key "acc,none" or "exact_match,strict-match". A
-// perplexity contributes a log-likelihood and its weight (words, bytes, tokens).
-struct Item {
-  std::string metric;
-  double value = 0;
-  double weight = 1;
-};
 
 struct TaskInfo {
   std::string name;
@@ -42,17 +34,23 @@ class Task {
  public:
   virtual ~Task() = default;
   virtual const TaskInfo& info() const = 0;
-  // Documents in the order they are asked about. `limit` 0: all. The few-shot pool is the split's rows.
-  // Draws of shots are made here, one document after another, as lm-evaluation-harness does. Must be called
-  // before requests().
+  // Documents in the order they are asked about. `limit` 0: all; of a perplexity it counts windows.
+  // `fewshot` holds the rows of info().fewshot_split (empty where that is ""). Draws of shots are made here,
+  // one document after another, as lm-evaluation-harness does. Must be called before requests().
   virtual std::vector<Document> documents(const Dataset& data, const Dataset& fewshot, size_t limit) = 0;
+  // Contexts keep their trailing whitespace and targets their leading: it moves from one to the other when
+  // the engine encodes the pair.
   virtual std::vector<Request> requests(const Document& doc) const = 0;
+  // An item for each of info().metrics, in that order; of a perplexity one for each window. A value that
+  // is not a number says that the model diverged.
   virtual std::vector<Item> score(const Document& doc, const std::vector<Answer>& answers) const = 0;
 };
 using TaskPtr = std::unique_ptr<Task>;
 
 // A task by name (tasks/<name>.yaml) or by the path of a .yaml file. Fails with the nearest name.
 TaskPtr make_task(const std::string& name_or_path);
+// From YAML text; `name` stands in errors and is the place that includes are relative to.
+TaskPtr parse_task(const std::string& yaml, const std::string& name);
 std::vector<std::string> task_names();
 
 }  // namespace evalharness

@@ -1,0 +1,36 @@
+// From what a model wrote to what is scored: the filters of lm-evaluation-harness.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "datasets/document.h"
+#include "harness/base/config_node.h"
+
+namespace evalharness {
+
+// A named chain of filters over the samples of one document. It must end in take_first, so that one text
+// is scored.
+class FilterChain {
+ public:
+  using Texts = std::vector<std::string>;
+  using Step = std::function<Texts(const Texts&, const Document&)>;
+
+  // An item of `filter_list`: {name: strict-match, filter: [{function: regex, regex_pattern: ...}, ...]}.
+  // Fails on an unknown filter with the nearest name.
+  static FilterChain read(const ConfigNode& node);
+  // {name: none, filter: [take_first]}: what a task without filters has.
+  static FilterChain first();
+
+  const std::string& name() const { return name_; }
+  bool only_takes_first() const { return steps_.empty(); }
+  // Precondition: at least one text.
+  std::string apply(const Texts& texts, const Document& doc) const;
+
+ private:
+  std::string name_;
+  std::vector<Step> steps_;  // without the last take_first
+};
+
+}  // namespace evalharness

@@ -1,0 +1,163 @@
+#include "tasks/prompt.h"
+
+#include <algorithm>
+
+#include "harness/base/error.h"
+#include "harness/base/rng.h"
+#include "harness/base/text.h"
+#include "tasks/python.h"
+
+namespace evalharness {
+namespace {
+
+constexpr uint64_t kFewshotSeed = 1234;
+
+bool starts_with_space(const std::string& text) {
+  return !text.empty() && is_unicode_whitespace(decode_utf8(text).front());
+}
+bool ends_with_space(const std::string& text) {
+  return !text.empty() && is_unicode_whitespace(decode_utf8(text).back());
+}
+
+// Two pieces with a space between, unless whitespace stands there or one is empty.
+std::string spaced(const std::string& a, const std::string& b) {
+  const bool joined = a.empty() || b.empty() || ends_with_space(a) || starts_with_space(b);
+  return joined ? a + b : a + " " + b;
+}
+
+std::string question_text(const Document& doc, const Field& field, const Value& value) {
+  if (!value.is_string())
+    fail(cat(doc.where(), ": ", field.where(), ": expected a string, got ", value.type_name()));
+  return value.string();
+}
+
+// The question, and the prefix that the answer starts with.
+std::string opened(const std::string& question, const std::string& gen_prefix, const std::string& delimiter) {
+  if (gen_prefix.empty()) return question;
+  const bool bare = !question.empty() && !ends_with_space(question) && !starts_with_space(gen_prefix);
+  return question + (bare ? delimiter : "") + gen_prefix;
+}
+
+class Sampler {
+ public:
+  Sampler(const FewshotConfig& config, const std::vector<Document>& pool, const std::string& place)
+      : config_(config), random_(kFewshotSeed), place_(place) {
+    if (config.indices.empty()) {
+      for (const Document& doc : pool) pool_.push_back(&doc);
+    } else {
+      for (size_t i : config.indices) {
+        if (i >= pool.size()) fail(cat(place, ": fewshot_indices: expected rows below ", pool.size(), ", got ", i));
+        pool_.push_back(&pool[i]);
+      }
+    }
+  }
+
+  std::vector<const Document*> draw(const Document& doc) {
+    const size_t n = config_.count;
+    if (config_.sampler == FewshotConfig::Sampler::kFirstN) return first(without(pool_, doc), n);
+    if (!config_.drop_document) return sample(pool_, n);
+    std::vector<const Document*> drawn = without(sample(pool_, n + 1), doc);
+    // The pool may hold the document twice: then too few are left, and the draw is made again.
+    if (drawn.size() < n) return sample(without(pool_, doc), n);
+    return first(drawn, n);
+  }
+
+ private:
+  using Documents = std::vector<const Document*>;
+
+  Documents without(const Documents& from, const Document& doc) const {
+    if (!config_.drop_document) return from;
+    Documents kept;
+    for (const Document* candidate : from)
+      if (!python::equal(candidate->fields(), doc.fields())) kept.push_back(candidate);
+    return kept;
+  }
+
+  Documents first(const Documents& from, size_t n) const {
+    require(from, n);
+    return {from.begin(), from.begin() + static_cast<std::ptrdiff_t>(n)};
+  }
+
+  Documents sample(const Documents& from, size_t n) {
+    require(from, n);
+    Documents drawn;
+    for (size_t i : random_.sample(from.size(), n)) drawn.push_back(from[i]);
+    return drawn;
+  }
+
+  void require(const Documents& from, size_t n) const {
+    if (from.size() < n)
+      fail(cat(place_, ": num_fewshot: expected a pool of at least ", n, " rows, got ", from.size()));
+  }
+
+  const FewshotConfig& config_;
+  PythonRandom random_;
+  std::string place_;
+  Documents pool_;
+};
+
+}  // namespace
+
+void Prompts::prepare(const std::vector<Document>& documents, const std::vector<Document>& pool) {
+  examples_.clear();
+  if (config_.fewshot.count == 0) return;
+  const std::vector<Document>& rows = config_.fewshot.split.empty() ? config_.fewshot.samples : pool;
+  Sampler sampler(config_.fewshot, rows, config_.place);
+  for (const Document& doc : documents) {
+    std::string text;
+    for (const Document* shot : sampler.draw(doc)) text += example(*shot);
+    if (!examples_.emplace(doc.where(), std::move(text)).second)
+      fail(cat(doc.where(), ": two documents have this place"));
+  }
+}
+
+std::string Prompts::prefix(const Document& doc) const {
+  std::string text = config_.description ? config_.description->text(doc) : "";
+  if (config_.fewshot.count == 0) return text;
+  const auto found = examples_.find(doc.where());
+  EH_ASSERT(found != examples_.end());
+  return text + found->second;
+}
+
+// A question with its answer. An empty answer leaves the question alone, without a delimiter.
+std::string Prompts::example(const Document& doc) const {
+  const FewshotConfig& shot = config_.fewshot;
+  const bool has_choices = config_.doc_to_choice.has_value();
+  const std::vector<std::string> choices =
+      shot.doc_to_choice ? choices_of(*shot.doc_to_choice, doc) : std::vector<std::string>{};
+  const auto choice = [&](const Value& index, const Field& field) {
+    const size_t i = static_cast<size_t>(index.integer());
+    if (index.integer() < 0 || i >= choices.size())
+      fail(cat(doc.where(), ": ", field.where(), ": expected a choice below ", choices.size(), ", got ", index.integer()));
+    return choices[i];
+  };
+  const Value question = text_or_index(*shot.doc_to_text, doc, has_choices);
+  const Value target = target_of(*shot.doc_to_target, doc, has_choices);
+  const std::string text = question.is_int() && !choices.empty() ? choice(question, *shot.doc_to_text)
+                                                                 : question_text(doc, *shot.doc_to_text, question);
+  const bool by_choice = target.is_int() && !choices.empty() && !question.is_int();
+  const Value answer = by_choice ? Value(choice(target, *shot.doc_to_target))
+                       : target.is_list() && !target.list().empty() ? target.list().front() : target;
+  const std::string gen_prefix = shot.gen_prefix ? shot.gen_prefix->text(doc) : "";
+  if (answer == Value("") || answer.is_null()) return opened(text, gen_prefix, shot.target_delimiter);
+  const std::string answer_text = spaced(gen_prefix, question_text(doc, *shot.doc_to_target, answer));
+  const bool bare = !gen_prefix.empty() && (text.empty() || ends_with_space(text) || starts_with_space(gen_prefix));
+  return text + (bare ? "" : shot.target_delimiter) + answer_text + shot.fewshot_delimiter;
+}
+
+std::string Prompts::context(const Document& doc) const {
+  const Value question = text_or_index(*config_.doc_to_text, doc, config_.doc_to_choice.has_value());
+  const std::string gen_prefix = config_.gen_prefix ? config_.gen_prefix->text(doc) : "";
+  return prefix(doc) + opened(question_text(doc, *config_.doc_to_text, question), gen_prefix, config_.target_delimiter);
+}
+
+std::vector<std::string> Prompts::contexts_of_choices(const Document& doc) const {
+  const std::string before = prefix(doc);
+  const std::string gen_prefix = config_.gen_prefix ? config_.gen_prefix->text(doc) : "";
+  std::vector<std::string> contexts;
+  for (const std::string& choice : choices_of(*config_.doc_to_choice, doc))
+    contexts.push_back(before + opened(choice, gen_prefix, ""));
+  return contexts;
+}
+
+}  // namespace evalharness

@@ -1,0 +1,90 @@
+#include "tasks/task.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "harness/base/error.h"
+#include "harness/base/text.h"
+#include "tasks/kind.h"
+#include "tasks/task_file.h"
+
+namespace evalharness {
+namespace {
+
+namespace fs = std::filesystem;
+
+KindPtr make_kind(const TaskConfig& config, const Prompts& prompts) {
+  switch (config.kind) {
+    case TaskConfig::Kind::kMultipleChoice: return make_choice(config, prompts);
+    case TaskConfig::Kind::kLogLikelihood: return make_cloze(config, prompts);
+    case TaskConfig::Kind::kRolling: return make_rolling(config);
+    case TaskConfig::Kind::kGenerate: return make_generate(config, prompts);
+    case TaskConfig::Kind::kPerplexity: break;
+  }
+  EH_ASSERT(false);
+}
+
+// A task of lm-evaluation-harness: a document a row.
+class RowTask final : public Task {
+ public:
+  explicit RowTask(TaskConfig config)
+      : config_(std::move(config)), info_(info_of(config_)), prompts_(config_), kind_(make_kind(config_, prompts_)) {}
+
+  const TaskInfo& info() const override { return info_; }
+
+  std::vector<Document> documents(const Dataset& data, const Dataset& fewshot, size_t limit) override {
+    std::vector<Document> documents = data.documents;
+    if (limit > 0 && limit < documents.size()) documents.resize(limit);
+    prompts_.prepare(documents, fewshot.documents);
+    return documents;
+  }
+
+  std::vector<Request> requests(const Document& doc) const override { return kind_->requests(doc); }
+
+  std::vector<Item> score(const Document& doc, const std::vector<Answer>& answers) const override {
+    return kind_->score(doc, answers);
+  }
+
+ private:
+  const TaskConfig config_;
+  const TaskInfo info_;
+  Prompts prompts_;
+  const KindPtr kind_;
+};
+
+std::string tasks_directory() { return (fs::path(home_directory()) / "tasks").string(); }
+
+TaskPtr make_from(const TaskFile& file) {
+  TaskConfig config = read_task_config(file);
+  if (config.kind == TaskConfig::Kind::kPerplexity) return make_perplexity(std::move(config));
+  return std::make_unique<RowTask>(std::move(config));
+}
+
+bool is_task_file(const fs::path& path) {
+  return path.extension() == ".yaml" && !path.stem().string().starts_with("_");
+}
+
+}  // namespace
+
+TaskPtr make_task(const std::string& name_or_path) {
+  if (name_or_path.ends_with(".yaml")) return make_from(TaskFile::load(name_or_path, name_or_path));
+  const std::vector<std::string> names = task_names();
+  if (std::find(names.begin(), names.end(), name_or_path) == names.end())
+    fail(cat("unknown task '", name_or_path, "'", did_you_mean(name_or_path, names)));
+  const std::string file = name_or_path + ".yaml";
+  return make_from(TaskFile::load((fs::path(tasks_directory()) / file).string(), "tasks/" + file));
+}
+
+TaskPtr parse_task(const std::string& yaml, const std::string& name) {
+  return make_from(TaskFile::parse(yaml, name));
+}
+
+std::vector<std::string> task_names() {
+  std::vector<std::string> names;
+  for (const fs::directory_entry& entry : fs::directory_iterator(tasks_directory()))
+    if (is_task_file(entry.path())) names.push_back(entry.path().stem().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace evalharness

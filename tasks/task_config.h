@@ -1,0 +1,67 @@
+// A task file read into typed fields, once. The schema is that of lm-evaluation-harness; keys that need
+// Python, or that this program does not run, are refused with the reason.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "datasets/document.h"
+#include "harness/scorer/scorer.h"
+#include "tasks/answer_match.h"
+#include "tasks/field.h"
+#include "tasks/filters.h"
+#include "tasks/task.h"
+#include "tasks/task_file.h"
+
+namespace evalharness {
+
+// How the examples before a question are chosen and written; unset fields are the task's own.
+struct FewshotConfig {
+  enum class Sampler { kDefault, kFirstN };  // drawn at random for each document; the first of the pool
+  size_t count = 0;
+  Sampler sampler = Sampler::kDefault;
+  std::vector<size_t> indices;       // of the pool's rows; empty: all
+  std::vector<Document> samples;     // written in the task file; used where there is no split
+  std::string split;                 // of the pool; "" where the examples are `samples`
+  bool drop_document = false;        // the document asked about may be in the pool and must not be shown
+  std::optional<Field> doc_to_text, doc_to_target, doc_to_choice, gen_prefix;
+  std::string target_delimiter, fewshot_delimiter;
+};
+
+struct GenerationConfig {
+  std::vector<std::string> until;
+  size_t max_tokens = 256;
+  double temperature = 0;  // 0: greedy
+  size_t samples = 1;
+};
+
+struct MetricConfig {
+  std::string name, aggregation;
+  bool higher_is_better = true;
+  AnswerMatch match;  // of exact_match
+};
+
+struct TaskConfig {
+  enum class Kind { kMultipleChoice, kLogLikelihood, kRolling, kGenerate, kPerplexity };
+  Kind kind = Kind::kGenerate;
+  std::string name, dataset, split, version, source_hash;
+  std::string place;  // of the task file, for errors
+  std::optional<Field> doc_to_text, doc_to_target, doc_to_choice, description, gen_prefix;
+  std::string target_delimiter, fewshot_delimiter;
+  FewshotConfig fewshot;
+  GenerationConfig generation;
+  std::vector<FilterChain> filters;
+  std::vector<MetricConfig> metrics;
+
+  // kPerplexity: the texts of the first `max_documents` (0: all) joined, cut and scored as `protocol` says.
+  std::string join, protocol_id;
+  size_t max_documents = 0;
+  Protocol protocol;
+};
+
+TaskConfig read_task_config(const TaskFile& file);
+// What every kind says of itself: one metric key for each filter and metric.
+TaskInfo info_of(const TaskConfig& config);
+
+}  // namespace evalharness

@@ -1,0 +1,103 @@
+#include "tasks/task_file.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "harness/base/error.h"
+#include "harness/base/text.h"
+
+namespace evalharness {
+namespace {
+
+std::string read_text(const std::string& path, const std::string& asked_by) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) fail(cat(asked_by, asked_by.empty() ? "" : ": include: ", "cannot read '", path, "'"));
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void refuse_python(const ConfigNode& node) {
+  if (node.tag() == "!function")
+    node.fail(cat("needs Python (!function ", node.as_string(), "), which is not run here"));
+  if (node.is_list())
+    for (const ConfigNode& item : node.items()) refuse_python(item);
+  if (node.is_map())
+    for (const std::string& key : node.keys()) refuse_python(node.at(key));
+}
+
+}  // namespace
+
+TaskFile TaskFile::parse(const std::string& yaml, const std::string& name) {
+  TaskFile file;
+  file.name_ = name;
+  file.add(yaml, name, name);
+  return file;
+}
+
+TaskFile TaskFile::load(const std::string& path, const std::string& name) {
+  TaskFile file;
+  file.name_ = name;
+  file.add(read_text(path, ""), path, name);
+  return file;
+}
+
+void TaskFile::add(const std::string& yaml, const std::string& path, const std::string& name) {
+  ConfigNode root = ConfigNode::parse(yaml, name);
+  if (!root.is_map()) root.fail("expected a map");
+  texts_ += yaml;
+  files_.push_back(root);
+  const std::optional<ConfigNode> include = root.find("include");
+  if (!include) return;
+  paths_.push_back(path);
+  std::vector<ConfigNode> includes = include->is_list() ? include->items() : std::vector{*include};
+  std::reverse(includes.begin(), includes.end());  // the last one is the strongest
+  for (const ConfigNode& node : includes) {
+    const std::filesystem::path wanted = node.as_string();
+    const std::string target = (std::filesystem::path(path).parent_path() / wanted).string();
+    if (std::find(paths_.begin(), paths_.end(), target) != paths_.end()) node.fail("includes itself");
+    const std::string target_name = (std::filesystem::path(name).parent_path() / wanted).string();
+    add(read_text(target, node.where()), target, target_name);
+  }
+  paths_.pop_back();
+}
+
+std::optional<ConfigNode> TaskFile::find(std::string_view key) const {
+  std::optional<ConfigNode> strongest;
+  for (const ConfigNode& file : files_) {
+    const std::optional<ConfigNode> found = file.find(key);
+    if (!found) continue;
+    if (strongest) found->to_value();  // overridden: read, so that it is not taken for unknown
+    else strongest = found;
+  }
+  if (!strongest || strongest->is_null()) return std::nullopt;
+  refuse_python(*strongest);
+  return strongest;
+}
+
+std::string TaskFile::get(std::string_view key, const std::string& fallback) const {
+  const std::optional<ConfigNode> node = find(key);
+  return node ? node->as_string() : fallback;
+}
+
+void TaskFile::refuse(std::string_view key, const std::string& reason) const {
+  if (const std::optional<ConfigNode> node = find(key)) node->fail(reason);
+}
+
+void TaskFile::ignore(std::string_view key) const {
+  for (const ConfigNode& file : files_)
+    if (const std::optional<ConfigNode> node = file.find(key)) node->to_value();
+}
+
+void TaskFile::fail_at(std::string_view key, const std::string& text) const {
+  if (const std::optional<ConfigNode> node = find(key)) node->fail(text);
+  files_.front().fail_at(key, text);
+}
+
+void TaskFile::reject_unread() const {
+  for (const ConfigNode& file : files_) file.reject_unread();
+}
+
+std::string TaskFile::hash() const { return sha256_hex(texts_); }
+
+}  // namespace evalharness
