@@ -1,5 +1,6 @@
 // tokenize, score: the tokenizer and the engine as Unix filters.
 
+#include <algorithm>
 #include <iostream>
 
 #include "harness/base/error.h"

@@ -1,10 +1,12 @@
 #include "harness/run/run.h"
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <filesystem>
 
 #include "harness/base/error.h"
+#include "harness/base/json.h"
 #include "harness/base/mapped_file.h"
 #include "harness/base/parallel.h"
 #include "harness/base/text.h"
@@ -188,8 +190,7 @@ class Run {
   void check_windows(const TaskConfig& task, const TaskData& data, const Evaluation& evaluation) const {
     const auto* rolling = std::get_if<Rolling>(&data.requests.front());
     if (rolling == nullptr || data.data.sample || rolling->protocol.kind != Protocol::Kind::kWindows) return;
-    const TaskInfo& info = task.task->info();
-    const auto expected = expected_windows(info.dataset, info.split, rolling->protocol.window, inputs_.tokenizer->hash());
+    const auto expected = expected_windows(data.data, rolling->protocol.window, inputs_.tokenizer->hash());
     if (expected && *expected != evaluation.result.available)
       fail(cat("task ", task.name, ": ", *expected, " windows of ", rolling->protocol.window, " tokens expected, got ",
                evaluation.result.available, ": is this another corpus?"));

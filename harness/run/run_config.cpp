@@ -1,5 +1,6 @@
 #include "harness/run/run_config.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
