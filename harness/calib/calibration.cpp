@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "harness/base/error.h"
+#include "harness/base/interrupt.h"
 #include "harness/base/parallel.h"
 #include "harness/base/progress.h"
 #include "harness/base/text.h"
@@ -132,6 +133,7 @@ std::vector<LayerReport> Calibration::sweep(Model& model, Needs needs, const Com
   Progress progress("compressing", model.blocks.size());
   std::vector<LayerReport> reports;
   for (size_t b = 0; b < model.blocks.size(); ++b) {
+    stop_if_interrupted();
     Block& block = model.blocks[b];
     const Seen seen = runs ? observe(*walk, block) : Seen{};
     for (const Linear linear : kLinears) {

@@ -10,7 +10,7 @@
 #include "harness/base/text.h"
 #include "harness/cli/verbs.h"
 #include "harness/measure/machine.h"
-#include "harness/run/interrupt.h"
+#include "harness/base/interrupt.h"
 
 namespace {
 
@@ -102,7 +102,11 @@ int main(int argc, char** argv) {
   verb->add_flag("--token-log-probs", token_log_probs, "add the log-probability of every token");
   verb->callback([&] { action = [&] { return score_verb(model, token_log_probs); }; });
 
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsersMistake;  // --help and --version end here too
+  }
   try {
     if (threads > 0) set_thread_count(threads);
     if (quiet) Progress::set_enabled(false);

@@ -12,7 +12,7 @@
 #include "harness/base/text.h"
 #include "harness/cli/verbs.h"
 #include "harness/run/evaluate.h"
-#include "harness/run/interrupt.h"
+#include "harness/base/interrupt.h"
 #include "harness/run/model_list.h"
 #include "harness/run/plan.h"
 #include "harness/run/run.h"
@@ -49,8 +49,8 @@ int run_verb(const RunArguments& arguments) {
   watch_interrupts();
   const RunResult result = run(config, options);
   if (result.status == "interrupted") {
-    std::fprintf(stderr, "interrupted; every finished answer is kept. Go on with:\n  evalharness run %s --resume %s\n",
-                 arguments.config.c_str(), options.folder.c_str());
+    std::fprintf(stderr, "interrupted; every finished answer is kept. Go on with the same command and --resume %s\n",
+                 options.folder.c_str());
     throw Interrupted();
   }
   write_reports(options.folder, result);

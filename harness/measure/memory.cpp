@@ -1,5 +1,7 @@
 #include "harness/measure/memory.h"
 
+#include <malloc.h>
+
 #include <charconv>
 #include <fstream>
 #include <iterator>
@@ -27,6 +29,8 @@ uint64_t own_status_bytes(std::string_view key) {
 uint64_t resident_bytes() { return own_status_bytes("VmRSS"); }
 
 uint64_t peak_resident_bytes() { return own_status_bytes("VmHWM"); }
+
+void release_freed_memory() { malloc_trim(0); }
 
 bool reset_peak_resident() {
   std::ofstream file("/proc/self/clear_refs");

@@ -13,6 +13,9 @@ uint64_t peak_resident_bytes();  // the most since the start, or since the last 
 // peak then still covers what went before.
 bool reset_peak_resident();
 
+// Gives memory that was freed back to the system, so that it does not count as resident.
+void release_freed_memory();
+
 // The bytes of a line "VmHWM:   123 kB" in the text of /proc/<process>/status.
 std::optional<uint64_t> status_bytes(std::string_view status, std::string_view key);
 

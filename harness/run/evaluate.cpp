@@ -7,7 +7,7 @@
 #include "harness/base/text.h"
 #include "harness/metrics/aggregate.h"
 #include "harness/metrics/paired.h"
-#include "harness/run/interrupt.h"
+#include "harness/base/interrupt.h"
 
 namespace evalharness {
 namespace {

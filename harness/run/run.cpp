@@ -14,7 +14,7 @@
 #include "harness/measure/machine.h"
 #include "harness/measure/memory.h"
 #include "harness/run/evaluate.h"
-#include "harness/run/interrupt.h"
+#include "harness/base/interrupt.h"
 #include "harness/run/model_list.h"
 #include "harness/run/speed.h"
 
@@ -138,21 +138,36 @@ class Run {
   }
 
  private:
+  // A model on the backend. Variants are loaded one after the other, so that the peak memory of each is its
+  // own; both together only where they are timed by turns.
+  struct Loaded {
+    Model model;
+    std::unique_ptr<Transformer> runner;
+  };
+
+  std::unique_ptr<Loaded> load(bool compressed) {
+    auto loaded = std::make_unique<Loaded>();
+    loaded->model = load_model(*inputs_.checkpoint, config_.dtype);
+    if (compressed) compress(loaded->model);
+    loaded->runner = std::make_unique<Transformer>(loaded->model, *backend_);
+    return loaded;
+  }
+
   void stages() {
-    Model dense = load_model(*inputs_.checkpoint, config_.dtype);
-    for (const MethodPtr& method : config_.methods) method->check(dense);
-    Transformer dense_runner(dense, *backend_);
-    const std::vector<Evaluation> dense_quality = quality("dense", dense_runner);
-    std::vector<Transformer*> runners = {&dense_runner};
-    Model compressed;
-    std::unique_ptr<Transformer> compressed_runner;
+    std::unique_ptr<Loaded> dense = load(false);
+    for (const MethodPtr& method : config_.methods) method->check(dense->model);
+    const std::vector<Evaluation> dense_quality = quality("dense", *dense->runner);
+    std::unique_ptr<Loaded> compressed;
     if (!config_.methods.empty()) {
-      compressed = load_model(*inputs_.checkpoint, config_.dtype);
-      compress(compressed);
-      compressed_runner = std::make_unique<Transformer>(compressed, *backend_);
-      runners.push_back(compressed_runner.get());
-      compare(dense_quality, quality("compressed", *compressed_runner));
+      dense.reset();
+      release_freed_memory();
+      compressed = load(true);
+      compare(dense_quality, quality("compressed", *compressed->runner));
     }
+    if (config_.speed.empty()) return;
+    if (!dense) dense = load(false);
+    std::vector<Transformer*> runners = {dense->runner.get()};
+    if (compressed) runners.push_back(compressed->runner.get());
     const std::vector<VariantSpeed> speeds = measure_speed(runners, config_.speed);
     for (size_t v = 0; v < runners.size(); ++v) {
       cpu_result(v).speed = speeds[v].speed;

@@ -8,10 +8,11 @@
 #include "harness/base/rng.h"
 #include "harness/base/text.h"
 #include "harness/measure/best_gemm.h"
+#include "harness/measure/rates.h"
 #include "harness/measure/roofline.h"
 #include "harness/measure/statistics.h"
 #include "harness/measure/timing.h"
-#include "harness/run/interrupt.h"
+#include "harness/base/interrupt.h"
 #include "harness/run/workload.h"
 
 namespace evalharness {
@@ -151,6 +152,8 @@ std::vector<VariantSpeed> measure_speed(std::span<Transformer* const> variants, 
   EH_ASSERT(variants.size() == 1 || variants.size() == 2);
   std::vector<VariantSpeed> results(variants.size());
   if (workloads.empty()) return results;
+  // Left alone, the scheduler of a busy machine puts both threads on one core now and then.
+  const PinnedThreads pinned;
   Progress progress("measuring speed", workloads.size() + 3);
   const Model& dense = variants[0]->model();
   const std::vector<size_t> sets = working_sets(variants);
