@@ -51,6 +51,8 @@ void ModelScorer::plan_rolling(const Rolling& request, size_t index, std::vector
   const size_t limit = request.protocol.max_windows;
   const size_t windows = limit > 0 ? std::min(limit, available) : available;
   const size_t length = request.protocol.window == 0 ? max_length() : request.protocol.window;
+  if (length > max_length())
+    fail(cat("windows of ", length, " tokens do not fit the model's context of ", max_length()));
   const size_t together = std::max<size_t>(1, options_.batch_tokens / length);
   for (size_t first = 0; first < windows; first += together) {
     const size_t count = std::min(together, windows - first);

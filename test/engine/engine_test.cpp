@@ -126,6 +126,12 @@ TEST_CASE("a rolling answer has one count and its log-probabilities for each win
   CHECK(double(first.token_log_probs[3]) == Approx(next_log_prob(e, {5}, 6)).margin(1e-5));
 }
 
+TEST_CASE("windows longer than the model's context are refused", "[engine]") {
+  Engine e;
+  const std::vector<Request> requests = {Rolling{"ABC", {.kind = Protocol::Kind::kWindows, .window = 257}}};
+  CHECK_THROWS_WITH(e.scorer.plan(requests), "windows of 257 tokens do not fit the model's context of 256");
+}
+
 TEST_CASE("generation takes the likeliest token until a stop string, the batch does not matter", "[engine]") {
   Engine e;
   const std::vector<Request> requests = {Generate{.context = "ABC", .until = {}, .max_tokens = 12},

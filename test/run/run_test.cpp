@@ -1,0 +1,159 @@
+// Whole runs of a tiny random model on the bundled samples.
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+
+#include "harness/base/json.h"
+#include "harness/base/mapped_file.h"
+#include "harness/base/parallel.h"
+#include "harness/base/text.h"
+#include "harness/run/run.h"
+#include "test/support/environment.h"
+#include "test/support/home.h"
+#include "test/support/json_schema.h"
+#include "test/support/temporary_folder.h"
+#include "test/support/tiny_files.h"
+
+using namespace evalharness;
+
+namespace {
+
+// No data of this machine takes part.
+struct Bench {
+  Bench() : data("EVALHARNESS_DATA", folder.path("no-data")), cache("EVALHARNESS_CACHE", folder.path("cache")) {
+    write_tiny_folder(folder.path("model"), {.context = 2048});
+  }
+  // Writes a config; `rest` follows the model.
+  std::string config(const std::string& rest) const {
+    return write_file(folder.path("tiny.yaml"), cat("model: ", folder.path("model"), "\n", rest));
+  }
+  RunResult run_in(const std::string& name, const std::string& config_path) const {
+    return run(read_run_config(config_path, {}), {.folder = folder.path(name), .resume = false, .offline = true});
+  }
+  TemporaryFolder folder;
+  EnvironmentVariable data, cache;
+};
+
+const std::string kQuality =
+    "dtype: bf16\n"
+    "compress: [{method: wanda, sparsity: 0.5}]\n"
+    "calibration: {dataset: c4, samples: 2, length: 64, seed: 0}\n"
+    "tasks: [wikitext2, lambada_openai, piqa, gsm8k]\n"
+    "limits: {wikitext2: 1, lambada_openai: 3, piqa: 3, gsm8k: 1}\n"
+    "backends: [cpu, cuda]\n";
+
+// The record without what a clock or the memory of the process decides.
+std::string timeless(RunResult result) {
+  result.context = Value(Value::Map{});
+  for (StepReport& step : result.steps) step.seconds = 0;
+  for (Variant& variant : result.variants)
+    for (BackendResult& backend : variant.backends) {
+      backend.peak_memory_bytes = 0;
+      for (auto& [name, task] : backend.tasks) task.seconds = 0;
+    }
+  return to_json(result);
+}
+
+}  // namespace
+
+TEST_CASE("a run gives the same record on one and on three threads", "[run][threads]") {
+  const Bench bench;
+  const std::string config = bench.config(kQuality);
+  const size_t threads = thread_count();
+  set_thread_count(1);
+  const RunResult one = bench.run_in("one", config);
+  set_thread_count(3);
+  const RunResult three = bench.run_in("three", config);
+  set_thread_count(threads);
+  CHECK(one.status == "ok");
+  CHECK(timeless(one) == timeless(three));
+  const BackendResult& cpu = one.variants.at(1).backends.at(0);
+  CHECK(cpu.tasks.at("piqa").sample);
+  CHECK(cpu.tasks.at("piqa").metrics.at("acc,none").n == 3);
+  CHECK(cpu.tasks.at("wikitext2").documents == 1);
+  CHECK(one.variants.at(1).size.sparsity_linears == Approx(0.5).margin(0.05));
+  CHECK(one.variants.at(1).backends.at(1).unavailable == "no CUDA backend in this build");
+  CHECK(one.pairs.size() > 3);
+}
+
+TEST_CASE("a run cut short at any line of its journal goes on to the same record", "[run][journal]") {
+  const Bench bench;
+  const std::string config = bench.config(kQuality);
+  const std::string whole = timeless(bench.run_in("whole", config));
+  const std::vector<std::string> lines = split(read_text(bench.folder.path("whole/journal.jsonl")), "\n");
+  REQUIRE(lines.size() > 6);
+  for (const size_t kept : {size_t{1}, lines.size() / 2}) {
+    std::string journal;
+    for (size_t i = 0; i < kept; ++i) journal += lines[i] + "\n";
+    journal += lines[kept].substr(0, lines[kept].size() / 2);  // a line that the kill cut in two
+    const std::string name = cat("cut", kept);
+    write_file(bench.folder.path(name + "/journal.jsonl"), journal);
+    CHECK(timeless(bench.run_in(name, config)) == whole);
+  }
+}
+
+TEST_CASE("the journal of another config is refused", "[run][journal]") {
+  const Bench bench;
+  bench.run_in("a", bench.config("tasks: [piqa]\nlimits: {piqa: 1}\n"));
+  CHECK_THROWS_WITH(bench.run_in("a", bench.config("dtype: f32\ntasks: [piqa]\nlimits: {piqa: 1}\n")),
+                    Catch::Contains("journal.jsonl"));
+}
+
+TEST_CASE("a record of a run with speed fits the schema and reads back", "[run][schema]") {
+  const Bench bench;
+  const RunResult result = bench.run_in(
+      "speed", bench.config("compress: [{method: magnitude, pattern: 2:4}]\ntasks: [piqa]\nlimits: {piqa: 1}\n"
+                            "speed: [{prefill: 16}, {decode: 4, context: 8, batch: 2}]\n"));
+  const std::string text = read_text(bench.folder.path("speed/record.json"));
+  const Value schema = parse_json(read_text(home_path("reports/record.schema.json")), "record.schema.json");
+  CHECK(schema_errors(schema, parse_json(text, "record.json")) == std::vector<std::string>{});
+  CHECK(run_result_from_json(text, "record.json") == result);
+  const BackendResult& cpu = result.variants.at(1).backends.at(0);
+  REQUIRE(cpu.speed.size() == 2);
+  CHECK(*cpu.speed[1].tokens_per_second.value > 0);
+  CHECK(cpu.speed[1].speedup.value.has_value());
+  CHECK(!cpu.roofline.points.empty());
+  CHECK(!cpu.roofline.bandwidth.empty());
+}
+
+TEST_CASE("a model that gives no numbers ends as diverged, and the record says where", "[run]") {
+  const Bench bench;
+  TinyOptions options{.context = 2048};
+  auto weights = tiny_weights(options);
+  weights.at("model.norm.weight").values()[0] = std::numeric_limits<float>::quiet_NaN();
+  std::vector<SafetensorsEntry> entries;
+  for (const auto& [name, w] : weights) {
+    const auto bytes = std::as_bytes(w.values());
+    const bool vector = w.rows() == 1;
+    entries.push_back({name, "F32", vector ? std::vector<size_t>{w.cols()} : std::vector<size_t>{w.rows(), w.cols()},
+                       std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size())});
+  }
+  write_file(bench.folder.path("model/model.safetensors"), safetensors_bytes(entries));
+  const RunResult result = bench.run_in("nan", bench.config("tasks: [wikitext2]\nlimits: {wikitext2: 1}\n"));
+  CHECK(result.status == "diverged");
+  const Estimate& perplexity = result.variants.at(0).backends.at(0).tasks.at("wikitext2").metrics.begin()->second;
+  CHECK(!perplexity.value.has_value());
+  CHECK(perplexity.reason == "diverged");
+}
+
+TEST_CASE("mistakes in a config are one line with their place, before any work", "[run][config]") {
+  const Bench bench;
+  const auto error_of = [&](const std::string& rest) -> std::string {
+    try {
+      read_run_config(bench.config(rest), {});
+    } catch (const Error& error) {
+      return replace_all(error.what(), bench.folder.path() + "/", "");
+    }
+    return "";
+  };
+  CHECK(error_of("taks: [piqa]\n") == "tiny.yaml:2:7: taks: unknown key (did you mean 'tasks'?)");
+  CHECK(error_of("tasks: [pica]\n") == "tiny.yaml:2:9: tasks[0]: unknown task 'pica' (did you mean 'piqa'?)");
+  CHECK(error_of("dtype: bf61\n") == "tiny.yaml:2:8: dtype: expected one of bf16, f32, got 'bf61' (did you mean 'bf16'?)");
+  CHECK(error_of("tasks: [piqa, piqa]\n") == "tiny.yaml:2:15: tasks[1]: task 'piqa' is listed twice");
+  CHECK(error_of("tasks: [piqa]\nlimits: {gsm8k: 3}\n") == "tiny.yaml:3:17: limits.gsm8k: no such task in tasks");
+  CHECK(error_of("backends: [cpu, coda]\n") ==
+        "tiny.yaml:2:17: backends[1]: expected one of cpu, cuda, got 'coda' (did you mean 'cuda'?)");
+  CHECK(error_of("speed: [{decode: 4, prefill: 3}]\n") ==
+        "tiny.yaml:2:9: speed[0]: expected either prefill: TOKENS or decode: TOKENS");
+  CHECK(error_of("calibration: {samples: 0}\n") == "tiny.yaml:2:24: calibration.samples: expected at least 1, got 0");
+}
