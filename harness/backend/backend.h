@@ -29,10 +29,17 @@ class KvCache {
   virtual size_t bytes() const = 0;
 };
 
-// Rows [first, first + count) of a batch are the next tokens of one sequence of the cache.
+inline constexpr size_t kNoParent = SIZE_MAX;
+
+// Rows [first, first + count) of a batch are the next tokens of one sequence of the cache. A sequence may begin
+// with the first `shared` tokens of another, its parent, whose keys and values are copied before its own:
+// a prefix that many sequences have in common is computed once. The parent is in the same batch, without a parent
+// of its own, or in the cache before it.
 struct Segment {
   size_t first = 0, count = 0;
   size_t sequence = 0;
+  size_t parent = kNoParent;
+  size_t shared = 0;
 };
 
 // Rotation angles: of the j-th pair of a head at position p, cosines(p, j) and sines(p, j).

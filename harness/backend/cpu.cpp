@@ -125,6 +125,16 @@ class CpuBackend final : public Backend {
   const TokenKernels& kernels_;
 };
 
+// The first `shared` keys and values of the parent become the sequence's own. Whole blocks of keys are copied:
+// what lies behind the shared ones is overwritten or unseen.
+void copy_parent(const Segment& segment, size_t kv_head, size_t layer, CpuKvCache& cache) {
+  const size_t dim = cache.dim();
+  const float* keys = cache.keys(layer, segment.parent, kv_head);
+  std::copy_n(keys, round_up(segment.shared, kKeyBlock) * dim, cache.keys(layer, segment.sequence, kv_head));
+  const float* values = cache.values(layer, segment.parent, kv_head);
+  std::copy_n(values, segment.shared * dim, cache.values(layer, segment.sequence, kv_head));
+}
+
 void store_keys(MatrixView k, MatrixView v, const Segment& segment, const AttentionShape& shape,
                 size_t kv_head, size_t layer, CpuKvCache& cache) {
   const size_t past = cache.length(segment.sequence), dim = cache.dim();
@@ -145,9 +155,15 @@ void CpuBackend::attention(MatrixView q, MatrixView k, MatrixView v, std::span<c
                            MutableMatrixView out) const {
   auto& cache = dynamic_cast<CpuKvCache&>(cache_base);
   const size_t dim = cache.dim(), group = shape.heads / shape.kv_heads;
-  parallel_for(segments.size() * shape.kv_heads, [&](size_t i) {
-    store_keys(k, v, segments[i / shape.kv_heads], shape, i % shape.kv_heads, layer, cache);
-  });
+  // Parents first: their keys are there when a child copies them.
+  for (const bool children : {false, true}) {
+    parallel_for(segments.size() * shape.kv_heads, [&](size_t i) {
+      const Segment& segment = segments[i / shape.kv_heads];
+      if ((segment.parent != kNoParent) != children) return;
+      if (children) copy_parent(segment, i % shape.kv_heads, layer, cache);
+      store_keys(k, v, segment, shape, i % shape.kv_heads, layer, cache);
+    });
+  }
   std::vector<Tile> tiles;
   for (size_t s = 0; s < segments.size(); ++s) {
     EH_ASSERT(cache.length(segments[s].sequence) + segments[s].count <= cache.capacity(segments[s].sequence));

@@ -6,6 +6,7 @@
 #include "harness/base/error.h"
 #include "harness/base/text.h"
 #include "harness/engine/model_scorer.h"
+#include "harness/engine/shared_batch.h"
 
 namespace evalharness {
 namespace {
@@ -44,7 +45,7 @@ void take(Sequence& s, int32_t token, const Tokenizer& tokenizer) {
 
 std::vector<Answer> ModelScorer::generate(std::span<const Generate* const> requests) {
   std::vector<Sequence> sequences;
-  std::vector<size_t> capacities;
+  std::vector<size_t> answers_room;
   for (const Generate* request : requests) {
     if (request->temperature != 0 || request->samples != 1)
       fail("sampling (temperature above 0, several samples) is not built yet: use temperature 0");
@@ -57,34 +58,43 @@ std::vector<Answer> ModelScorer::generate(std::span<const Generate* const> reque
       s.truncated = s.context.size() - room;
       s.context.erase(s.context.begin(), s.context.begin() + static_cast<ptrdiff_t>(s.truncated));
     }
-    capacities.push_back(s.context.size() + request->max_tokens);
+    answers_room.push_back(request->max_tokens);
     sequences.push_back(std::move(s));
   }
-  const auto cache = transformer_.make_cache(capacities, true);
+  std::vector<std::span<const int32_t>> contexts;
+  for (const Sequence& s : sequences) contexts.push_back(s.context);
+  const SharedBatch prompts(contexts, options_.batch_tokens);
+  const auto cache = transformer_.make_cache(prompts.capacities(answers_room), true);
 
-  // One step: feeds each listed sequence its next tokens and takes the most likely follower.
-  const auto step = [&](std::span<const size_t> active, auto&& next_tokens) {
-    Batch batch;
-    for (const size_t i : active) batch.add(i, cache->length(i), next_tokens(i));
+  // Runs the batch; each listed sequence takes the most likely follower of its row.
+  const auto step = [&](const Batch& batch, std::span<const size_t> active, auto&& row_of) {
     const MatrixView hidden = transformer_.forward(batch, *cache);
     Matrix last(active.size(), hidden.cols);
-    for (size_t a = 0; a < active.size(); ++a)
-      std::ranges::copy(hidden.row(batch.segments[a].first + batch.segments[a].count - 1), last.row(a).begin());
+    for (size_t a = 0; a < active.size(); ++a) std::ranges::copy(hidden.row(row_of(active[a])), last.row(a).begin());
     const std::vector<int32_t> no_target(active.size(), -1);
     const std::vector<TokenScore> scores = transformer_.head(last.view(), no_target);
     for (size_t a = 0; a < active.size(); ++a) take(sequences[active[a]], scores[a].best, tokenizer_);
   };
 
-  for (size_t i = 0; i < sequences.size(); ++i) {
-    const size_t one[] = {i};
-    step(one, [&](size_t s) { return std::span<const int32_t>(sequences[s].context); });
+  const auto prompt_end = [&](size_t s) { return prompts.row(s, sequences[s].context.size() - 1); };
+  for (size_t b = 0; b < prompts.batches().size(); ++b) {
+    std::vector<size_t> active;
+    for (size_t s = 0; s < sequences.size(); ++s)
+      if (prompt_end(s).batch == b) active.push_back(s);
+    step(prompts.batches()[b], active, [&](size_t s) { return prompt_end(s).row; });
   }
   for (;;) {
     std::vector<size_t> active;
-    for (size_t i = 0; i < sequences.size(); ++i)
-      if (!sequences[i].finished) active.push_back(i);
+    Batch batch;
+    for (size_t s = 0; s < sequences.size(); ++s) {
+      if (sequences[s].finished) continue;
+      active.push_back(s);
+      batch.add(s, cache->length(s), std::span(sequences[s].generated).last(1));
+    }
     if (active.empty()) break;
-    step(active, [&](size_t s) { return std::span<const int32_t>(sequences[s].generated).last(1); });
+    std::vector<size_t> rows(sequences.size());
+    for (size_t a = 0; a < active.size(); ++a) rows[active[a]] = a;
+    step(batch, active, [&](size_t s) { return rows[s]; });
   }
 
   std::vector<Answer> answers;

@@ -4,6 +4,8 @@
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
+#include "harness/engine/prefix.h"
+#include "harness/engine/shared_batch.h"
 
 namespace evalharness {
 namespace {
@@ -22,6 +24,23 @@ Answer make_answer(std::span<const TokenScore> scores, const Scored& sequence) {
   return answer;
 }
 
+// What a unit costs as it is filled: rows of a scoring batch, a shared prefix once; tokens of the cache of a
+// generation, where each sequence has its own.
+class Filling {
+ public:
+  void add(std::span<const int32_t> inputs, const Generate* generate) {
+    const size_t before = rows();
+    if (!group_.join(inputs)) closed_rows_ = before;
+    if (generate != nullptr) cache_tokens_ += inputs.size() + generate->max_tokens;
+  }
+  size_t cost() const { return cache_tokens_ > 0 ? cache_tokens_ : rows(); }
+
+ private:
+  size_t rows() const { return closed_rows_ + group_.rows(); }
+  PrefixGrouper group_;
+  size_t closed_rows_ = 0, cache_tokens_ = 0;
+};
+
 }  // namespace
 
 ModelScorer::ModelScorer(Transformer& transformer, const Tokenizer& tokenizer, const EngineOptions& options)
@@ -39,11 +58,9 @@ const std::vector<int32_t>& ModelScorer::rolling_tokens(const Rolling& request) 
   return rolling_tokens_;
 }
 
-size_t ModelScorer::request_tokens(const Request& request) const {
-  if (const auto* pair = std::get_if<LogLikelihood>(&request))
-    return encode_pair(tokenizer_, *pair, max_length()).inputs.size();
-  const Generate& generate = std::get<Generate>(request);
-  return tokenizer_.encode(generate.context).size() + generate.max_tokens;
+std::vector<int32_t> ModelScorer::inputs_of(const Request& request) const {
+  if (const auto* pair = std::get_if<LogLikelihood>(&request)) return encode_pair(tokenizer_, *pair, max_length()).inputs;
+  return tokenizer_.encode(std::get<Generate>(request).context);
 }
 
 void ModelScorer::plan_rolling(const Rolling& request, size_t index, std::vector<Unit>& units) {
@@ -62,45 +79,46 @@ void ModelScorer::plan_rolling(const Rolling& request, size_t index, std::vector
 
 std::vector<Unit> ModelScorer::plan(std::span<const Request> requests) {
   std::vector<Unit> units;
-  size_t open_kind = 0;  // variant index of the unit that is being filled
-  bool open = false;
+  Filling filling;
+  size_t kind = std::variant_npos;  // of the requests in the last unit; none while it is closed
   for (size_t i = 0; i < requests.size(); ++i) {
     if (const auto* rolling = std::get_if<Rolling>(&requests[i])) {
       plan_rolling(*rolling, i, units);
-      open = false;
+      kind = std::variant_npos;
       continue;
     }
-    const size_t tokens = request_tokens(requests[i]);
-    const bool generates = std::holds_alternative<Generate>(requests[i]);
-    const size_t room = generates ? options_.generation_tokens : options_.batch_tokens;
-    if (!open || open_kind != requests[i].index() || units.back().cost_tokens + tokens > room) {
+    const auto* generate = std::get_if<Generate>(&requests[i]);
+    const std::vector<int32_t> inputs = inputs_of(requests[i]);
+    const size_t room = generate != nullptr ? options_.generation_tokens : options_.batch_tokens;
+    Filling with = filling;
+    with.add(inputs, generate);
+    if (kind != requests[i].index() || with.cost() > room) {
       units.push_back({});
-      open = true;
-      open_kind = requests[i].index();
+      kind = requests[i].index();
+      with = {};
+      with.add(inputs, generate);
     }
+    filling = std::move(with);
     units.back().requests.push_back(i);
-    units.back().cost_tokens += tokens;
+    units.back().cost_tokens = filling.cost();
   }
   return units;
 }
 
 std::vector<Answer> ModelScorer::score(std::span<const Scored> sequences) {
-  Batch batch;
-  std::vector<size_t> capacities;
-  for (size_t s = 0; s < sequences.size(); ++s) {
-    batch.add(s, 0, sequences[s].inputs);
-    capacities.push_back(sequences[s].inputs.size());
-  }
-  const auto cache = transformer_.make_cache(capacities, false);
-  const MatrixView hidden = transformer_.forward(batch, *cache);
+  std::vector<std::span<const int32_t>> inputs;
+  for (const Scored& s : sequences) inputs.push_back(s.inputs);
+  const SharedBatch shared(inputs);
+  const auto cache = transformer_.make_cache(shared.capacities(), false);
+  const MatrixView hidden = transformer_.forward(shared.batches().front(), *cache);
   size_t rows = 0;
   for (const Scored& s : sequences) rows += s.targets.size();
   Matrix wanted(rows, hidden.cols);  // the head runs on rows whose logits are asked for
   std::vector<int32_t> targets;
   for (size_t s = 0; s < sequences.size(); ++s) {
-    const size_t end = batch.segments[s].first + batch.segments[s].count;
+    const size_t first = sequences[s].inputs.size() - sequences[s].targets.size();
     for (size_t i = 0; i < sequences[s].targets.size(); ++i) {
-      std::ranges::copy(hidden.row(end - sequences[s].targets.size() + i), wanted.row(targets.size()).begin());
+      std::ranges::copy(hidden.row(shared.row(s, first + i).row), wanted.row(targets.size()).begin());
       targets.push_back(sequences[s].targets[i]);
     }
   }

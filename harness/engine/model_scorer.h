@@ -1,5 +1,6 @@
 // The engine: a Scorer over a model. Batches are rows without padding, filled by tokens in the order of
-// the requests; the plan depends on the requests and the options only.
+// the requests; what neighbours begin with in common is computed once; the plan depends on the requests and the
+// options only.
 #pragma once
 
 #include <functional>
@@ -31,7 +32,7 @@ class ModelScorer final : public Scorer {
  private:
   size_t max_length() const;
   void plan_rolling(const Rolling& request, size_t index, std::vector<Unit>& units);
-  size_t request_tokens(const Request& request) const;
+  std::vector<int32_t> inputs_of(const Request& request) const;  // of a pair or a generation
   std::vector<Answer> score(std::span<const Scored> sequences);
   Answer score_rolling(const Rolling& request, const Unit& unit);
   std::vector<Answer> generate(std::span<const Generate* const> requests);

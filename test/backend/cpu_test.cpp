@@ -135,6 +135,37 @@ TEST_CASE("attention behind a cache sees what one pass would have seen, and sequ
   }
 }
 
+TEST_CASE("a child sees its parent's first tokens and its own, whole blocks or not", "[backend]") {
+  const AttentionShape s{4, 2, 8};
+  for (const Isa isa : isas()) {
+    for (const size_t shared : {3, 64, 100}) {
+      CAPTURE(isa_name(isa), shared);
+      const size_t total = shared + 70;
+      const Matrix q = random_matrix(total, 32, 1), k = random_matrix(total, 16, 2), v = random_matrix(total, 16, 3);
+      const auto backend = cpu(isa);
+      const size_t capacities[] = {total, total, shared};
+      const auto cache = backend->make_cache(s, 1, capacities);
+      for (const size_t child : {0, 1}) cache->set_length(child, shared);
+      // Rows: the parent's, then two children with the same tokens.
+      Matrix all_q(shared + 140, 32), all_k(shared + 140, 16), all_v(shared + 140, 16), out(shared + 140, 32);
+      for (size_t t = 0; t < shared + 140; ++t) {
+        const size_t from = t < total ? t : t - 70;
+        std::ranges::copy(q.row(from), all_q.row(t).begin());
+        std::ranges::copy(k.row(from), all_k.row(t).begin());
+        std::ranges::copy(v.row(from), all_v.row(t).begin());
+      }
+      const Segment segments[] = {{0, shared, 2}, {shared, 70, 0, 2, shared}, {total, 70, 1, 2, shared}};
+      backend->attention(all_q.view(), all_k.view(), all_v.view(), segments, s, 0, *cache, out.view());
+      const Matrix expected = plain_attention(q, k, v, s, 0);
+      double largest = 0;
+      for (size_t t = 0; t < shared + 140; ++t)
+        for (size_t j = 0; j < 32; ++j)
+          largest = std::max(largest, std::abs(double(out(t, j)) - double(expected(t < total ? t : t - 70, j))));
+      CHECK(largest < 2e-6);
+    }
+  }
+}
+
 TEST_CASE("the head gives log-softmax of the target and the lowest id among the most likely", "[backend]") {
   for (const Isa isa : isas()) {
     const auto backend = cpu(isa);

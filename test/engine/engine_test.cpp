@@ -4,6 +4,7 @@
 
 #include "harness/base/parallel.h"
 #include "harness/engine/model_scorer.h"
+#include "harness/engine/prefix.h"
 #include "test/support/byte_tokenizer.h"
 #include "test/support/tiny_model.h"
 
@@ -124,6 +125,48 @@ TEST_CASE("a rolling answer has one count and its log-probabilities for each win
   CHECK(first.window_tokens == std::vector<uint32_t>{3, 3});
   CHECK(first.windows_available == 4);
   CHECK(double(first.token_log_probs[3]) == Approx(next_log_prob(e, {5}, 6)).margin(1e-5));
+}
+
+TEST_CASE("choices behind one context cost it once, and score as they do alone", "[engine]") {
+  const std::string context = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  const std::vector<Request> choices = {LogLikelihood{context, "12"}, LogLikelihood{context, "3456"},
+                                        LogLikelihood{context, "7"}, LogLikelihood{"another question", "8"}};
+  Engine e;
+  const std::vector<Unit> units = e.scorer.plan(choices);
+  REQUIRE(units.size() == 1);
+  CHECK(units[0].cost_tokens == 26 + 1 + 3 + 0 + 16);  // the last token of a choice is not read
+  const std::vector<Answer> together = e.answers(choices);
+  for (size_t i = 0; i < choices.size(); ++i) {
+    const std::vector<Request> one = {choices[i]};
+    const Answer alone = e.answers(one)[0];
+    CHECK(together[i].log_prob == Approx(alone.log_prob).margin(1e-5));
+    CHECK(together[i].greedy == alone.greedy);
+    CHECK(together[i].tokens == alone.tokens);
+  }
+}
+
+TEST_CASE("generations behind one header are what they are alone", "[engine]") {
+  const std::string header(100, 'H');
+  std::vector<Request> requests;
+  for (const std::string end : {"ABC", "ABD", "Q", ""})
+    requests.push_back(Generate{.context = header + end, .until = {}, .max_tokens = 6});
+  Engine e({.batch_tokens = 64});
+  const std::vector<Answer> together = e.answers(requests);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const std::vector<Request> one = {requests[i]};
+    CHECK(e.answers(one)[0].texts == together[i].texts);
+  }
+}
+
+TEST_CASE("neighbours share the longest beginning that they all have, where it is worth it", "[engine]") {
+  const Ids a = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, b = {1, 2, 3, 4, 5, 6, 7, 8, 77}, c = {1, 2, 3, 4};
+  const std::vector<std::span<const int32_t>> sequences = {a, b, a, c, c};
+  const std::vector<PrefixGroup> groups = group_by_prefix(sequences);
+  REQUIRE(groups.size() == 3);  // four tokens in common are not worth a sequence of their own
+  CHECK(groups[0].count == 3);
+  CHECK(groups[0].shared == 8);
+  CHECK(groups[1].shared == 0);
+  CHECK(groups[2].first == 4);
 }
 
 TEST_CASE("windows longer than the model's context are refused", "[engine]") {
