@@ -35,10 +35,13 @@ Progress::Progress(std::string title, size_t total)
     : title_(std::move(title)),
       total_(total),
       start_(std::chrono::steady_clock::now()),
-      printed_(start_) {}
+      printed_(start_) {
+  if (enabled && on_terminal()) print(false);
+}
 
 Progress::~Progress() {
-  if (enabled) print(true);
+  // A log has the line already where the last step printed it.
+  if (enabled && (on_terminal() || !ended_)) print(true);
 }
 
 void Progress::advance(size_t done, const std::string& detail) {
@@ -60,6 +63,7 @@ void Progress::print(bool last) {
     std::fprintf(stderr, "\r\033[K%s%s", line.c_str(), last ? "\n" : "");
   } else {
     std::fprintf(stderr, "%s\n", line.c_str());
+    ended_ = total_ > 0 && done_ >= total_;
   }
 }
 

@@ -34,6 +34,7 @@ class Progress {
   void print(bool last);
   std::string title_, detail_;
   size_t total_, done_ = 0;
+  bool ended_ = false;  // a line of a log said that all is done
   std::chrono::steady_clock::time_point start_, printed_;
 };
 

@@ -102,6 +102,21 @@ int main(int argc, char** argv) {
   verb->add_flag("--token-log-probs", token_log_probs, "add the log-probability of every token");
   verb->callback([&] { action = [&] { return score_verb(model, token_log_probs); }; });
 
+  BenchConfig bench;
+  std::string output = "md";
+  verb = add_verb("bench", "Tokens a second of a model's shape in weight formats",
+                  "bench smollm2-135m --formats dense.bf16,sparse.2:4.bf16 --prefill 512 --decode 128 --batch 1,8 --depth 0,2048");
+  verb->add_option("MODEL", bench.model, "a name of `list models`, a path, or synthetic:llama-7b (-1b, -3b, -13b)")->required();
+  verb->add_option("--formats", bench.formats, "weight formats of the blocks' linear layers")->delimiter(',');
+  verb->add_option("--prefill", bench.prefill, "tokens read at once")->delimiter(',');
+  verb->add_option("--decode", bench.decode, "tokens made one by one")->delimiter(',');
+  verb->add_option("--batch", bench.batch, "sequences at a time")->delimiter(',');
+  verb->add_option("--depth", bench.depth, "tokens in the cache before")->delimiter(',');
+  verb->add_option("--seconds", bench.seconds, "for each test, warm-up apart");
+  verb->add_option("--output", output, "md, csv or json");
+  verb->add_flag("--offline", bench.offline, "never touch the network");
+  verb->callback([&] { action = [&] { return bench_verb(bench, output); }; });
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,9 +1,10 @@
-// tokenize, score: the tokenizer and the engine as Unix filters.
+// tokenize, score: the tokenizer and the engine as Unix filters; bench.
 
 #include <algorithm>
 #include <iostream>
 
 #include "harness/base/error.h"
+#include "harness/base/interrupt.h"
 #include "harness/base/json.h"
 #include "harness/base/text.h"
 #include "harness/cli/verbs.h"
@@ -138,6 +139,13 @@ int score_verb(const ModelArguments& arguments, bool token_log_probs) {
       std::cout << to_json(answer_value(requests[i], answers[i], token_log_probs)) << '\n';
     std::cout.flush();
   }
+  return 0;
+}
+
+int bench_verb(const BenchConfig& config, const std::string& output) {
+  bench_text({}, output);  // a wrong name costs a second, not the whole measurement
+  watch_interrupts();
+  std::cout << bench_text(bench(config), output);
   return 0;
 }
 

@@ -36,15 +36,13 @@ void write_reports(const std::string& folder, const RunResult& result) {
 
 int run_verb(const RunArguments& arguments) {
   const RunConfig config = read_run_config(arguments.config, arguments.overrides);
-  RunOptions options;
-  options.resume = !arguments.resume.empty();
-  options.offline = arguments.offline;
-  if (options.resume && !arguments.out.empty()) fail("--resume names the folder already: leave --out away");
-  options.folder = options.resume ? arguments.resume : arguments.out;
+  const bool resumes = !arguments.resume.empty();
+  if (resumes && !arguments.out.empty()) fail("--resume names the folder already: leave --out away");
+  RunOptions options{.folder = resumes ? arguments.resume : arguments.out, .offline = arguments.offline};
   if (options.folder.empty()) options.folder = default_folder(config);
   const bool has_journal = std::filesystem::exists(options.folder + "/journal.jsonl");
-  if (options.resume && !has_journal) fail(cat(options.folder, ": no journal.jsonl to resume from"));
-  if (!options.resume && has_journal)
+  if (resumes && !has_journal) fail(cat(options.folder, ": no journal.jsonl to resume from"));
+  if (!resumes && has_journal)
     fail(cat(options.folder, ": holds a run already; go on with --resume ", options.folder, " or name another --out"));
   watch_interrupts();
   const RunResult result = run(config, options);

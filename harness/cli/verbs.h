@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/run/bench.h"
 #include "harness/run/run_config.h"
 
 namespace evalharness {
@@ -35,5 +36,8 @@ struct ModelArguments {
 int tokenize_verb(const ModelArguments& arguments, const std::vector<std::string>& text);
 // One request a line on standard input, one answer a line out, in order.
 int score_verb(const ModelArguments& arguments, bool token_log_probs);
+
+// Speed only, printed as md, csv or json.
+int bench_verb(const BenchConfig& config, const std::string& output);
 
 }  // namespace evalharness

@@ -11,6 +11,7 @@
 #include "harness/model/hugging_face_config.h"
 #include "harness/model/printable.h"
 #include "harness/model/safetensors.h"
+#include "harness/model/synthetic.h"
 
 namespace evalharness {
 namespace {
@@ -150,6 +151,7 @@ class FolderCheckpoint final : public Checkpoint {
 }  // namespace
 
 std::unique_ptr<Checkpoint> open_checkpoint(const std::string& path) {
+  if (is_synthetic(path)) return make_synthetic_checkpoint(path);
   if (!std::filesystem::exists(path)) fail(cat(path, ": no such file or folder"));
   if (!std::filesystem::is_directory(path)) return std::make_unique<GgufCheckpoint>(path);
   if (!std::filesystem::exists(path + "/config.json"))

@@ -27,7 +27,7 @@ class Checkpoint {
   virtual size_t file_bytes() const = 0;
 };
 
-// A .gguf file or a folder with config.json and *.safetensors. Every tensor that the config calls
+// A .gguf file, a folder with config.json and *.safetensors, or "synthetic:NAME" (synthetic.h). Every tensor that the config calls
 // for is there with the right shape when this returns, and no tensor that it has no place for; else
 // one line names the file, the tensor and what was expected.
 std::unique_ptr<Checkpoint> open_checkpoint(const std::string& path);

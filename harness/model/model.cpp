@@ -15,7 +15,7 @@ LinearPtr read_dense(const Checkpoint& checkpoint, const std::string& name, Dtyp
   return make_dense(checkpoint.read(name).view(), dtype);
 }
 
-Block read_block(const Checkpoint& checkpoint, size_t index, Dtype dtype) {
+Block read_block(const Checkpoint& checkpoint, size_t index, const WeightMaker& make) {
   const std::string prefix = cat("model.layers.", index, ".");
   Block block;
   block.attention_norm = read_vector(checkpoint, prefix + "input_layernorm.weight");
@@ -24,7 +24,7 @@ Block read_block(const Checkpoint& checkpoint, size_t index, Dtype dtype) {
     const bool mlp = linear >= Linear::gate;
     Slot& slot = block.slot(linear);
     slot.name = cat(prefix, mlp ? "mlp." : "self_attn.", linear_name(linear));
-    slot.op = read_dense(checkpoint, slot.name + ".weight", dtype);
+    slot.op = make(checkpoint.read(slot.name + ".weight").view());
     if (checkpoint.has(slot.name + ".bias")) slot.bias = read_vector(checkpoint, slot.name + ".bias");
   }
   return block;
@@ -51,6 +51,10 @@ std::string linear_name(Linear linear) {
 }
 
 Model load_model(const Checkpoint& checkpoint, Dtype dtype) {
+  return load_model(checkpoint, dtype, [dtype](MatrixView w) { return make_dense(w, dtype); });
+}
+
+Model load_model(const Checkpoint& checkpoint, Dtype dtype, const WeightMaker& make) {
   Model model;
   model.config = checkpoint.config();
   model.dtype = dtype;
@@ -58,7 +62,7 @@ Model load_model(const Checkpoint& checkpoint, Dtype dtype) {
   model.final_norm = read_vector(checkpoint, "model.norm.weight");
   if (!model.config.tied_head) model.separate_head = read_dense(checkpoint, "lm_head.weight", dtype);
   model.blocks.resize(model.config.layers);
-  parallel_for(model.blocks.size(), [&](size_t i) { model.blocks[i] = read_block(checkpoint, i, dtype); });
+  parallel_for(model.blocks.size(), [&](size_t i) { model.blocks[i] = read_block(checkpoint, i, make); });
   return model;
 }
 

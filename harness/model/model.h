@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,8 +44,13 @@ struct Model {
   const LinearOp& head() const { return config.tied_head ? *embedding : *separate_head; }
 };
 
+// How a matrix of the checkpoint becomes a weight.
+using WeightMaker = std::function<LinearPtr(MatrixView w)>;
+
 // Every weight of the checkpoint, dense in `dtype`; norms and biases stay float32.
 Model load_model(const Checkpoint& checkpoint, Dtype dtype);
+// The same with the blocks' linears made by `make`: no dense copy of the model is ever held.
+Model load_model(const Checkpoint& checkpoint, Dtype dtype, const WeightMaker& make);
 
 // Sums over stored weights; `linears`: of the blocks' slots only, else embedding, head, norms and biases too.
 struct WeightTotals {

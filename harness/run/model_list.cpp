@@ -6,6 +6,7 @@
 #include "harness/base/config_node.h"
 #include "harness/base/error.h"
 #include "harness/base/text.h"
+#include "harness/model/synthetic.h"
 
 namespace evalharness {
 namespace {
@@ -43,6 +44,7 @@ std::vector<ModelEntry> list_models() {
 }
 
 std::string resolve_model(const std::string& name_or_path, bool offline) {
+  if (is_synthetic(name_or_path)) return name_or_path;
   std::vector<std::string> names;
   for (const ModelEntry& entry : list_models()) {
     // Ahead of the file system: a folder of that name in the working directory must not change a

@@ -6,15 +6,17 @@
 #include <filesystem>
 
 #include "harness/base/error.h"
+#include "harness/base/interrupt.h"
 #include "harness/base/json.h"
 #include "harness/base/mapped_file.h"
 #include "harness/base/parallel.h"
+#include "harness/base/progress.h"
 #include "harness/base/text.h"
 #include "harness/calib/sampler.h"
 #include "harness/measure/machine.h"
 #include "harness/measure/memory.h"
+#include "harness/model/synthetic.h"
 #include "harness/run/evaluate.h"
-#include "harness/base/interrupt.h"
 #include "harness/run/model_list.h"
 #include "harness/run/speed.h"
 
@@ -39,9 +41,14 @@ RunInputs open_inputs(const RunConfig& config, const RunOptions& options) {
   for (const TaskConfig& task : config.tasks) inputs.data.push_back(prepare_task(task, data_options));
   inputs.model_path = resolve_model(config.model, options.offline);
   inputs.checkpoint = open_checkpoint(inputs.model_path);
+  const bool calibrates = std::ranges::any_of(config.methods, [](const MethodPtr& m) { return m->needs_calibration(); });
+  if (is_synthetic(inputs.model_path)) {
+    if (calibrates || !config.tasks.empty())
+      fail(cat(config.model, ": a synthetic model has no tokenizer: it can be timed, not asked or calibrated"));
+    return inputs;
+  }
   inputs.tokenizer = open_tokenizer(inputs.model_path);
   inputs.model_hash = std::filesystem::is_directory(inputs.model_path) ? "" : sha256_of_file(inputs.model_path);
-  const bool calibrates = std::ranges::any_of(config.methods, [](const MethodPtr& m) { return m->needs_calibration(); });
   if (calibrates) {
     const CalibrationConfig& c = config.calibration;
     const Dataset train = load_dataset(c.dataset, "train", data_options);
@@ -69,7 +76,7 @@ Value run_context(const RunConfig& config, const RunInputs& inputs) {
   context.set("kernel_isa", isa_name(best_isa()));
   context.set("model_path", std::filesystem::path(inputs.model_path).filename().string());
   context.set("model_sha256", inputs.model_hash);
-  context.set("tokenizer_sha256", inputs.tokenizer->hash());
+  context.set("tokenizer_sha256", inputs.tokenizer ? inputs.tokenizer->hash() : "");
   Value data, prompts;
   for (size_t t = 0; t < config.tasks.size(); ++t) {
     data.set(config.tasks[t].name, inputs.data[t].data.sha256);
@@ -147,7 +154,10 @@ class Run {
 
   std::unique_ptr<Loaded> load(bool compressed) {
     auto loaded = std::make_unique<Loaded>();
-    loaded->model = load_model(*inputs_.checkpoint, config_.dtype);
+    {
+      Progress progress(cat("loading ", config_.model), 0);
+      loaded->model = load_model(*inputs_.checkpoint, config_.dtype);
+    }
     if (compressed) compress(loaded->model);
     loaded->runner = std::make_unique<Transformer>(loaded->model, *backend_);
     return loaded;
@@ -189,10 +199,11 @@ class Run {
     reset_peak_resident();
     BackendResult& cpu = cpu_result(result_.variants.size() - 1);
     cpu.kernels = runner.kernels();
-    ModelScorer scorer(runner, *inputs_.tokenizer, config_.engine);
+    std::unique_ptr<ModelScorer> scorer;  // none for a model without a tokenizer, which is asked nothing
+    if (inputs_.tokenizer) scorer = std::make_unique<ModelScorer>(runner, *inputs_.tokenizer, config_.engine);
     for (size_t t = 0; t < config_.tasks.size(); ++t) {
       const TaskConfig& task = config_.tasks[t];
-      evaluations.push_back(evaluate(task, inputs_.data[t], scorer, *journal_, {.variant = name, .backend = "cpu"}));
+      evaluations.push_back(evaluate(task, inputs_.data[t], *scorer, *journal_, {.variant = name, .backend = "cpu"}));
       check_windows(task, inputs_.data[t], evaluations.back());
       cpu.tasks[task.name] = evaluations.back().result;
       save();

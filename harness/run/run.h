@@ -10,8 +10,7 @@
 namespace evalharness {
 
 struct RunOptions {
-  std::string folder;    // of record.json and journal.jsonl; made if it is not there
-  bool resume = false;   // the folder holds a journal to go on from
+  std::string folder;    // of record.json and journal.jsonl; made if it is not there, gone on with if it is
   bool offline = false;
 };
 

@@ -113,28 +113,6 @@ void measure_ops(std::span<Transformer* const> variants, const std::string& phas
   }
 }
 
-SpeedResult speed_result(const SpeedConfig& config, const ModelCost& cost, const Timing& timing,
-                         const MachineCeilings& ceilings, const Ceiling& gemm, double weights) {
-  SpeedResult result;
-  result.phase = config.phase();
-  result.batch = config.batch;
-  result.tokens = config.tokens;
-  result.context = config.context;
-  const double tokens = static_cast<double>(config.tokens * config.batch);
-  result.tokens_per_second = rate_estimate(tokens, timing.median);
-  const double passes = config.decode ? static_cast<double>(config.tokens) : 1;
-  result.latency_ms = scaled(timing.median, 1000 / passes);
-  result.flops.value = cost.dense_flops;
-  result.flops.n = 1;
-  result.executed_flops = cost.executed_flops;
-  result.effective_flops = cost.effective_flops;
-  result.minimum_bytes = cost.minimum_bytes();
-  result.mfu = model_flops_utilisation(cost, timing.median, peak_flops(ceilings));
-  result.mbu = model_bandwidth_utilisation(cost, timing.median, bandwidth_at(ceilings, weights));
-  result.share_of_best_gemm = model_flops_utilisation(cost, timing.median, gemm.per_second);
-  return result;
-}
-
 // The speed cells of a variant that a fallback computed are not the format's speed.
 bool is_simulated(const Transformer& t) {
   return std::ranges::any_of(t.kernels(), [](const auto& kernel) { return kernel.second.find("<-") != std::string::npos; });
@@ -185,7 +163,8 @@ std::vector<VariantSpeed> measure_speed(std::span<Transformer* const> variants, 
     for (size_t v = 0; v < variants.size(); ++v) {
       const double weights = weight_bytes(variants[v]->model());
       const ModelCost cost = work[v]->cost();
-      SpeedResult result = speed_result(config, cost, timings[v], ceilings, gemm, weights);
+      SpeedResult result = speed_result(config, cost, timings[v].median, ceilings, weights);
+      result.share_of_best_gemm = model_flops_utilisation(cost, timings[v].median, gemm.per_second);
       result.speedup = v == 1 ? speedup : Estimate{.value = 1.0, .standard_error = 0.0, .low = {}, .high = {}, .n = 1, .reason = ""};
       if (is_simulated(*variants[v])) mark_simulated(result);
       results[v].speed.push_back(result);

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "harness/base/rng.h"
+#include "harness/measure/roofline.h"
+#include "harness/measure/statistics.h"
 
 namespace evalharness {
 
@@ -50,6 +52,25 @@ ModelCost Workload::cost() const {
   const ModelParts parts = model_parts(transformer_.model(), config_.batch, tokens);
   if (config_.decode) return decode_cost(parts, config_.batch, config_.context, config_.tokens);
   return pass_cost(parts, {.sequences = config_.batch, .tokens = config_.tokens, .past = config_.context});
+}
+
+SpeedResult speed_result(const SpeedConfig& config, const ModelCost& cost, const Estimate& seconds,
+                         const MachineCeilings& ceilings, double weights) {
+  SpeedResult result;
+  result.phase = config.phase();
+  result.batch = config.batch;
+  result.tokens = config.tokens;
+  result.context = config.context;
+  result.tokens_per_second = rate_estimate(static_cast<double>(config.tokens * config.batch), seconds);
+  result.latency_ms = scaled(seconds, 1000 / (config.decode ? static_cast<double>(config.tokens) : 1));
+  result.flops.value = cost.dense_flops;
+  result.flops.n = 1;
+  result.executed_flops = cost.executed_flops;
+  result.effective_flops = cost.effective_flops;
+  result.minimum_bytes = cost.minimum_bytes();
+  result.mfu = model_flops_utilisation(cost, seconds, peak_flops(ceilings));
+  result.mbu = model_bandwidth_utilisation(cost, seconds, bandwidth_at(ceilings, weights));
+  return result;
 }
 
 }  // namespace evalharness

@@ -28,7 +28,7 @@ struct Bench {
     return write_file(folder.path("tiny.yaml"), cat("model: ", folder.path("model"), "\n", rest));
   }
   RunResult run_in(const std::string& name, const std::string& config_path) const {
-    return run(read_run_config(config_path, {}), {.folder = folder.path(name), .resume = false, .offline = true});
+    return run(read_run_config(config_path, {}), {.folder = folder.path(name), .offline = true});
   }
   TemporaryFolder folder;
   EnvironmentVariable data, cache;

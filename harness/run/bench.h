@@ -1,0 +1,39 @@
+// Speed of a model's shape in several weight formats, in the columns that users of llama-bench know.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "harness/result/run_result.h"
+
+namespace evalharness {
+
+struct BenchConfig {
+  std::string model;                              // name, path or synthetic:NAME
+  std::vector<std::string> formats = {"dense.bf16"};
+  std::vector<size_t> prefill = {512}, decode = {128}, batch = {1}, depth = {0};
+  double seconds = 5;                             // of each test
+  bool offline = false;
+};
+
+struct BenchRow {
+  std::string format, kernel, test;  // "pp512", "tg128 @ d2048"
+  size_t batch = 1;
+  double weight_bytes = 0, weights = 0;
+  SpeedResult speed;
+};
+
+struct BenchReport {
+  std::string model;
+  size_t threads = 1;
+  std::vector<Ceiling> compute, bandwidth;
+  std::vector<BenchRow> rows;
+};
+
+// Weights are rounded or pruned to a format in the simplest way: this measures speed, not quality. One format
+// after the other is in memory.
+BenchReport bench(const BenchConfig& config);
+// As "md", "csv" or "json"; fails on another name.
+std::string bench_text(const BenchReport& report, const std::string& output);
+
+}  // namespace evalharness
