@@ -116,7 +116,10 @@ std::string json(const BenchReport& report) {
 
 BenchReport bench(const BenchConfig& config) {
   std::vector<WeightFormat> formats;
-  for (const std::string& name : config.formats) formats.push_back(weight_format(name));  // checked before any work
+  for (const std::string& name : config.formats) {
+    formats.push_back(weight_format(name));
+    formats.back().nearest(name, Matrix(64, 64).view());  // a wrong ending fails now, not after loading
+  }
   const auto checkpoint = open_checkpoint(resolve_model(config.model, config.offline));
   const auto backend = make_cpu_backend({});
   const std::vector<SpeedConfig> tests = tests_of(config);
