@@ -1,0 +1,155 @@
+// One plain source, compiled for each instruction set: loops over the 64 outputs of a panel that
+// the compiler turns into vectors. All give the same bytes.
+#include "harness/backend/kernels/int_group_decode.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace evalharness {
+namespace {
+
+constexpr size_t kLanes = 64, kStep = 16;  // inputs at a time: half a unit, in one group
+
+struct GroupParameters {
+  alignas(64) float scale[kLanes];
+  alignas(64) float zero[kLanes];
+};
+
+// A half-precision number that is finite and not negative; no branches, so that 16 go at a time.
+[[gnu::always_inline]] inline float from_positive_half(uint16_t half) {
+  return std::bit_cast<float>(static_cast<uint32_t>(half) << 13) * 0x1p112f;
+}
+
+[[gnu::always_inline]] inline void load_parameters(const IntGroupLinear& weight, size_t panel,
+                                                   size_t group, GroupParameters& to) {
+  const std::byte* const scales = weight.scales(panel, group);
+  if (weight.parameters().dtype == Dtype::f32) {
+    std::memcpy(to.scale, scales, sizeof to.scale);
+  } else {
+    uint16_t halves[kLanes];
+    std::memcpy(halves, scales, sizeof halves);
+    for (size_t j = 0; j < kLanes; ++j) to.scale[j] = from_positive_half(halves[j]);
+  }
+  const uint8_t* const zeros = weight.zeros(panel, group);
+  const size_t bits = weight.parameters().bits;
+  if (zeros == nullptr) {
+    for (float& zero : to.zero) zero = static_cast<float>(1 << (bits - 1));
+  } else if (bits > 4) {
+    for (size_t j = 0; j < kLanes; ++j) to.zero[j] = static_cast<float>(zeros[j]);
+  } else {
+    for (size_t j = 0; j < kLanes / 2; ++j) {
+      to.zero[j] = static_cast<float>(zeros[j] & 15);
+      to.zero[j + kLanes / 2] = static_cast<float>(zeros[j] >> 4);
+    }
+  }
+}
+
+// The code of one of two neighbours; see int_group.h for where its planes lie.
+template <size_t Bits>
+[[gnu::always_inline]] inline uint32_t code_at(const uint32_t* words, size_t lane, size_t pair,
+                                               size_t side) {
+  uint32_t code = 0;
+  size_t word = 0, shift = 0;
+  for (size_t plane = 0; plane < Bits / 4; ++plane, word += 4, shift += 4) {
+    code |= (words[(word + pair / 4) * kLanes + lane] >> (pair % 4 * 4 + side) & 15u) << shift;
+  }
+  if (Bits & 2) {
+    code |= (words[(word + pair / 8) * kLanes + lane] >> (pair % 8 * 2 + side) & 3u) << shift;
+    word += 2;
+    shift += 2;
+  }
+  if (Bits & 1) code |= (words[word * kLanes + lane] >> (pair + side) & 1u) << shift;
+  return code;
+}
+
+[[gnu::always_inline]] inline uint32_t rounded_bits(float value) {
+  const uint32_t bits = std::bit_cast<uint32_t>(value);
+  return bits + 0x7fffu + (bits >> 16 & 1u);
+}
+
+[[gnu::always_inline]] inline void store_pair(float even, float odd, size_t lane, float* to) {
+  to[lane] = even;
+  to[kLanes + lane] = odd;
+}
+[[gnu::always_inline]] inline void store_pair(float even, float odd, size_t lane, uint16_t* to) {
+  const uint32_t pair = rounded_bits(even) >> 16 | (rounded_bits(odd) & 0xffff0000u);
+  std::memcpy(to + 2 * lane, &pair, sizeof pair);
+}
+
+template <size_t Bits, class T>
+[[gnu::always_inline]] inline void decode_step(const uint32_t* words, size_t first_pair,
+                                               const GroupParameters& group, T* to) {
+  for (size_t pair = first_pair; pair < first_pair + kStep / 2; ++pair, to += 2 * kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      const auto even = static_cast<int32_t>(code_at<Bits>(words, lane, pair, 0));
+      const auto odd = static_cast<int32_t>(code_at<Bits>(words, lane, pair, 16));
+      store_pair((static_cast<float>(even) - group.zero[lane]) * group.scale[lane],
+                 (static_cast<float>(odd) - group.zero[lane]) * group.scale[lane], lane, to);
+    }
+  }
+}
+
+template <size_t Bits, class T>
+[[gnu::always_inline]] inline void decode_inputs(const IntGroupLinear& weight, size_t panel,
+                                                 size_t begin, size_t end, T* to) {
+  constexpr size_t kUnit = IntGroupLinear::kUnit;
+  GroupParameters parameters;
+  size_t loaded = SIZE_MAX;
+  for (size_t k = begin; k < end; k += kStep, to += kStep * kLanes) {
+    const size_t group = std::min(k / weight.group_inputs(), weight.groups() - 1);
+    if (group != loaded) load_parameters(weight, panel, group, parameters);
+    loaded = group;
+    decode_step<Bits>(weight.codes(panel, k), k % kUnit / 2, parameters, to);
+  }
+}
+
+template <class T>
+[[gnu::always_inline]] inline void decode_any(const IntGroupLinear& weight, size_t panel,
+                                              size_t begin, size_t end, T* to) {
+  switch (weight.parameters().bits) {
+    case 2:
+      return decode_inputs<2>(weight, panel, begin, end, to);
+    case 3:
+      return decode_inputs<3>(weight, panel, begin, end, to);
+    case 4:
+      return decode_inputs<4>(weight, panel, begin, end, to);
+    case 5:
+      return decode_inputs<5>(weight, panel, begin, end, to);
+    case 6:
+      return decode_inputs<6>(weight, panel, begin, end, to);
+    case 7:
+      return decode_inputs<7>(weight, panel, begin, end, to);
+    default:
+      return decode_inputs<8>(weight, panel, begin, end, to);
+  }
+}
+
+template <class T>
+void decode_scalar(const IntGroupLinear& weight, size_t panel, size_t begin, size_t end, T* to) {
+  decode_any(weight, panel, begin, end, to);
+}
+template <class T>
+[[gnu::target("avx2")]] void decode_avx2(const IntGroupLinear& weight, size_t panel, size_t begin,
+                                         size_t end, T* to) {
+  decode_any(weight, panel, begin, end, to);
+}
+template <class T>
+[[gnu::target("avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512")]] void decode_avx512(
+    const IntGroupLinear& weight, size_t panel, size_t begin, size_t end, T* to) {
+  decode_any(weight, panel, begin, end, to);
+}
+
+template <class T>
+IntGroupDecoder<T> decoder(Isa isa) {
+  if (isa >= Isa::avx512) return {decode_avx512<T>, "unpack avx512"};
+  if (isa == Isa::avx2) return {decode_avx2<T>, "unpack avx2"};
+  return {decode_scalar<T>, "unpack scalar"};
+}
+
+}  // namespace
+
+IntGroupDecoder<float> int_group_decoder_f32(Isa isa) { return decoder<float>(isa); }
+IntGroupDecoder<uint16_t> int_group_decoder_bf16(Isa isa) { return decoder<uint16_t>(isa); }
+
+}  // namespace evalharness

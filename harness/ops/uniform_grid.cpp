@@ -1,0 +1,96 @@
+#include "harness/ops/uniform_grid.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "harness/base/error.h"
+#include "harness/base/parallel.h"
+
+namespace evalharness {
+namespace {
+
+float last_code(size_t bits) {
+  EH_ASSERT(bits >= 2 && bits <= 8);
+  return static_cast<float>((1u << bits) - 1);
+}
+float middle_code(size_t bits) { return static_cast<float>(1u << (bits - 1)); }
+
+// The current rounding mode is to nearest, ties to even.
+float round_half_even(float x) { return std::nearbyint(x); }
+
+Range or_unit_range(Range range) {
+  return range.low == 0 && range.high == 0 ? Range{-1, 1} : range;
+}
+
+float largest_magnitude(Range range) { return std::max(std::abs(range.low), range.high); }
+
+}  // namespace
+
+Range range_of(std::span<const float> unit) {
+  EH_ASSERT(!unit.empty());
+  const auto [low, high] = std::minmax_element(unit.begin(), unit.end());
+  return {*low, *high};
+}
+
+UniformGrid UniformGrid::gptq_asymmetric(size_t bits, Range range) {
+  const Range r = or_unit_range({std::min(range.low, 0.0f), std::max(range.high, 0.0f)});
+  const float scale = (r.high - r.low) / last_code(bits);
+  return {bits, scale, round_half_even(-r.low / scale)};
+}
+
+UniformGrid UniformGrid::gptq_symmetric(size_t bits, Range range) {
+  Range r{std::min(range.low, 0.0f), std::max(range.high, 0.0f)};
+  r.high = largest_magnitude(r);
+  if (r.low < 0) r.low = -r.high;
+  r = or_unit_range(r);
+  return {bits, (r.high - r.low) / last_code(bits), middle_code(bits)};
+}
+
+UniformGrid UniformGrid::awq_asymmetric(size_t bits, Range range) {
+  constexpr float kLeastWidth = 1e-5f;
+  const float last = last_code(bits);
+  const float scale = std::max(range.high - range.low, kLeastWidth) / last;
+  return {bits, scale, std::clamp(-round_half_even(range.low / scale), 0.0f, last)};
+}
+
+UniformGrid UniformGrid::absmax(size_t bits, Range range) {
+  const float largest = largest_magnitude(range);
+  const float scale = largest / (middle_code(bits) - 1);
+  return {bits, largest > 0 ? scale : 1, middle_code(bits)};
+}
+
+UniformGrid UniformGrid::as_stored(Dtype dtype) const {
+  return {bits, stored_scale(scale, dtype), zero};
+}
+
+uint8_t UniformGrid::code(float x) const {
+  return static_cast<uint8_t>(std::clamp(round_half_even(x / scale) + zero, 0.0f, last_code(bits)));
+}
+
+QuantisedMatrix round_to_grid(MatrixView w, const Rounding& rounding) {
+  QuantisedMatrix q{.bits = rounding.bits,
+                    .group = rounding.group,
+                    .out = w.rows,
+                    .in = w.cols,
+                    .codes = {},
+                    .scales = {},
+                    .zeros = {}};
+  const size_t groups = q.groups(), width = rounding.group == 0 ? w.cols : rounding.group;
+  q.codes.resize(w.rows * w.cols);
+  q.scales = Matrix(w.rows, groups);
+  if (!rounding.symmetric) q.zeros.resize(w.rows * groups);
+  parallel_for(w.rows, [&](size_t o) {
+    for (size_t group = 0; group < groups; ++group) {
+      const size_t first = group * width, count = std::min(width, w.cols - first);
+      const std::span<const float> unit = w.row(o).subspan(first, count);
+      const UniformGrid grid =
+          rounding.fit(rounding.bits, range_of(unit)).as_stored(rounding.dtype);
+      q.scales(o, group) = grid.scale;
+      if (!rounding.symmetric) q.zeros[o * groups + group] = static_cast<uint8_t>(grid.zero);
+      for (size_t i = 0; i < count; ++i) q.codes[o * w.cols + first + i] = grid.code(unit[i]);
+    }
+  });
+  return q;
+}
+
+}  // namespace evalharness
