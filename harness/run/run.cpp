@@ -33,6 +33,7 @@ struct RunInputs {
   std::vector<TaskData> data;  // of each task
   CalibrationSet calibration;
   std::string calibration_file_hash;
+  bool calibration_sample = false;
 };
 
 RunInputs open_inputs(const RunConfig& config, const RunOptions& options) {
@@ -53,6 +54,7 @@ RunInputs open_inputs(const RunConfig& config, const RunOptions& options) {
     const CalibrationConfig& c = config.calibration;
     const Dataset train = load_dataset(c.dataset, "train", data_options);
     inputs.calibration_file_hash = train.sha256;
+    inputs.calibration_sample = train.sample;
     inputs.calibration = draw_from_documents(train.documents, *inputs.tokenizer, c.samples, c.length, c.seed);
   }
   return inputs;
@@ -61,6 +63,7 @@ RunInputs open_inputs(const RunConfig& config, const RunOptions& options) {
 Value calibration_details(const RunInputs& inputs, const CalibrationConfig& config) {
   Value details;
   details.set("dataset", config.dataset);
+  details.set("sample", inputs.calibration_sample);  // the bundled documents, not the real set
   details.set("file_sha256", inputs.calibration_file_hash);
   details.set("tokens", inputs.calibration.tokens());
   details.set("token_sha256", inputs.calibration.token_hash());
