@@ -48,7 +48,7 @@ double NamePlacer::cost(const std::vector<PlacedName>& column) const {
     for (const Box& obstacle : obstacles_)
       if (overlaps(box, obstacle)) sum += kCoversObstacle;
     const Box around{box.left - 3, box.top - 3, box.right + 3, box.bottom + 3};
-    for (const Segment& line : lines_)
+    for (const LineSegment& line : lines_)
       if (crosses(line, around)) sum += kCoversLine;
     for (const Box& obstacle : obstacles_)
       if (crosses({placed.text_at, placed.name.at}, obstacle)) sum += kLeaderCrosses;

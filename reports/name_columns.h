@@ -27,7 +27,7 @@ class NamePlacer {
   // What no name may cover.
   void add_obstacle(const Box& box) { obstacles_.push_back(box); }
   // What a name had better not cover.
-  void add_line(const Segment& line) { lines_.push_back(line); }
+  void add_line(const LineSegment& line) { lines_.push_back(line); }
   bool is_free(const std::vector<Box>& boxes) const;
 
   // One column for the points, which are near each other: ordered as they are in height, on the
@@ -42,7 +42,7 @@ class NamePlacer {
   Box frame_;
   double font_size_;
   std::vector<Box> obstacles_;
-  std::vector<Segment> lines_;
+  std::vector<LineSegment> lines_;
 };
 
 // Points whose names are of one column: cut where the gap in x exceeds `gap` pixels.

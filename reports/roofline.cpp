@@ -217,7 +217,7 @@ class Panel {
   }
 
   // From the left or lower edge up to the highest level.
-  Segment slant(const Ceiling& bandwidth) const {
+  LineSegment slant(const Ceiling& bandwidth) const {
     const double first = std::max(axes_.x_low, axes_.y_low / bandwidth.per_second);
     const double roof = largest(ceilings_.compute, bandwidth.role == "roof");
     const double last = std::min(axes_.x_high, roof / bandwidth.per_second);
@@ -225,7 +225,7 @@ class Panel {
             axes_.at(last, last * bandwidth.per_second)};
   }
   // From the steepest slant of its kind to the right edge.
-  Segment level(const Ceiling& compute) const {
+  LineSegment level(const Ceiling& compute) const {
     const double steepest = largest(ceilings_.bandwidth, compute.role == "roof");
     const double first = std::max(axes_.x_low, compute.per_second / steepest);
     return {axes_.at(std::min(first, axes_.x_high), compute.per_second),
@@ -237,12 +237,12 @@ class Panel {
     for (const bool roof : {false, true}) {
       for (const Ceiling& ceiling : distinct(ceilings_.bandwidth))
         if ((ceiling.role == "roof") == roof) {
-          const Segment line = slant(ceiling);
+          const LineSegment line = slant(ceiling);
           svg_.line(line.from, line.to, css_class_of(ceiling));
         }
       for (const Ceiling& ceiling : distinct(ceilings_.compute))
         if ((ceiling.role == "roof") == roof) {
-          const Segment line = level(ceiling);
+          const LineSegment line = level(ceiling);
           svg_.line(line.from, line.to, css_class_of(ceiling));
         }
     }
@@ -392,7 +392,7 @@ class Panel {
 
   // On the line, at the first free place from its low end. A label that finds none is left out; the
   // record has its number.
-  void label_along(const Segment& line, const std::string& text, const char* css_class) {
+  void label_along(const LineSegment& line, const std::string& text, const char* css_class) {
     const double dx = line.to.x - line.from.x, dy = line.to.y - line.from.y;
     const double length = std::hypot(dx, dy);
     const double degrees = std::atan2(dy, dx) * 180 / std::numbers::pi;

@@ -95,7 +95,7 @@ bool overlaps(const Box& a, const Box& b) {
 }
 
 // Liang and Barsky: the part of the segment inside the box is [enter, leave] of its length.
-bool crosses(const Segment& segment, const Box& box) {
+bool crosses(const LineSegment& segment, const Box& box) {
   const double dx = segment.to.x - segment.from.x, dy = segment.to.y - segment.from.y;
   double enter = 0, leave = 1;
   const auto clip = [&](double direction, double distance) {

@@ -39,11 +39,11 @@ struct Box {
   double left = 0, top = 0, right = 0, bottom = 0;
 };
 
-struct Segment {
+struct LineSegment {
   Pixel from, to;
 };
 bool overlaps(const Box& a, const Box& b);
-bool crosses(const Segment& segment, const Box& box);
+bool crosses(const LineSegment& segment, const Box& box);
 
 // About as wide as a sans-serif font sets it.
 double text_width(std::string_view text, double font_size);

@@ -161,6 +161,25 @@ Strings library_problems(const Source& source) {
 
 }  // namespace
 
+TEST_CASE("no two headers define a type of one name: the linker would take one for both", "[layers]") {
+  std::map<std::string, std::string> where;
+  Strings problems;
+  for (const Source& source : read_sources()) {
+    if (!source.is_header()) continue;
+    for (const std::string& line : source.lines) {
+      Strings words = split(line, " ");
+      if (words.size() > 2 && words[0] == "enum") words.erase(words.begin());
+      if (words.size() < 2 || (words[0] != "class" && words[0] != "struct") || line.ends_with(";")) continue;
+      const std::string name = words[1];
+      if (where.contains(name) && where[name] != source.path)
+        problems.push_back(cat(name, ": ", where[name], " and ", source.path));
+      where[name] = source.path;
+    }
+  }
+  CHECK(where.size() > 50);
+  CHECK(problems == Strings{});
+}
+
 TEST_CASE("a folder includes only what its row allows", "[layers]") {
   const std::vector<Source> sources = read_sources();
   REQUIRE(sources.size() > 20);

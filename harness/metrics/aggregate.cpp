@@ -14,9 +14,9 @@ namespace {
 constexpr double kNormal95 = 1.959963984540054;
 
 // A block's sums run over up to 10^5 documents: double throughout.
-double sum_of_squared_residuals(std::span<const Block> blocks, double ratio) {
+double sum_of_squared_residuals(std::span<const RatioBlock> blocks, double ratio) {
   double sum = 0;
-  for (const Block& block : blocks) {
+  for (const RatioBlock& block : blocks) {
     const double residual = block.amount - ratio * block.size;
     sum += residual * residual;
   }
@@ -37,9 +37,9 @@ const std::vector<std::string>& aggregation_names() {
   return names;
 }
 
-Ratio ratio_of(std::span<const Block> blocks) {
+Ratio ratio_of(std::span<const RatioBlock> blocks) {
   double amount = 0, size = 0;
-  for (const Block& block : blocks) {
+  for (const RatioBlock& block : blocks) {
     amount += block.amount;
     size += block.size;
   }
@@ -50,7 +50,7 @@ Ratio ratio_of(std::span<const Block> blocks) {
   return {.value = ratio, .standard_error = std::sqrt(spread) / size};
 }
 
-Block block_of(const Item& item, const std::string& aggregation) {
+RatioBlock block_of(const Item& item, const std::string& aggregation) {
   if (aggregation == "mean") return {item.value, 1};
   if (aggregation == "perplexity") return {-item.value, 1};
   // The papers average the windows' means; their windows are all of one size, where this equals the
@@ -59,8 +59,8 @@ Block block_of(const Item& item, const std::string& aggregation) {
   return {-item.value, item.weight};
 }
 
-std::vector<Block> blocks_of(std::span<const Item> items, const std::string& aggregation) {
-  std::vector<Block> blocks;
+std::vector<RatioBlock> blocks_of(std::span<const Item> items, const std::string& aggregation) {
+  std::vector<RatioBlock> blocks;
   blocks.reserve(items.size());
   for (const Item& item : items) blocks.push_back(block_of(item, aggregation));
   return blocks;

@@ -27,13 +27,13 @@ void count_changes(std::span<const Item> dense, std::span<const Item> compressed
   }
 }
 
-std::vector<Block> differences(std::span<const Item> dense, std::span<const Item> compressed,
+std::vector<RatioBlock> differences(std::span<const Item> dense, std::span<const Item> compressed,
                                const std::string& aggregation) {
-  std::vector<Block> blocks;
+  std::vector<RatioBlock> blocks;
   blocks.reserve(dense.size());
   for (size_t i = 0; i < dense.size(); ++i) {
-    const Block before = block_of(dense[i], aggregation);
-    const Block after = block_of(compressed[i], aggregation);
+    const RatioBlock before = block_of(dense[i], aggregation);
+    const RatioBlock after = block_of(compressed[i], aggregation);
     EH_ASSERT(before.size == after.size);
     blocks.push_back({after.amount - before.amount, after.size});
   }

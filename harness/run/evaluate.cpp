@@ -76,7 +76,7 @@ std::string request_hash(const Request& request) {
                         ' ', generate.temperature, ' ', generate.samples, ' ', generate.seed));
 }
 
-TaskData prepare_task(const TaskConfig& config, const DataOptions& options) {
+TaskData prepare_task(const RunTask& config, const DataOptions& options) {
   const TaskInfo& info = config.task->info();
   TaskData data;
   data.data = load_dataset(info.dataset, info.split, options);
@@ -98,7 +98,7 @@ TaskData prepare_task(const TaskConfig& config, const DataOptions& options) {
   return data;
 }
 
-Evaluation evaluate(const TaskConfig& config, const TaskData& data, Scorer& scorer, Journal& journal,
+Evaluation evaluate(const RunTask& config, const TaskData& data, Scorer& scorer, Journal& journal,
                     const Subject& subject) {
   const auto start = std::chrono::steady_clock::now();
   const std::vector<Answer> answers =
@@ -128,7 +128,7 @@ Evaluation evaluate(const TaskConfig& config, const TaskData& data, Scorer& scor
   return evaluation;
 }
 
-std::vector<PairResult> compare_evaluations(const TaskConfig& config, const std::string& backend,
+std::vector<PairResult> compare_evaluations(const RunTask& config, const std::string& backend,
                                             const Evaluation& dense, const Evaluation& compressed) {
   std::vector<PairResult> pairs;
   for (const TaskInfo::Metric& metric : config.task->info().metrics) {

@@ -21,7 +21,7 @@ struct TaskData {
   std::vector<size_t> first_request;  // of each document, and one past the last
   std::string prompts_hash;           // sha256 over the requests, in order
 };
-TaskData prepare_task(const TaskConfig& config, const DataOptions& options);
+TaskData prepare_task(const RunTask& config, const DataOptions& options);
 
 // sha256 of all that a request asks.
 std::string request_hash(const Request& request);
@@ -38,11 +38,11 @@ struct Subject {
 
 // Answers that the journal holds are not asked for again. Throws Interrupted between units when
 // interrupt_requested().
-Evaluation evaluate(const TaskConfig& config, const TaskData& data, Scorer& scorer, Journal& journal,
+Evaluation evaluate(const RunTask& config, const TaskData& data, Scorer& scorer, Journal& journal,
                     const Subject& subject);
 
 // Metrics of both variants, document by document.
-std::vector<PairResult> compare_evaluations(const TaskConfig& config, const std::string& backend,
+std::vector<PairResult> compare_evaluations(const RunTask& config, const std::string& backend,
                                             const Evaluation& dense, const Evaluation& compressed);
 
 }  // namespace evalharness

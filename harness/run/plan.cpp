@@ -63,7 +63,7 @@ std::string plan_text(const RunConfig& config, bool offline) {
   std::string text = padded("task", 18) + padded("protocol", 18) + padded("requests", 10) + padded("tokens", 12) +
                      "generated at most\n";
   size_t tokens = 0, generated = 0;
-  for (const TaskConfig& task : config.tasks) {
+  for (const RunTask& task : config.tasks) {
     const TaskData data = prepare_task(task, {.offline = offline, .allow_sample = true});
     const TaskPlan plan = plan_task(data, *tokenizer, max_length);
     text += padded(task.name, 18) + padded(task.task->info().protocol, 18) + padded(cat(plan.requests), 10) +

@@ -39,7 +39,7 @@ struct RunInputs {
 RunInputs open_inputs(const RunConfig& config, const RunOptions& options) {
   RunInputs inputs;
   const DataOptions data_options{.offline = options.offline, .allow_sample = true};
-  for (const TaskConfig& task : config.tasks) inputs.data.push_back(prepare_task(task, data_options));
+  for (const RunTask& task : config.tasks) inputs.data.push_back(prepare_task(task, data_options));
   inputs.model_path = resolve_model(config.model, options.offline);
   inputs.checkpoint = open_checkpoint(inputs.model_path);
   const bool calibrates = std::ranges::any_of(config.methods, [](const MethodPtr& m) { return m->needs_calibration(); });
@@ -205,7 +205,7 @@ class Run {
     std::unique_ptr<ModelScorer> scorer;  // none for a model without a tokenizer, which is asked nothing
     if (inputs_.tokenizer) scorer = std::make_unique<ModelScorer>(runner, *inputs_.tokenizer, config_.engine);
     for (size_t t = 0; t < config_.tasks.size(); ++t) {
-      const TaskConfig& task = config_.tasks[t];
+      const RunTask& task = config_.tasks[t];
       evaluations.push_back(evaluate(task, inputs_.data[t], *scorer, *journal_, {.variant = name, .backend = "cpu"}));
       check_windows(task, inputs_.data[t], evaluations.back());
       cpu.tasks[task.name] = evaluations.back().result;
@@ -216,7 +216,7 @@ class Run {
   }
 
   // 166 windows expected and 333 found is another corpus under the same name.
-  void check_windows(const TaskConfig& task, const TaskData& data, const Evaluation& evaluation) const {
+  void check_windows(const RunTask& task, const TaskData& data, const Evaluation& evaluation) const {
     const auto* rolling = std::get_if<Rolling>(&data.requests.front());
     if (rolling == nullptr || data.data.sample || rolling->protocol.kind != Protocol::Kind::kWindows) return;
     const auto expected = expected_windows(data.data, rolling->protocol.window, inputs_.tokenizer->hash());

@@ -53,7 +53,7 @@ void read_tasks(const ConfigNode& root, const RunOverrides& overrides, RunConfig
   std::set<std::string> names;
   if (const auto tasks = root.find("tasks")) {
     for (const ConfigNode& node : tasks->items()) {
-      TaskConfig task{.name = node.as_string(), .task = nullptr, .limit = 0};
+      RunTask task{.name = node.as_string(), .task = nullptr, .limit = 0};
       try {
         task.task = make_task(task.name);
       } catch (const Error& error) {

@@ -19,7 +19,7 @@ struct CalibrationConfig {
   uint64_t seed = 0;
 };
 
-struct TaskConfig {
+struct RunTask {
   std::string name;
   TaskPtr task;
   size_t limit = 0;  // documents, or windows of a perplexity; 0: all
@@ -40,7 +40,7 @@ struct RunConfig {
   std::vector<MethodPtr> methods;
   std::vector<std::string> method_names;
   CalibrationConfig calibration;
-  std::vector<TaskConfig> tasks;
+  std::vector<RunTask> tasks;
   std::vector<std::string> backends;
   std::vector<SpeedConfig> speed;
   EngineOptions engine;

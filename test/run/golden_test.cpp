@@ -24,7 +24,7 @@ std::optional<std::string> model_and_data() {
 
 constexpr DataOptions kRealData{.offline = true, .allow_sample = false};
 
-TaskConfig task_of(const std::string& name, size_t limit) { return {.name = name, .task = make_task(name), .limit = limit}; }
+RunTask task_of(const std::string& name, size_t limit) { return {.name = name, .task = make_task(name), .limit = limit}; }
 
 std::vector<Answer> answers_of(Scorer& scorer, std::span<const Request> requests) {
   std::vector<Answer> answers(requests.size());
@@ -35,7 +35,7 @@ std::vector<Answer> answers_of(Scorer& scorer, std::span<const Request> requests
   return answers;
 }
 
-Evaluation evaluate_real(const TaskConfig& task, Scorer& scorer) {
+Evaluation evaluate_real(const RunTask& task, Scorer& scorer) {
   const TemporaryFolder folder;
   Journal journal(folder.path() + "/journal.jsonl", "golden");
   return evaluate(task, prepare_task(task, kRealData), scorer, journal, {.variant = "dense", .backend = "cpu"});
@@ -105,7 +105,7 @@ TEST_CASE("log-likelihoods of lm-eval's requests equal lm-eval's", "[golden][run
     CAPTURE(name);
     const Value::List& docs = figures.find("tasks")->find(name)->find("docs")->list();
     const size_t count = all_goldens() ? docs.size() : 24;
-    const TaskConfig task = task_of(name, count);
+    const RunTask task = task_of(name, count);
     const TaskData data = prepare_task(task, kRealData);
     const std::vector<Answer> answers = answers_of(real.scorer, data.requests);
     size_t wrong = 0, greedy_differs = 0;
