@@ -107,8 +107,8 @@ class PanelLinear final : public BoundLinear {
     const std::string format = reader_->op().format();
     if (runs_as_few(tokens)) return cat(format, " few ", reader_->few_kernel(options_.isa));
     const std::string decoder = reader_->decoder().empty() ? "" : cat(" ", reader_->decoder());
-    const std::string library = options_.gemm == GemmLibrary::onednn ? "onednn" : "openblas";
     const bool widened = kBf16 && !multiplies_bfloat16(options_.gemm, options_.isa);
+    const std::string library = multiply_rows_kernel(options_.gemm, options_.isa, kBf16 && !widened);
     return cat(format, " many ", library, widened ? " f32" : "", decoder);
   }
 

@@ -1,5 +1,7 @@
 #include "harness/math/gemm.h"
 
+#include <algorithm>
+
 #include "harness/base/error.h"
 #include "harness/math/panel_kernels.h"
 
@@ -65,8 +67,14 @@ void multiply_rows(GemmLibrary library, Isa isa, const PanelProduct<float>& prod
 
 void multiply_rows(GemmLibrary library, Isa isa, const PanelProduct<uint16_t>& product) {
   EH_ASSERT(multiplies_bfloat16(library, isa));
+  if (!detail::onednn_has_bfloat16()) return multiply_few_rows(isa, product);
   in_library_sized_pieces(isa, product,
                           [](const PanelProduct<uint16_t>& piece) { detail::onednn_rows(piece); });
+}
+
+std::string multiply_rows_kernel(GemmLibrary library, Isa isa, bool bfloat16) {
+  if (library == GemmLibrary::openblas) return "openblas";
+  return bfloat16 && !detail::onednn_has_bfloat16() ? isa_name(std::min(isa, Isa::avx512bf16)) : "onednn";
 }
 
 void multiply_naive(MatrixView x, MatrixView w, MutableMatrixView y) {

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "harness/math/isa.h"
 #include "harness/math/matrix.h"
@@ -45,6 +46,9 @@ void multiply_rows(GemmLibrary library, Isa isa, const PanelProduct<float>& prod
 // Only where multiplies_bfloat16() says so; elsewhere widen and use the float32 one.
 void multiply_rows(GemmLibrary library, Isa isa, const PanelProduct<uint16_t>& product);
 bool multiplies_bfloat16(GemmLibrary library, Isa isa);
+// What multiply_rows runs on: "onednn", "openblas", or our own kernel's instruction set where oneDNN has only its
+// reference code for bfloat16 panels on this machine.
+std::string multiply_rows_kernel(GemmLibrary library, Isa isa, bool bfloat16);
 
 // The obvious one, for tests: y[m, n] = x[m, k] * w[n, k]^T, summed in double.
 void multiply_naive(MatrixView x, MatrixView w, MutableMatrixView y);

@@ -33,6 +33,8 @@ class ThreadState {
     omp_set_num_threads(1);  // of this thread only: parallel_for owns the cores
   }
 
+  bool has_kernel(const Shape& shape) const { return !is_reference(describe(shape)); }
+
   void run(const Shape& shape, const void* x, const void* panel, float* y) {
     Compiled& compiled = find(shape);
     // oneDNN's handles are not const; it reads x and the panel only.
@@ -48,13 +50,17 @@ class ThreadState {
   }
 
  private:
+  static bool is_reference(const dnnl::matmul::primitive_desc& description) {
+    return std::string_view(description.impl_info_str()).starts_with("ref");
+  }
+
   Compiled& find(const Shape& shape) {
     const auto found = compiled_.find(shape);
     if (found != compiled_.end()) return found->second;
     return compiled_.emplace(shape, compile(shape)).first->second;
   }
 
-  Compiled compile(const Shape& shape) {
+  dnnl::matmul::primitive_desc describe(const Shape& shape) const {
     const auto dim = [](size_t n) { return static_cast<memory::dim>(n); };
     const memory::desc x({dim(shape.rows), dim(shape.k)}, shape.type,
                          memory::dims{dim(shape.x_stride), 1});
@@ -67,14 +73,18 @@ class ThreadState {
                          memory::format_tag::ab);
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(x, panel, y), attributes,
-                                                   engine_);
+    return {dnnl::matmul::desc(x, panel, y), attributes, engine_};
+  }
+
+  Compiled compile(const Shape& shape) {
+    const dnnl::matmul::primitive_desc description = describe(shape);
     // A reference implementation is a thousand times slower: better loud than silent.
-    EH_ASSERT(!std::string_view(description.impl_info_str()).starts_with("ref"));
+    EH_ASSERT(!is_reference(description));
     const size_t scratch = description.scratchpad_desc().get_size();
     if (scratchpad_.size() < scratch) scratchpad_.resize(scratch);
-    return {dnnl::matmul(description), memory(x, engine_, nullptr), memory(panel, engine_, nullptr),
-            memory(y, engine_, nullptr), memory(description.scratchpad_desc(), engine_, nullptr)};
+    return {dnnl::matmul(description), memory(description.src_desc(), engine_, nullptr),
+            memory(description.weights_desc(), engine_, nullptr), memory(description.dst_desc(), engine_, nullptr),
+            memory(description.scratchpad_desc(), engine_, nullptr)};
   }
 
   dnnl::engine engine_;
@@ -98,6 +108,14 @@ void run(const PanelProduct<T>& product, memory::data_type type) {
 }
 
 }  // namespace
+
+bool onednn_has_bfloat16() {
+  static const bool has = [] {
+    const size_t k = 8 * kDepthMultipleBf16;
+    return ThreadState().has_kernel({.rows = 128, .k = k, .x_stride = k, .type = memory::data_type::bf16});
+  }();
+  return has;
+}
 
 void onednn_rows(const PanelProduct<float>& product) { run(product, memory::data_type::f32); }
 void onednn_rows(const PanelProduct<uint16_t>& product) { run(product, memory::data_type::bf16); }

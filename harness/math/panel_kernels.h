@@ -15,6 +15,8 @@ void few_rows_avx512bf16(const PanelProduct<uint16_t>& product);
 
 void onednn_rows(const PanelProduct<float>& product);
 void onednn_rows(const PanelProduct<uint16_t>& product);
+// Whether oneDNN has a compiled kernel for bfloat16 panels on this machine, not only its reference code.
+bool onednn_has_bfloat16();
 void openblas_rows(const PanelProduct<float>& product);
 
 // Rows [first, first + count) of a product.
