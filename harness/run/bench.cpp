@@ -48,7 +48,8 @@ SpeedResult measure(Transformer& transformer, const SpeedConfig& test, double se
 std::vector<std::string> cells(const BenchReport& report, const BenchRow& row) {
   const auto with_error = [](const Estimate& e, int decimals) {
     if (!e.value) return e.reason;
-    return cat(fixed_text(*e.value, decimals), " ± ", fixed_text(e.standard_error.value_or(0), decimals));
+    const std::string value = fixed_text(*e.value, decimals);
+    return e.standard_error ? cat(value, " ± ", fixed_text(*e.standard_error, decimals)) : value;
   };
   const auto percent = [](const Estimate& e) { return e.value ? cat(fixed_text(100 * *e.value, 1), " %") : e.reason; };
   return {report.model, bytes_text(static_cast<uint64_t>(row.weight_bytes)), cat(fixed_text(row.weights / 1e6, 1), " M"), "cpu",
