@@ -157,3 +157,15 @@ TEST_CASE("mistakes in a config are one line with their place, before any work",
         "tiny.yaml:2:9: speed[0]: expected either prefill: TOKENS or decode: TOKENS");
   CHECK(error_of("calibration: {samples: 0}\n") == "tiny.yaml:2:24: calibration.samples: expected at least 1, got 0");
 }
+
+TEST_CASE("every config that comes with the program is right", "[run][config]") {
+  size_t configs = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(home_path("configs"))) {
+    const std::string path = entry.path().string();
+    if (!path.ends_with(".yaml") || entry.path().filename() == "models.yaml") continue;
+    CAPTURE(path);
+    CHECK_NOTHROW(read_run_config(path, {}));
+    ++configs;
+  }
+  CHECK(configs >= 3);
+}
