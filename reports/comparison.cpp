@@ -308,7 +308,8 @@ std::vector<std::string> headline(const RunResult& result) {
   add_if(what, join(methods, " + "));
   add_if(what, scalar_text(result.config.find("dtype")));
   add_if(where, scalar_text(result.context.find("cpu")));
-  add_if(where, scalar_text(result.context.find("isa")));
+  const Value* isa = result.context.find("kernel_isa");  // that ran, of all that the machine has
+  add_if(where, scalar_text(isa ? isa : result.context.find("isa")));
   add_if(where, scalar_text(result.context.find("threads")), "", " threads");
   add_if(where, scalar_text(result.context.find("commit")), "commit ");
   std::vector<std::string> lines = {cat(result.name, ": ", result.status)};

@@ -81,7 +81,8 @@ std::string quantity_text(const Estimate& estimate, const std::string& unit) {
 
 std::string factor_text(const Estimate& estimate) {
   if (!estimate.value) return without_value(estimate);
-  return cat("×", with_error(*estimate.value, estimate.standard_error, 2));
+  const bool exact = estimate.standard_error == 0;  // the dense model against itself
+  return cat("×", with_error(*estimate.value, exact ? std::nullopt : estimate.standard_error, 2));
 }
 
 std::string difference_text(const PairResult& pair) {

@@ -1,6 +1,8 @@
 // report.md: the record for a reader of a repository or an issue.
 #include <algorithm>
+#include <map>
 #include <set>
+#include <vector>
 
 #include "harness/base/json.h"
 #include "harness/base/text.h"
@@ -64,18 +66,18 @@ std::string protocol_meaning(const std::string& id) {
 }
 
 std::string protocols_text(const RunResult& result) {
-  std::set<std::string> ids;
+  std::map<std::string, std::set<std::string>> ids;  // by what they mean
   bool sample = false;
   for (const Variant& variant : result.variants)
     for (const BackendResult& backend : variant.backends)
       for (const auto& [name, task] : backend.tasks) {
-        ids.insert(task.protocol);
+        ids[protocol_meaning(task.protocol)].insert(cat("`", task.protocol, "`"));
         sample = sample || task.sample;
       }
   std::string text;
-  for (const std::string& id : ids)
-    if (const std::string meaning = protocol_meaning(id); !meaning.empty())
-      text += cat("- `", id, "`: ", meaning, ".\n");
+  for (const auto& [meaning, names] : ids)
+    if (!meaning.empty())
+      text += cat("- ", join(std::vector(names.begin(), names.end()), ", "), ": ", meaning, ".\n");
   if (sample)
     text +=
         "- `sample`: the data is the small sample that comes with the program; such a number is "

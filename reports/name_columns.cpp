@@ -24,15 +24,8 @@ void spread(std::vector<double>& heights, double line) {
 
 }  // namespace
 
-bool NamePlacer::is_free(const std::vector<Box>& boxes) const {
-  return std::none_of(boxes.begin(), boxes.end(), [&](const Box& box) {
-    return std::any_of(obstacles_.begin(), obstacles_.end(),
-                       [&](const Box& obstacle) { return overlaps(box, obstacle); });
-  });
-}
-
 Box NamePlacer::box_of(const PlacedName& placed) const {
-  const double width = text_width(placed.name.text, font_size_);
+  const double width = text_width(placed.name.text, font_size_) * (placed.name.strong ? 1.2 : 1);
   const double left = placed.on_left ? placed.text_at.x - width : placed.text_at.x;
   return {left, placed.text_at.y - 0.6 * font_size_, left + width,
           placed.text_at.y + 0.6 * font_size_};
@@ -84,7 +77,8 @@ std::vector<PlacedName> NamePlacer::place(std::vector<PointName> names, bool pre
         best = std::move(column);
       }
   for (const PlacedName& placed : best) {
-    obstacles_.push_back(box_of(placed));
+    const Box box = box_of(placed);
+    obstacles_.push_back({box.left - 4, box.top, box.right + 4, box.bottom});
     lines_.push_back({placed.name.at, placed.text_at});
   }
   return best;

@@ -28,7 +28,6 @@ class NamePlacer {
   void add_obstacle(const Box& box) { obstacles_.push_back(box); }
   // What a name had better not cover.
   void add_line(const LineSegment& line) { lines_.push_back(line); }
-  bool is_free(const std::vector<Box>& boxes) const;
 
   // One column for the points, which are near each other: ordered as they are in height, on the
   // preferred side if the other is no better. Names and leaders are in the way of those that come

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <numbers>
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
@@ -16,6 +15,7 @@
 #include "reports/format.h"
 #include "reports/name_columns.h"
 #include "reports/report.h"
+#include "reports/roofline_view.h"
 #include "reports/svg.h"
 
 namespace evalharness {
@@ -24,6 +24,7 @@ namespace {
 constexpr double kWidth = 1040, kPanelHeight = 680;
 constexpr double kLeft = 84, kRight = 206, kTop = 122, kBottom = 92;
 constexpr double kLabelSize = 11;
+constexpr double kSlantLabelTop = 20, kSlantLabelLine = 16;
 
 constexpr const char* kStyle =
     R"(text { font-family: Inter, "Segoe UI", "Helvetica Neue", Arial, "DejaVu Sans", sans-serif; fill: #1f2937; }
@@ -41,6 +42,8 @@ constexpr const char* kStyle =
 .gemm { stroke: #4b5563; stroke-width: 1.3; stroke-dasharray: 7 4; }
 .label { font-size: 11px; fill: #4b5563; paint-order: stroke; stroke: #ffffff; stroke-width: 3px; stroke-linejoin: round; }
 .rooflabel { font-size: 11px; font-weight: 600; fill: #111827; paint-order: stroke; stroke: #ffffff; stroke-width: 3px; stroke-linejoin: round; }
+.pointer { stroke: #9ca3af; stroke-width: 0.9; }
+.dot { fill: #111827; }
 .leader { stroke: #d1d5db; stroke-width: 0.9; }
 .move { stroke: #fb923c; fill: #fb923c; stroke-width: 1.4; opacity: 0.75; }
 .dense { fill: #2563eb; stroke: #2563eb; stroke-width: 1.6; }
@@ -52,110 +55,17 @@ constexpr const char* kStyle =
 .whole { font-weight: 700; }
 )";
 
-// A point that was measured, in the plot's coordinates.
-struct Mark {
-  const RooflinePoint* point;
-  std::string variant;
-  double intensity;  // FLOP/byte
-  double flops_per_second;
-  bool is_model() const { return point->name == "model"; }
-};
-
-std::vector<Mark> marks_of(const RunResult& result, const std::string& backend_name) {
-  std::vector<Mark> marks;
-  for (const Variant& variant : result.variants)
-    for (const BackendResult& backend : variant.backends) {
-      if (backend.name != backend_name) continue;
-      for (const RooflinePoint& point : backend.roofline.points)
-        if (point.seconds.value && *point.seconds.value > 0 && point.bytes > 0 && point.flops > 0)
-          marks.push_back({&point, variant.name, point.flops / point.bytes,
-                           point.flops / *point.seconds.value});
-    }
-  return marks;
-}
-
-// All variants run under the same ceilings; the first that has them serves.
-const Roofline* ceilings_of(const RunResult& result, const std::string& backend_name) {
-  for (const Variant& variant : result.variants)
-    for (const BackendResult& backend : variant.backends)
-      if (backend.name == backend_name && !backend.roofline.compute.empty() &&
-          !backend.roofline.bandwidth.empty())
-        return &backend.roofline;
-  return nullptr;
-}
-
-// Of ceilings within a tenth of each other one is drawn: a roof before a line.
-std::vector<Ceiling> distinct(std::vector<Ceiling> ceilings) {
-  std::stable_sort(ceilings.begin(), ceilings.end(), [](const Ceiling& a, const Ceiling& b) {
-    return (a.role == "roof") > (b.role == "roof");
-  });
-  std::vector<Ceiling> kept;
-  for (const Ceiling& ceiling : ceilings) {
-    const auto near = [&](const Ceiling& other) {
-      return std::abs(std::log(ceiling.per_second / other.per_second)) < 0.1;
-    };
-    if (ceiling.per_second > 0 && std::none_of(kept.begin(), kept.end(), near))
-      kept.push_back(ceiling);
-  }
-  return kept;
-}
-
-double largest(const std::vector<Ceiling>& ceilings, bool roofs_only) {
-  double most = 0;
-  for (const Ceiling& ceiling : ceilings)
-    if (!roofs_only || ceiling.role == "roof") most = std::max(most, ceiling.per_second);
-  return most;
-}
-
-// Logarithmic axes in a frame of the page.
-struct Axes {
-  double x_low, x_high, y_low, y_high;
-  double left, top, right, bottom;
-
-  double x(double value) const {
-    return left + (right - left) * std::log(value / x_low) / std::log(x_high / x_low);
-  }
-  double y(double value) const {
-    return bottom - (bottom - top) * std::log(value / y_low) / std::log(y_high / y_low);
-  }
-  Pixel at(double x_value, double y_value) const { return {x(x_value), y(y_value)}; }
-};
-
-Axes axes_for(const Roofline& ceilings, const std::vector<Mark>& marks, double top) {
-  double x_low = marks[0].intensity, x_high = x_low;
-  double y_low = marks[0].flops_per_second, y_high = largest(ceilings.compute, false);
-  for (const Mark& mark : marks) {
-    x_low = std::min(x_low, mark.intensity);
-    x_high = std::max(x_high, mark.intensity);
-    y_low = std::min(y_low, mark.flops_per_second);
-    y_high = std::max(y_high, mark.flops_per_second);
-  }
-  double slowest = largest(ceilings.bandwidth, false);
-  for (const Ceiling& ceiling : ceilings.bandwidth)
-    if (ceiling.per_second > 0) slowest = std::min(slowest, ceiling.per_second);
-  const double ridge = largest(ceilings.compute, true) / slowest;
-  // Room for names: left of the leftmost points, right of the rightmost, and above the peak.
-  return {.x_low = x_low / 8,
-          .x_high = std::max(x_high * 10, ridge * 6),
-          .y_low = y_low / 5,
-          .y_high = y_high * 2.5,
-          .left = kLeft,
-          .top = top + kTop,
-          .right = kWidth - kRight,
-          .bottom = top + kPanelHeight - kBottom};
-}
-
 std::string intensity_tick(double value) {
   return value < 1e4 ? number_text(value) : si_text(value);
 }
 
 class Panel {
  public:
-  Panel(Svg& svg, const Roofline& ceilings, std::vector<Mark> marks, double top)
+  Panel(Svg& svg, RooflineView view, double top)
       : svg_(svg),
-        ceilings_(ceilings),
-        marks_(std::move(marks)),
-        axes_(axes_for(ceilings, marks_, top)),
+        view_(std::move(view)),
+        axes_(with_room_for_slant_labels(
+            axes_for(view_, {kLeft, top + kTop, kWidth - kRight, top + kPanelHeight - kBottom}))),
         names_({axes_.left, axes_.top, axes_.right, axes_.bottom}, kLabelSize) {}
 
   void draw(const std::string& title, const std::string& subtitle) {
@@ -165,10 +75,11 @@ class Panel {
     draw_ceilings();
     draw_moves();
     reserve();
+    draw_level_labels();
+    draw_slant_labels();
     draw_names();
-    draw_ceiling_labels();
     for (const bool model : {true, false})  // small marks on top
-      for (const Mark& mark : marks_)
+      for (const RooflineMark& mark : view_.marks)
         if (mark.is_model() == model) draw_mark(mark);
     draw_legend();
   }
@@ -215,43 +126,36 @@ class Panel {
     if (ceiling.role == "roof") return "roof";
     return ceiling.name.find("GEMM") != std::string::npos ? "gemm" : "ceiling";
   }
-
-  // From the left or lower edge up to the highest level.
-  LineSegment slant(const Ceiling& bandwidth) const {
-    const double first = std::max(axes_.x_low, axes_.y_low / bandwidth.per_second);
-    const double roof = largest(ceilings_.compute, bandwidth.role == "roof");
-    const double last = std::min(axes_.x_high, roof / bandwidth.per_second);
-    return {axes_.at(first, first * bandwidth.per_second),
-            axes_.at(last, last * bandwidth.per_second)};
+  LineSegment line_of(const Slant& slant) const {
+    return axes_.slant(slant.bytes_per_second,
+                       slant.roof ? view_.peak : view_.levels.front().per_second);
   }
-  // From the steepest slant of its kind to the right edge.
-  LineSegment level(const Ceiling& compute) const {
-    const double steepest = largest(ceilings_.bandwidth, compute.role == "roof");
-    const double first = std::max(axes_.x_low, compute.per_second / steepest);
-    return {axes_.at(std::min(first, axes_.x_high), compute.per_second),
-            axes_.at(axes_.x_high, compute.per_second)};
+  LineSegment line_of(const Ceiling& level) const {
+    return axes_.level(level.per_second, view_.slants.front().bytes_per_second);
   }
 
   void draw_ceilings() {
-    // Roofs last, so that no thin line crosses them.
-    for (const bool roof : {false, true}) {
-      for (const Ceiling& ceiling : distinct(ceilings_.bandwidth))
-        if ((ceiling.role == "roof") == roof) {
-          const LineSegment line = slant(ceiling);
-          svg_.line(line.from, line.to, css_class_of(ceiling));
-        }
-      for (const Ceiling& ceiling : distinct(ceilings_.compute))
-        if ((ceiling.role == "roof") == roof) {
-          const LineSegment line = level(ceiling);
-          svg_.line(line.from, line.to, css_class_of(ceiling));
-        }
+    // Levels above the roof meet the fastest slant's continuation.
+    const Slant& fastest = view_.slants.front();
+    const LineSegment beyond =
+        axes_.slant(fastest.bytes_per_second, view_.levels.front().per_second);
+    svg_.line(beyond.from, beyond.to, "ceiling");
+    for (const bool roof : {false, true}) {  // roofs last, so that no thin line crosses them
+      const auto draw_line = [&](const LineSegment& line, const char* css_class) {
+        svg_.line(line.from, line.to, css_class);
+        names_.add_line(line);
+      };
+      for (const Slant& slant : view_.slants)
+        if (slant.roof == roof) draw_line(line_of(slant), roof ? "roof" : "ceiling");
+      for (const Ceiling& level : view_.levels)
+        if ((level.role == "roof") == roof) draw_line(line_of(level), css_class_of(level));
     }
   }
 
   // Where the whole model went, from edge to edge of its marks.
   void draw_moves() {
-    for (const Mark& from : marks_)
-      for (const Mark& to : marks_)
+    for (const RooflineMark& from : view_.marks)
+      for (const RooflineMark& to : view_.marks)
         if (from.is_model() && to.is_model() && from.variant == "dense" && to.variant != "dense" &&
             from.point->phase == to.point->phase)
           draw_move(position(from), position(to));
@@ -267,20 +171,20 @@ class Panel {
     names_.add_line({along(start), along(end)});
   }
 
-  Pixel position(const Mark& mark) const { return axes_.at(mark.intensity, mark.flops_per_second); }
-  static double radius(const Mark& mark) { return mark.is_model() ? 7 : 4.2; }
+  Pixel position(const RooflineMark& mark) const {
+    return axes_.at(mark.intensity, mark.flops_per_second);
+  }
+  static double radius(const RooflineMark& mark) { return mark.is_model() ? 7 : 4.2; }
 
   void reserve() {
-    for (const Mark& mark : marks_) {
+    for (const RooflineMark& mark : view_.marks) {
       const Pixel p = position(mark);
       const double r = radius(mark) + 2;
       names_.add_obstacle({p.x - r, p.y - r, p.x + r, p.y + r});
     }
-    for (const Ceiling& ceiling : distinct(ceilings_.bandwidth)) names_.add_line(slant(ceiling));
-    for (const Ceiling& ceiling : distinct(ceilings_.compute)) names_.add_line(level(ceiling));
   }
 
-  void draw_mark(const Mark& mark) {
+  void draw_mark(const RooflineMark& mark) {
     const std::string css_class = cat(mark.variant, " ", mark.point->phase);
     std::string tooltip = cat(mark.point->name, ", ", mark.point->phase, ", ", mark.variant, ": ",
                               si_text(mark.flops_per_second), "FLOP/s at ",
@@ -297,8 +201,9 @@ class Panel {
 
   // Names of one variant and phase stand in columns beside its points.
   void draw_names() {
-    std::map<std::pair<std::string, std::string>, std::vector<Mark>> groups;
-    for (const Mark& mark : marks_) groups[{mark.variant, mark.point->phase}].push_back(mark);
+    std::map<std::pair<std::string, std::string>, std::vector<RooflineMark>> groups;
+    for (const RooflineMark& mark : view_.marks)
+      groups[{mark.variant, mark.point->phase}].push_back(mark);
     std::vector<std::pair<PlacedName, std::string>> names;  // with the variant
     for (const auto& [key, group] : groups)
       for (const std::vector<PointName>& cluster : clusters_by_x(names_of(group), 32))
@@ -314,9 +219,9 @@ class Panel {
   }
 
   // Points that lie on each other share a line of text.
-  std::vector<PointName> names_of(const std::vector<Mark>& group) const {
+  std::vector<PointName> names_of(const std::vector<RooflineMark>& group) const {
     std::vector<PointName> names;
-    for (const Mark& mark : group) {
+    for (const RooflineMark& mark : group) {
       const Pixel p = position(mark);
       const auto same = std::find_if(names.begin(), names.end(), [&](const PointName& name) {
         return !mark.is_model() && !name.strong && std::hypot(name.at.x - p.x, name.at.y - p.y) < 7;
@@ -336,24 +241,11 @@ class Panel {
     return cat(shared ? names.substr(0, names.size() - 5) : names, ", ", name);
   }
 
-  // Levels are named in the right margin, apart from each other; slants along themselves.
-  void draw_ceiling_labels() {
-    draw_level_labels();
-    for (const bool roof : {true, false})
-      for (const Ceiling& ceiling : distinct(ceilings_.bandwidth))
-        if ((ceiling.role == "roof") == roof)
-          label_along(slant(ceiling), cat(ceiling.name, ": ", si_text(ceiling.per_second), "B/s"),
-                      roof ? "rooflabel" : "label");
-  }
-
+  // Levels are named in the right margin, apart from each other.
   void draw_level_labels() {
     constexpr double kLine = 13;
-    std::vector<Ceiling> levels = distinct(ceilings_.compute);
-    std::stable_sort(levels.begin(), levels.end(), [](const Ceiling& a, const Ceiling& b) {
-      return a.per_second > b.per_second;
-    });
     double lowest = axes_.top - kLine;
-    for (const Ceiling& ceiling : levels) {
+    for (const Ceiling& ceiling : view_.levels) {
       const std::vector<std::string> lines = level_label(ceiling);
       const double middle = axes_.y(ceiling.per_second);
       const double half = kLine * static_cast<double>(lines.size() - 1) / 2;
@@ -390,21 +282,43 @@ class Panel {
     return lines;
   }
 
-  // On the line, at the first free place from its low end. A label that finds none is left out; the
-  // record has its number.
-  void label_along(const LineSegment& line, const std::string& text, const char* css_class) {
-    const double dx = line.to.x - line.from.x, dy = line.to.y - line.from.y;
-    const double length = std::hypot(dx, dy);
-    const double degrees = std::atan2(dy, dx) * 180 / std::numbers::pi;
-    for (double along = 10; along + text_width(text, kLabelSize) + 10 < length; along += 6) {
-      const Pixel at{line.from.x + (dx * along + 5 * dy) / length,
-                     line.from.y + (dy * along - 5 * dx) / length};
-      const std::vector<Box> boxes = text_boxes(at, text, kLabelSize, degrees);
-      if (!names_.is_free(boxes)) continue;
-      for (const Box& box : boxes) names_.add_obstacle(box);
-      svg_.text(at, text, css_class, "start", degrees);
-      return;
+  // Slants are named where no point can be: left of the fastest, each at the height at which its
+  // leader meets it.
+  void draw_slant_labels() {
+    const double top = axes_.y(view_.peak) + kSlantLabelTop;
+    const double bottom = top + slant_labels_height();
+    const double right = x_at(view_.slants.front(), bottom) - 14;
+    double y = top;
+    for (const Slant& slant : view_.slants) {
+      const std::string label = slant_label(slant);
+      svg_.line({right + 4, y}, {x_at(slant, y), y}, "pointer");
+      svg_.circle({x_at(slant, y), y}, 2.2, "dot", "");
+      svg_.text({right, y + 4}, label, slant.roof ? "rooflabel" : "label", "end");
+      names_.add_obstacle({right - text_width(label, kLabelSize), y - 7, right, y + 7});
+      names_.add_line({{right, y}, {x_at(slant, y), y}});
+      y += kSlantLabelLine;
     }
+  }
+  double slant_labels_height() const {
+    return kSlantLabelLine * static_cast<double>(view_.slants.size() - 1);
+  }
+  // Moves the left end of x so far that the labels fit between the frame and the fastest slant.
+  LogAxes with_room_for_slant_labels(LogAxes axes) const {
+    double widest = 0;
+    for (const Slant& slant : view_.slants)
+      widest = std::max(widest, text_width(slant_label(slant), kLabelSize));
+    const double share = (widest + 24) / (axes.right - axes.left);
+    const double down = (kSlantLabelTop + slant_labels_height()) / (axes.bottom - axes.top);
+    const double lowest = view_.peak * std::pow(axes.y_low / axes.y_high, down);  // FLOP/s
+    const double x = std::log(lowest / view_.slants.front().bytes_per_second);
+    // The x_low at which x stands at `share` of the width: (x - low) / (high - low) = share.
+    const double low = (x - share * std::log(axes.x_high)) / (1 - share);
+    axes.x_low = std::min(axes.x_low, std::exp(low));
+    return axes;
+  }
+  double x_at(const Slant& slant, double y) const {
+    const LineSegment line = line_of(slant);
+    return line.from.x + (line.to.x - line.from.x) * (y - line.from.y) / (line.to.y - line.from.y);
   }
 
   void draw_legend() {
@@ -415,8 +329,8 @@ class Panel {
       svg_.text({x + 12, y + 4}, text, "legend");
       x += 34 + text_width(text, 12.5);
     };
-    const bool pair = std::any_of(marks_.begin(), marks_.end(),
-                                  [](const Mark& mark) { return mark.variant != "dense"; });
+    const bool pair = std::any_of(view_.marks.begin(), view_.marks.end(),
+                                  [](const RooflineMark& mark) { return mark.variant != "dense"; });
     entry("dense, prefill", [&](Pixel p) { svg_.circle(p, 4.2, "dense prefill", ""); });
     entry("dense, decode", [&](Pixel p) { svg_.circle(p, 4.2, "dense decode", ""); });
     if (!pair) return;
@@ -428,34 +342,22 @@ class Panel {
   }
 
   Svg& svg_;
-  const Roofline& ceilings_;
-  std::vector<Mark> marks_;
-  Axes axes_;
+  RooflineView view_;
+  LogAxes axes_;
   NamePlacer names_;
 };
-
-std::vector<std::string> measured_backends(const RunResult& result) {
-  std::vector<std::string> names;
-  for (const Variant& variant : result.variants)
-    for (const BackendResult& backend : variant.backends)
-      if (std::find(names.begin(), names.end(), backend.name) == names.end() &&
-          ceilings_of(result, backend.name) != nullptr && !marks_of(result, backend.name).empty())
-        names.push_back(backend.name);
-  return names;
-}
 
 }  // namespace
 
 std::string roofline_svg(const RunResult& result) {
-  const std::vector<std::string> backends = measured_backends(result);
+  const std::vector<std::string> backends = roofline_backends(result);
   if (backends.empty()) fail(cat(result.name, ": no roofline was measured"));
   const double height = kPanelHeight * static_cast<double>(backends.size());
   Svg svg(kWidth, height, kStyle);
   svg.rectangle({0, 0}, kWidth, height, "page");
   const std::vector<std::string> lines = headline(result);
   for (size_t i = 0; i < backends.size(); ++i) {
-    Panel panel(svg, *ceilings_of(result, backends[i]), marks_of(result, backends[i]),
-                kPanelHeight * static_cast<double>(i));
+    Panel panel(svg, roofline_view(result, backends[i]), kPanelHeight * static_cast<double>(i));
     panel.draw(cat("Roofline of ", result.name, " on ", backends[i]), lines.back());
   }
   return std::move(svg).finish();

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
 #include "harness/base/text.h"
 
@@ -114,19 +113,6 @@ bool crosses(const LineSegment& segment, const Box& box) {
 
 double text_width(std::string_view text, double font_size) {
   return 0.6 * font_size * static_cast<double>(code_points(text));
-}
-
-std::vector<Box> text_boxes(Pixel at, std::string_view text, double font_size, double degrees) {
-  const double angle = degrees * std::numbers::pi / 180;
-  const double step = font_size / 2, half = 0.55 * font_size;
-  std::vector<Box> boxes;
-  for (double along = 0; along <= text_width(text, font_size); along += step) {
-    // The middle of the letters is a third of their size above the line that they stand on.
-    const double x = at.x + along * std::cos(angle) + 0.35 * font_size * std::sin(angle);
-    const double y = at.y + along * std::sin(angle) - 0.35 * font_size * std::cos(angle);
-    boxes.push_back({x - half, y - half, x + half, y + half});
-  }
-  return boxes;
 }
 
 }  // namespace evalharness

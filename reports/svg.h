@@ -47,7 +47,5 @@ bool crosses(const LineSegment& segment, const Box& box);
 
 // About as wide as a sans-serif font sets it.
 double text_width(std::string_view text, double font_size);
-// Small boxes along a text that starts at `at` and is turned by `degrees`.
-std::vector<Box> text_boxes(Pixel at, std::string_view text, double font_size, double degrees);
 
 }  // namespace evalharness

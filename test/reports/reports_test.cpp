@@ -5,6 +5,7 @@
 #include "reports/format.h"
 #include "reports/name_columns.h"
 #include "reports/report.h"
+#include "reports/roofline_view.h"
 #include "reports/svg.h"
 #include "test/support/example_record.h"
 
@@ -293,6 +294,31 @@ TEST_CASE("a bound that was not measured is not drawn, and no points are an erro
   RunResult record = one_point(2e9, 2e9, 0.2);
   record.variants[0].backends[0].roofline.points[0].seconds = Estimate::missing("simulated");
   CHECK_THROWS_WITH(roofline_svg(record), "one & only: no roofline was measured");
+}
+
+TEST_CASE("a roofline shows one line for each limit", "[reports][roofline]") {
+  RunResult record = one_point(2e9, 2e9, 0.2);
+  Roofline& roofline = record.variants[0].backends[0].roofline;
+  roofline.compute = {{"f32 multiply peak (fma, 1 thread)", 5e11, 0, "line"},
+                      {"f32 multiply peak (fma, 2 threads)", 1e12, 0, "roof"},
+                      {"f32 multiply peak (fma512, 2 threads)", 1.01e12, 0, "line"},
+                      {"best GEMM at these shapes", 0.99e12, 0, "line"},
+                      {"int8 multiply peak (dot, 2 threads)", 2e12, 0, "line"}};
+  constexpr double kMib = 1048576;
+  roofline.bandwidth = {{"read, 2 MiB, 1 thread", 6e10, 2 * kMib, "line"},
+                        {"read, 2 MiB, 2 threads", 1e11, 2 * kMib, "roof"},
+                        {"read, 8 MiB, 2 threads", 0.95e11, 8 * kMib, "roof"},
+                        {"read, 256 MiB, 2 threads", 3e10, 256 * kMib, "roof"}};
+  const RooflineView view = roofline_view(record, "cpu");
+  std::vector<std::string> levels, slants;
+  for (const Ceiling& level : view.levels) levels.push_back(level.name);
+  for (const Slant& slant : view.slants) slants.push_back(slant_label(slant));
+  CHECK(levels == std::vector<std::string>{"int8 multiply peak (dot, 2 threads)",
+                                           "f32 multiply peak (fma, 2 threads)",
+                                           "best GEMM at these shapes"});
+  CHECK(slants ==
+        std::vector<std::string>{"read 2.00 to 8.00 MiB: 100 GB/s", "read 256 MiB: 30.0 GB/s"});
+  CHECK(view.peak == 1e12);
 }
 
 TEST_CASE("names beside points cover neither points nor each other", "[reports][roofline]") {
