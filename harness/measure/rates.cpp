@@ -61,13 +61,17 @@ void on_threads(size_t threads, const std::function<void(size_t)>& body) {
   parallel_for(threads, body);
 }
 
+size_t PinnedThreads::alive_ = 0;
+
 PinnedThreads::PinnedThreads() : threads_(thread_count()) {
+  if (alive_++ > 0) return;
   CPU_ZERO(&allowed_);
   pthread_getaffinity_np(pthread_self(), sizeof(allowed_), &allowed_);
   each_thread([this] { pin(nth_core(worker_index())); });
 }
 
 PinnedThreads::~PinnedThreads() {
+  if (--alive_ > 0) return;
   each_thread([this] { pin(allowed_); });
 }
 

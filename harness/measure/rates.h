@@ -27,7 +27,7 @@ void on_threads(size_t threads, const std::function<void(size_t)>& body);
 
 // Holds each thread of parallel_for on a core of its own while it lives. Beside other work the
 // scheduler may let two of them share a core for as long as a repetition lasts: a figure of the
-// scheduler.
+// scheduler. One inside another changes nothing: the outer one's cores are not to be taken for all there are.
 class PinnedThreads {
  public:
   PinnedThreads();
@@ -39,6 +39,7 @@ class PinnedThreads {
   void each_thread(const std::function<void()>& action) const;
   cpu_set_t nth_core(size_t n) const;
 
+  static size_t alive_;  // used by the main thread only
   size_t threads_;
   cpu_set_t allowed_;
 };

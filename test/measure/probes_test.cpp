@@ -1,6 +1,8 @@
 // The probes by their arithmetic, never by their speed.
 #include "harness/measure/probes.h"
 
+#include <array>
+#include <atomic>
 #include <catch2/catch.hpp>
 
 #include "harness/base/parallel.h"
@@ -118,4 +120,38 @@ TEST_CASE("the machine's ceilings have one compute roof and a roof for each work
   CHECK(roofs(ceilings.bandwidth) == 2);
   for (const Ceiling& ceiling : ceilings.compute) CHECK(ceiling.per_second > 0);
   for (const Ceiling& ceiling : ceilings.bandwidth) CHECK(ceiling.working_set > 0);
+}
+
+TEST_CASE("threads that are pinned twice still have a core each, and get all of them back", "[measure]") {
+  const auto cores_in_use = [] {
+    std::array<cpu_set_t, 2> seen;
+    std::atomic<size_t> arrived = 0;
+    parallel_for(2, [&](size_t) {
+      sched_getaffinity(0, sizeof(cpu_set_t), &seen[worker_index()]);
+      ++arrived;
+      while (arrived < 2) sched_yield();  // so that each thread runs one body
+    });
+    return seen;
+  };
+  const size_t threads = thread_count();
+  cpu_set_t before;
+  sched_getaffinity(0, sizeof before, &before);
+  if (CPU_COUNT(&before) < 2) return;  // one core: nothing to keep apart
+  set_thread_count(2);
+  cores_in_use();  // the pool is there
+  {
+    const PinnedThreads outer;
+    {
+      const PinnedThreads inner;
+    }
+    const PinnedThreads again;
+    auto [first, second] = cores_in_use();
+    CHECK(CPU_COUNT(&first) == 1);
+    CHECK(CPU_COUNT(&second) == 1);
+    CHECK(!CPU_EQUAL(&first, &second));
+  }
+  auto [first, second] = cores_in_use();
+  CHECK(CPU_EQUAL(&first, &before));
+  CHECK(CPU_EQUAL(&second, &before));
+  set_thread_count(threads);
 }
