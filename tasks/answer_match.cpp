@@ -23,7 +23,8 @@ std::string AnswerMatch::reduced(std::string text) const {
   if (ignore_case) text = python::lower(text);
   std::erase_if(text, [&](char c) {
     const unsigned char byte = static_cast<unsigned char>(c);
-    return byte < 0x80 && ((ignore_punctuation && std::ispunct(byte)) || (ignore_numbers && std::isdigit(byte)));
+    return byte < 0x80 &&
+           ((ignore_punctuation && std::ispunct(byte)) || (ignore_numbers && std::isdigit(byte)));
   });
   return text;
 }

@@ -1,6 +1,6 @@
-// Multiple choice. The request of each choice is log p(delimiter + choice | context), where the context
-// keeps its trailing whitespace and the continuation its leading: the engine moves whitespace from one to
-// the other when it encodes the pair.
+// Multiple choice. The request of each choice is log p(delimiter + choice | context), where the
+// context keeps its trailing whitespace and the continuation its leading: the engine moves
+// whitespace from one to the other when it encodes the pair.
 
 #include <cmath>
 #include <limits>
@@ -25,14 +25,16 @@ size_t argmax(const std::vector<double>& values) {
 class Choice final : public Kind {
  public:
   Choice(const TaskConfig& config, const Prompts& prompts) : config_(config), prompts_(prompts) {
-    for (const MetricConfig& metric : config.metrics) mutual_info_ |= metric.name == "acc_mutual_info";
+    for (const MetricConfig& metric : config.metrics)
+      mutual_info_ |= metric.name == "acc_mutual_info";
   }
 
   std::vector<Request> requests(const Document& doc) const override {
     const std::vector<std::string> choices = choices_of(*config_.doc_to_choice, doc);
     std::vector<Request> requests;
     if (choices_are_contexts(doc)) {
-      const std::string target = config_.target_delimiter + python::str(target_of(*config_.doc_to_target, doc, true));
+      const std::string target =
+          config_.target_delimiter + python::str(target_of(*config_.doc_to_target, doc, true));
       for (std::string& context : prompts_.contexts_of_choices(doc))
         requests.push_back(LogLikelihood{std::move(context), target});
     } else {
@@ -53,8 +55,9 @@ class Choice final : public Kind {
     std::vector<Item> items;
     for (const FilterChain& filter : config_.filters)
       for (const MetricConfig& metric : config_.metrics) {
-        Item item = metric.name == "exact_match" ? greedy_item(right, answers)
-                                                 : item_of(right, log_probs(metric.name, choices, answers));
+        Item item = metric.name == "exact_match"
+                        ? greedy_item(right, answers)
+                        : item_of(right, log_probs(metric.name, choices, answers));
         item.metric = cat(metric.name, ",", filter.name());
         items.push_back(std::move(item));
       }
@@ -62,7 +65,8 @@ class Choice final : public Kind {
   }
 
  private:
-  // As in Winogrande: each choice completes the question, and one continuation is scored behind all.
+  // As in Winogrande: each choice completes the question, and one continuation is scored behind
+  // all.
   bool choices_are_contexts(const Document& doc) const {
     return text_or_index(*config_.doc_to_text, doc, true).is_int();
   }
@@ -72,7 +76,8 @@ class Choice final : public Kind {
     std::vector<double> values;
     for (size_t i = 0; i < choices.size(); ++i) {
       double value = answers[i].log_prob;
-      // Characters of the bare choice, without the delimiter. An empty choice divides by 0: minus infinity.
+      // Characters of the bare choice, without the delimiter. An empty choice divides by 0: minus
+      // infinity.
       if (metric == "acc_norm") value /= static_cast<double>(code_points(choices[i]));
       if (metric == "acc_bytes") value /= static_cast<double>(choices[i].size());
       if (metric == "acc_mutual_info") value -= answers[choices.size() + i].log_prob;
@@ -95,7 +100,8 @@ class Choice final : public Kind {
     return {"", 0, 1, ""};
   }
 
-  std::vector<size_t> right_choices(const Document& doc, const std::vector<std::string>& choices) const {
+  std::vector<size_t> right_choices(const Document& doc,
+                                    const std::vector<std::string>& choices) const {
     const bool inverted = choices_are_contexts(doc);
     const Field& field = inverted ? *config_.doc_to_text : *config_.doc_to_target;
     const Value target = inverted ? text_or_index(field, doc, true) : target_of(field, doc, true);
@@ -105,15 +111,17 @@ class Choice final : public Kind {
     return right;
   }
 
-  // lm-evaluation-harness scores a document without a right choice as wrong, with a warning. Here it fails.
+  // lm-evaluation-harness scores a document without a right choice as wrong, with a warning. Here
+  // it fails.
   static size_t index_of(const Document& doc, const Field& field, const Value& target,
                          const std::vector<std::string>& choices) {
-    if (target.is_int() && target.integer() >= 0 && target.integer() < static_cast<int64_t>(choices.size()))
+    if (target.is_int() && target.integer() >= 0 &&
+        target.integer() < static_cast<int64_t>(choices.size()))
       return static_cast<size_t>(target.integer());
     for (size_t i = 0; i < choices.size(); ++i)
       if (target.is_string() && target.string() == choices[i]) return i;
-    fail(cat(doc.where(), ": ", field.where(), ": expected one of ", choices.size(), " choices, got ",
-             python::repr(target)));
+    fail(cat(doc.where(), ": ", field.where(), ": expected one of ", choices.size(),
+             " choices, got ", python::repr(target)));
   }
 
   const TaskConfig& config_;

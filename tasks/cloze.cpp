@@ -1,5 +1,6 @@
-// One continuation of each document: its log-likelihood, and whether the model would have written it.
-// The target is scored as it is, without the delimiter: LAMBADA's carries its own leading space.
+// One continuation of each document: its log-likelihood, and whether the model would have written
+// it. The target is scored as it is, without the delimiter: LAMBADA's carries its own leading
+// space.
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
@@ -16,7 +17,8 @@ class Cloze final : public Kind {
   std::vector<Request> requests(const Document& doc) const override {
     const Value target = target_of(*config_.doc_to_target, doc, config_.doc_to_choice.has_value());
     if (!target.is_string())
-      fail(cat(doc.where(), ": ", config_.doc_to_target->where(), ": expected a string, got ", target.type_name()));
+      fail(cat(doc.where(), ": ", config_.doc_to_target->where(), ": expected a string, got ",
+               target.type_name()));
     return {LogLikelihood{prompts_.context(doc), target.string()}};
   }
 
@@ -26,8 +28,11 @@ class Cloze final : public Kind {
     for (const FilterChain& filter : config_.filters)
       for (const MetricConfig& metric : config_.metrics) {
         const std::string key = cat(metric.name, ",", filter.name());
-        if (metric.name == "perplexity") items.push_back({key, answers[0].log_prob, 1, ""});
-        else items.push_back({key, answers[0].greedy ? 1.0 : 0.0, 1, answers[0].greedy ? "greedy" : "other"});
+        if (metric.name == "perplexity")
+          items.push_back({key, answers[0].log_prob, 1, ""});
+        else
+          items.push_back(
+              {key, answers[0].greedy ? 1.0 : 0.0, 1, answers[0].greedy ? "greedy" : "other"});
       }
     return items;
   }

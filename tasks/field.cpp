@@ -32,8 +32,10 @@ Field Field::read(const ConfigNode& node) {
   const Value value = node.to_value(/*yaml_1_1=*/true);
   if (value.is_string() && Jinja::has_markup(value.string()))
     field.template_ = Jinja(value.string(), field.where_);
-  else if (value.is_string()) field.plain_ = value.string();
-  else field.constant_ = value.is_map() ? Value(values_of(value)) : value;
+  else if (value.is_string())
+    field.plain_ = value.string();
+  else
+    field.constant_ = value.is_map() ? Value(values_of(value)) : value;
   return field;
 }
 

@@ -14,14 +14,14 @@ namespace evalharness {
 
 class Field {
  public:
-  // A string with Jinja markup is a template; any other string is the name of a column, or, where no
-  // document could have such a column, plain text. Numbers and lists are constants; of a map the values
-  // are the list.
+  // A string with Jinja markup is a template; any other string is the name of a column, or, where
+  // no document could have such a column, plain text. Numbers and lists are constants; of a map the
+  // values are the list.
   static Field read(const ConfigNode& node);
 
   // The column's value as it is, or the constant. A template gives its text, read further as
-  // lm-evaluation-harness does by the functions below. A string that looks like a column's name but is
-  // none fails, naming the columns there are.
+  // lm-evaluation-harness does by the functions below. A string that looks like a column's name but
+  // is none fails, naming the columns there are.
   Value evaluate(const Document& doc) const;
   // For text that surrounds: a string that is no column stands for itself.
   std::string text(const Document& doc) const;
@@ -31,7 +31,7 @@ class Field {
 
  private:
   std::string where_;
-  std::string plain_;              // a column's name or plain text
+  std::string plain_;  // a column's name or plain text
   std::optional<Jinja> template_;
   std::optional<Value> constant_;  // no string
 };

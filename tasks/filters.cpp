@@ -22,8 +22,8 @@ Step for_each_text(std::function<std::string(const std::string&)> change) {
   };
 }
 
-// One of the matches, counted from the end if negative, stripped; of several groups the first that is
-// not empty. Where none: `fallback`.
+// One of the matches, counted from the end if negative, stripped; of several groups the first that
+// is not empty. Where none: `fallback`.
 struct Extraction {
   Regex pattern;
   int64_t group_select = 0;
@@ -31,16 +31,19 @@ struct Extraction {
 
   std::string operator()(const std::string& text) const { return find(pattern, text, fallback); }
 
-  std::string find(const Regex& regex, const std::string& text, const std::string& otherwise) const {
+  std::string find(const Regex& regex, const std::string& text,
+                   const std::string& otherwise) const {
     const std::vector<std::vector<std::string>> matches = regex.find_all(text);
     if (matches.empty()) return otherwise;
     const int64_t count = static_cast<int64_t>(matches.size());
     const int64_t index = group_select < 0 ? group_select + count : group_select;
-    // lm-evaluation-harness stops the whole run here; a text with few matches is no mistake of the task.
+    // lm-evaluation-harness stops the whole run here; a text with few matches is no mistake of the
+    // task.
     if (index < 0 || index >= count) return otherwise;
     const std::vector<std::string>& groups = matches[static_cast<size_t>(index)];
     if (groups.size() == 1) return strip(groups[0]);
-    const auto filled = std::find_if(groups.begin(), groups.end(), [](const std::string& g) { return !g.empty(); });
+    const auto filled =
+        std::find_if(groups.begin(), groups.end(), [](const std::string& g) { return !g.empty(); });
     return filled == groups.end() ? otherwise : strip(*filled);
   }
 };
@@ -49,7 +52,8 @@ Extraction read_extraction(const ConfigNode& node) {
   const std::string pattern = node.get("regex_pattern", R"(#### (\-?[0-9\.\,]+))");
   const std::optional<ConfigNode> given = node.find("regex_pattern");
   const std::string where = given ? cat(given->where(), ": ", given->key()) : node.where();
-  return {Regex(pattern, where), node.get("group_select", int64_t{0}), node.get("fallback", "[invalid]")};
+  return {Regex(pattern, where), node.get("group_select", int64_t{0}),
+          node.get("fallback", "[invalid]")};
 }
 
 Step regex(const ConfigNode& node) { return for_each_text(read_extraction(node)); }
@@ -70,7 +74,8 @@ struct Ignored {
 Ignored read_ignored(const ConfigNode& node) {
   Ignored ignored{node.get("ignore_case", false), node.get("ignore_punctuation", false), {}};
   if (const std::optional<ConfigNode> patterns = node.find("regexes_to_ignore"))
-    for (const ConfigNode& item : patterns->items()) ignored.patterns.emplace_back(item.as_string(), item.where());
+    for (const ConfigNode& item : patterns->items())
+      ignored.patterns.emplace_back(item.as_string(), item.where());
   return ignored;
 }
 
@@ -85,7 +90,7 @@ std::string chosen_letter(const Extraction& extraction, const Ignored& ignored,
   std::vector<std::string> texts, alternatives;
   for (size_t i = 0; i < choices.size(); ++i) {
     texts.push_back(ignored(strip(choices[i])));
-    letters[texts.back()] = "(" + letter(i) + ")";
+    letters[texts.back()] = cat("(", letter(i), ")");
     alternatives.push_back(letter(i));
   }
   for (std::string& choice : texts) choice = Regex::escape(choice);
@@ -93,36 +98,47 @@ std::string chosen_letter(const Extraction& extraction, const Ignored& ignored,
   std::stable_sort(texts.begin(), texts.end(), [](const std::string& a, const std::string& b) {
     return code_points(a) > code_points(b);
   });
-  const std::string by_text = extraction.find(Regex(join(texts, "|"), "choices"), ignored(text), "");
+  const std::string by_text =
+      extraction.find(Regex(join(texts, "|"), "choices"), ignored(text), "");
   if (!by_text.empty()) return letters.count(by_text) ? letters[by_text] : by_text;
   const std::string by_letter =
       extraction.find(Regex(cat(":[\\s]*(", join(alternatives, "|"), ")"), "choices"), text, "");
-  return by_letter.empty() ? extraction.fallback : "(" + by_letter + ")";
+  return by_letter.empty() ? extraction.fallback : cat("(", by_letter, ")");
 }
 
 Step multi_choice_regex(const ConfigNode& node) {
-  return [extraction = read_extraction(node), ignored = read_ignored(node)](const Texts& texts, const Document& doc) {
+  return [extraction = read_extraction(node), ignored = read_ignored(node)](const Texts& texts,
+                                                                            const Document& doc) {
     std::vector<std::string> choices;
     for (const Value& choice : doc.at("choices").list()) choices.push_back(python::str(choice));
     Texts letters;
-    for (const std::string& text : texts) letters.push_back(chosen_letter(extraction, ignored, choices, text));
+    for (const std::string& text : texts)
+      letters.push_back(chosen_letter(extraction, ignored, choices, text));
     return letters;
   };
 }
 
-Step remove_whitespace(const ConfigNode&) { return for_each_text([](const std::string& t) { return strip(t); }); }
-Step lowercase(const ConfigNode&) { return for_each_text([](const std::string& t) { return python::lower(t); }); }
-Step uppercase(const ConfigNode&) { return for_each_text([](const std::string& t) { return python::upper(t); }); }
+Step remove_whitespace(const ConfigNode&) {
+  return for_each_text([](const std::string& t) { return strip(t); });
+}
+Step lowercase(const ConfigNode&) {
+  return for_each_text([](const std::string& t) { return python::lower(t); });
+}
+Step uppercase(const ConfigNode&) {
+  return for_each_text([](const std::string& t) { return python::upper(t); });
+}
 
 Step map(const ConfigNode& node) {
   std::map<std::string, std::string> meanings;
   const ConfigNode table = node.at("mapping_dict");
-  for (const std::string& key : table.keys()) meanings[key] = python::str(table.at(key).to_value(true));
+  for (const std::string& key : table.keys())
+    meanings[key] = python::str(table.at(key).to_value(true));
   const ConfigNode otherwise = node.at("default_value");
-  return for_each_text([meanings, fallback = python::str(otherwise.to_value(true))](const std::string& text) {
-    const auto found = meanings.find(text);
-    return found == meanings.end() ? fallback : found->second;
-  });
+  return for_each_text(
+      [meanings, fallback = python::str(otherwise.to_value(true))](const std::string& text) {
+        const auto found = meanings.find(text);
+        return found == meanings.end() ? fallback : found->second;
+      });
 }
 
 // The text that occurs most often; of equals the one that came first.
@@ -140,7 +156,8 @@ Step majority_vote(const ConfigNode&) {
 Step take_first_k(const ConfigNode& node) {
   const size_t k = node.at("k").as_count();
   return [k, where = node.where()](const Texts& texts, const Document&) {
-    if (texts.size() < k) fail(cat(where, ": take_first_k: expected at least ", k, " samples, got ", texts.size()));
+    if (texts.size() < k)
+      fail(cat(where, ": take_first_k: expected at least ", k, " samples, got ", texts.size()));
     return Texts(texts.begin(), texts.begin() + static_cast<std::ptrdiff_t>(k));
   };
 }
@@ -151,10 +168,15 @@ Step take_first(const ConfigNode&) {
 
 const std::map<std::string, Step (*)(const ConfigNode&)>& filters() {
   static const std::map<std::string, Step (*)(const ConfigNode&)> table = {
-      {"lowercase", lowercase}, {"majority_vote", majority_vote}, {"map", map},
-      {"multi_choice_regex", multi_choice_regex}, {"regex", regex},
-      {"remove_whitespace", remove_whitespace}, {"take_first", take_first},
-      {"take_first_k", take_first_k}, {"uppercase", uppercase}};
+      {"lowercase", lowercase},
+      {"majority_vote", majority_vote},
+      {"map", map},
+      {"multi_choice_regex", multi_choice_regex},
+      {"regex", regex},
+      {"remove_whitespace", remove_whitespace},
+      {"take_first", take_first},
+      {"take_first_k", take_first_k},
+      {"uppercase", uppercase}};
   return table;
 }
 
@@ -164,7 +186,8 @@ Step read_step(const ConfigNode& node) {
   if (found != filters().end()) return found->second(node);
   std::vector<std::string> names;
   for (const auto& entry : filters()) names.push_back(entry.first);
-  node.fail_at("function", cat("unknown filter '", name, "'", did_you_mean(name, names), "; there are: ", join(names, " ")));
+  node.fail_at("function", cat("unknown filter '", name, "'", did_you_mean(name, names),
+                               "; there are: ", join(names, " ")));
 }
 
 }  // namespace

@@ -10,15 +10,15 @@
 
 namespace evalharness {
 
-// A named chain of filters over the samples of one document. It must end in take_first, so that one text
-// is scored.
+// A named chain of filters over the samples of one document. It must end in take_first, so that one
+// text is scored.
 class FilterChain {
  public:
   using Texts = std::vector<std::string>;
   using Step = std::function<Texts(const Texts&, const Document&)>;
 
-  // An item of `filter_list`: {name: strict-match, filter: [{function: regex, regex_pattern: ...}, ...]}.
-  // Fails on an unknown filter with the nearest name.
+  // An item of `filter_list`: {name: strict-match, filter: [{function: regex, regex_pattern: ...},
+  // ...]}. Fails on an unknown filter with the nearest name.
   static FilterChain read(const ConfigNode& node);
   // {name: none, filter: [take_first]}: what a task without filters has.
   static FilterChain first();

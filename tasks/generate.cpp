@@ -1,4 +1,5 @@
-// The model writes; filters take the answer out of what it wrote, and it is compared with the target.
+// The model writes; filters take the answer out of what it wrote, and it is compared with the
+// target.
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
@@ -10,13 +11,17 @@ namespace {
 
 class GenerateUntil final : public Kind {
  public:
-  GenerateUntil(const TaskConfig& config, const Prompts& prompts) : config_(config), prompts_(prompts) {}
+  GenerateUntil(const TaskConfig& config, const Prompts& prompts)
+      : config_(config), prompts_(prompts) {}
 
   std::vector<Request> requests(const Document& doc) const override {
     const GenerationConfig& generation = config_.generation;
-    return {Generate{.context = prompts_.context(doc), .until = generation.until,
-                     .max_tokens = generation.max_tokens, .temperature = generation.temperature,
-                     .samples = generation.samples, .seed = 0}};
+    return {Generate{.context = prompts_.context(doc),
+                     .until = generation.until,
+                     .max_tokens = generation.max_tokens,
+                     .temperature = generation.temperature,
+                     .samples = generation.samples,
+                     .seed = 0}};
   }
 
   std::vector<Item> score(const Document& doc, const std::vector<Answer>& answers) const override {
@@ -39,7 +44,8 @@ class GenerateUntil final : public Kind {
   std::vector<std::string> right_answers(const Document& doc) const {
     const Field& field = *config_.doc_to_target;
     const Value target = target_of(field, doc, config_.doc_to_choice.has_value());
-    if (config_.doc_to_choice) return {choices_of(*config_.doc_to_choice, doc).at(choice_index(doc, target))};
+    if (config_.doc_to_choice)
+      return {choices_of(*config_.doc_to_choice, doc).at(choice_index(doc, target))};
     std::vector<std::string> right;
     if (!target.is_list()) return {python::str(target)};
     for (const Value& one : target.list()) right.push_back(python::str(one));
@@ -49,8 +55,8 @@ class GenerateUntil final : public Kind {
   size_t choice_index(const Document& doc, const Value& target) const {
     const size_t count = choices_of(*config_.doc_to_choice, doc).size();
     if (!target.is_int() || target.integer() < 0 || target.integer() >= static_cast<int64_t>(count))
-      fail(cat(doc.where(), ": ", config_.doc_to_target->where(), ": expected a choice below ", count, ", got ",
-               python::repr(target)));
+      fail(cat(doc.where(), ": ", config_.doc_to_target->where(), ": expected a choice below ",
+               count, ", got ", python::repr(target)));
     return static_cast<size_t>(target.integer());
   }
 

@@ -1,4 +1,5 @@
-// What a kind of task asks and how it scores. One file each; the prompts are made in one place for all.
+// What a kind of task asks and how it scores. One file each; the prompts are made in one place for
+// all.
 #pragma once
 
 #include <memory>
@@ -15,7 +16,8 @@ class Kind {
  public:
   virtual ~Kind() = default;
   virtual std::vector<Request> requests(const Document& doc) const = 0;
-  virtual std::vector<Item> score(const Document& doc, const std::vector<Answer>& answers) const = 0;
+  virtual std::vector<Item> score(const Document& doc,
+                                  const std::vector<Answer>& answers) const = 0;
 };
 using KindPtr = std::unique_ptr<Kind>;
 

@@ -1,5 +1,5 @@
-// Perplexity of a corpus by the protocols of compression papers. All rows become one text, so there is one
-// document and one request; its windows are the items.
+// Perplexity of a corpus by the protocols of compression papers. All rows become one text, so there
+// is one document and one request; its windows are the items.
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
@@ -40,7 +40,8 @@ class CorpusPerplexity final : public Task {
     for (uint32_t tokens : answer.window_tokens) {
       EH_ASSERT(first + tokens <= answer.token_log_probs.size());
       double log_prob = 0;  // double: a window has thousands of tokens
-      for (size_t i = first; i < first + tokens; ++i) log_prob += static_cast<double>(answer.token_log_probs[i]);
+      for (size_t i = first; i < first + tokens; ++i)
+        log_prob += static_cast<double>(answer.token_log_probs[i]);
       items.push_back({info_.metrics.front().key, log_prob, static_cast<double>(tokens), ""});
       first += tokens;
     }
@@ -55,6 +56,8 @@ class CorpusPerplexity final : public Task {
 
 }  // namespace
 
-TaskPtr make_perplexity(TaskConfig config) { return std::make_unique<CorpusPerplexity>(std::move(config)); }
+TaskPtr make_perplexity(TaskConfig config) {
+  return std::make_unique<CorpusPerplexity>(std::move(config));
+}
 
 }  // namespace evalharness

@@ -32,9 +32,11 @@ std::string question_text(const Document& doc, const Field& field, const Value& 
 }
 
 // The question, and the prefix that the answer starts with.
-std::string opened(const std::string& question, const std::string& gen_prefix, const std::string& delimiter) {
+std::string opened(const std::string& question, const std::string& gen_prefix,
+                   const std::string& delimiter) {
   if (gen_prefix.empty()) return question;
-  const bool bare = !question.empty() && !ends_with_space(question) && !starts_with_space(gen_prefix);
+  const bool bare =
+      !question.empty() && !ends_with_space(question) && !starts_with_space(gen_prefix);
   return question + (bare ? delimiter : "") + gen_prefix;
 }
 
@@ -46,7 +48,8 @@ class Sampler {
       for (const Document& doc : pool) pool_.push_back(&doc);
     } else {
       for (size_t i : config.indices) {
-        if (i >= pool.size()) fail(cat(place, ": fewshot_indices: expected rows below ", pool.size(), ", got ", i));
+        if (i >= pool.size())
+          fail(cat(place, ": fewshot_indices: expected rows below ", pool.size(), ", got ", i));
         pool_.push_back(&pool[i]);
       }
     }
@@ -87,7 +90,8 @@ class Sampler {
 
   void require(const Documents& from, size_t n) const {
     if (from.size() < n)
-      fail(cat(place_, ": num_fewshot: expected a pool of at least ", n, " rows, got ", from.size()));
+      fail(cat(place_, ": num_fewshot: expected a pool of at least ", n, " rows, got ",
+               from.size()));
   }
 
   const FewshotConfig& config_;
@@ -101,7 +105,8 @@ class Sampler {
 void Prompts::prepare(const std::vector<Document>& documents, const std::vector<Document>& pool) {
   examples_.clear();
   if (config_.fewshot.count == 0) return;
-  const std::vector<Document>& rows = config_.fewshot.split.empty() ? config_.fewshot.samples : pool;
+  const std::vector<Document>& rows =
+      config_.fewshot.split.empty() ? config_.fewshot.samples : pool;
   Sampler sampler(config_.fewshot, rows, config_.place);
   for (const Document& doc : documents) {
     std::string text;
@@ -128,27 +133,35 @@ std::string Prompts::example(const Document& doc) const {
   const auto choice = [&](const Value& index, const Field& field) {
     const size_t i = static_cast<size_t>(index.integer());
     if (index.integer() < 0 || i >= choices.size())
-      fail(cat(doc.where(), ": ", field.where(), ": expected a choice below ", choices.size(), ", got ", index.integer()));
+      fail(cat(doc.where(), ": ", field.where(), ": expected a choice below ", choices.size(),
+               ", got ", index.integer()));
     return choices[i];
   };
   const Value question = text_or_index(*shot.doc_to_text, doc, has_choices);
   const Value target = target_of(*shot.doc_to_target, doc, has_choices);
-  const std::string text = question.is_int() && !choices.empty() ? choice(question, *shot.doc_to_text)
-                                                                 : question_text(doc, *shot.doc_to_text, question);
+  const std::string text = question.is_int() && !choices.empty()
+                               ? choice(question, *shot.doc_to_text)
+                               : question_text(doc, *shot.doc_to_text, question);
   const bool by_choice = target.is_int() && !choices.empty() && !question.is_int();
   const Value answer = by_choice ? Value(choice(target, *shot.doc_to_target))
-                       : target.is_list() && !target.list().empty() ? target.list().front() : target;
+                       : target.is_list() && !target.list().empty() ? target.list().front()
+                                                                    : target;
   const std::string gen_prefix = shot.gen_prefix ? shot.gen_prefix->text(doc) : "";
-  if (answer == Value("") || answer.is_null()) return opened(text, gen_prefix, shot.target_delimiter);
-  const std::string answer_text = spaced(gen_prefix, question_text(doc, *shot.doc_to_target, answer));
-  const bool bare = !gen_prefix.empty() && (text.empty() || ends_with_space(text) || starts_with_space(gen_prefix));
+  if (answer == Value("") || answer.is_null())
+    return opened(text, gen_prefix, shot.target_delimiter);
+  const std::string answer_text =
+      spaced(gen_prefix, question_text(doc, *shot.doc_to_target, answer));
+  const bool bare = !gen_prefix.empty() &&
+                    (text.empty() || ends_with_space(text) || starts_with_space(gen_prefix));
   return text + (bare ? "" : shot.target_delimiter) + answer_text + shot.fewshot_delimiter;
 }
 
 std::string Prompts::context(const Document& doc) const {
-  const Value question = text_or_index(*config_.doc_to_text, doc, config_.doc_to_choice.has_value());
+  const Value question =
+      text_or_index(*config_.doc_to_text, doc, config_.doc_to_choice.has_value());
   const std::string gen_prefix = config_.gen_prefix ? config_.gen_prefix->text(doc) : "";
-  return prefix(doc) + opened(question_text(doc, *config_.doc_to_text, question), gen_prefix, config_.target_delimiter);
+  return prefix(doc) + opened(question_text(doc, *config_.doc_to_text, question), gen_prefix,
+                              config_.target_delimiter);
 }
 
 std::vector<std::string> Prompts::contexts_of_choices(const Document& doc) const {

@@ -10,28 +10,29 @@
 
 namespace evalharness {
 
-// The worked examples of each document. One CPython Random(1234) for a task draws them, document after
-// document in order, as lm-evaluation-harness does on one process; so the examples of a document depend on
-// how many stand before it, and drawing happens once, ahead of all requests.
+// The worked examples of each document. One CPython Random(1234) for a task draws them, document
+// after document in order, as lm-evaluation-harness does on one process; so the examples of a
+// document depend on how many stand before it, and drawing happens once, ahead of all requests.
 class Prompts {
  public:
   explicit Prompts(const TaskConfig& config) : config_(config) {}
 
-  // `pool`: rows that examples are drawn from. Fails where there are too few, or where two documents have
-  // one place.
+  // `pool`: rows that examples are drawn from. Fails where there are too few, or where two
+  // documents have one place.
   void prepare(const std::vector<Document>& documents, const std::vector<Document>& pool);
 
   // Precondition: the document was prepared, unless the task has no examples.
   // Everything before the answer.
   std::string context(const Document& doc) const;
-  // Where doc_to_text is an index: one context for each choice, which stands in the place of the question.
+  // Where doc_to_text is an index: one context for each choice, which stands in the place of the
+  // question.
   std::vector<std::string> contexts_of_choices(const Document& doc) const;
 
  private:
   std::string prefix(const Document& doc) const;  // description and examples
   std::string example(const Document& doc) const;
 
-  const TaskConfig& config_;  // outlives this
+  const TaskConfig& config_;                     // outlives this
   std::map<std::string, std::string> examples_;  // by Document::where()
 };
 

@@ -16,17 +16,20 @@ std::string float_repr(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
   char buffer[40];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific);
+  const auto end =
+      std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific);
   const std::string scientific(buffer, end.ptr);
   const size_t e = scientific.find('e');
   const int exponent = std::stoi(scientific.substr(e + 1));
   if (exponent < -4 || exponent >= 16) return scientific;
-  const auto fixed_end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::fixed);
+  const auto fixed_end =
+      std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::fixed);
   const std::string fixed(buffer, fixed_end.ptr);
   return fixed.find('.') == std::string::npos ? fixed + ".0" : fixed;
 }
 
-// str.isprintable(): neither "other" (control, format, surrogate, private, unassigned) nor separator.
+// str.isprintable(): neither "other" (control, format, surrogate, private, unassigned) nor
+// separator.
 bool is_printable(char32_t c) {
   if (c == U' ') return true;
   const utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
@@ -48,12 +51,18 @@ std::string string_repr(const std::string& text) {
   const char quote = single ? '\'' : '"';
   std::string quoted(1, quote);
   for (char32_t c : decode_utf8(text)) {
-    if (c == U'\\' || c == static_cast<char32_t>(quote)) (quoted += '\\') += static_cast<char>(c);
-    else if (c == U'\n') quoted += "\\n";
-    else if (c == U'\r') quoted += "\\r";
-    else if (c == U'\t') quoted += "\\t";
-    else if (is_printable(c)) append_utf8(quoted, c);
-    else append_escaped(quoted, c);
+    if (c == U'\\' || c == static_cast<char32_t>(quote))
+      (quoted += '\\') += static_cast<char>(c);
+    else if (c == U'\n')
+      quoted += "\\n";
+    else if (c == U'\r')
+      quoted += "\\r";
+    else if (c == U'\t')
+      quoted += "\\t";
+    else if (is_printable(c))
+      append_utf8(quoted, c);
+    else
+      append_escaped(quoted, c);
   }
   return quoted + quote;
 }

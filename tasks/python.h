@@ -13,8 +13,8 @@ namespace evalharness::python {
 std::string str(const Value& value);
 std::string repr(const Value& value);
 
-// ast.literal_eval: strings, numbers, True, False, None, lists, tuples (as lists) and dicts of those.
-// Nothing where the text is no literal.
+// ast.literal_eval: strings, numbers, True, False, None, lists, tuples (as lists) and dicts of
+// those. Nothing where the text is no literal.
 std::optional<Value> literal(std::string_view text);
 
 // str.lower() and str.upper() by code point; the few letters that become two (as in German) stay.
@@ -25,8 +25,8 @@ std::string without_punctuation(std::string_view text);
 // str.isdigit() for ASCII.
 bool is_digits(std::string_view text);
 
-// bool(value), value == other (1 == 1.0 == True; dicts in any order), value < other where Python has an
-// order (numbers, strings, lists): nothing where it raises.
+// bool(value), value == other (1 == 1.0 == True; dicts in any order), value < other where Python
+// has an order (numbers, strings, lists): nothing where it raises.
 bool truth(const Value& value);
 bool equal(const Value& a, const Value& b);
 std::optional<bool> less(const Value& a, const Value& b);

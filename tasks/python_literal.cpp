@@ -9,14 +9,16 @@
 namespace evalharness::python {
 namespace {
 
-// A recursive descent over the text. Every function returns false at the first thing that is no literal.
+// A recursive descent over the text. Every function returns false at the first thing that is no
+// literal.
 class Reader {
  public:
   explicit Reader(std::string_view text) : text_(text) {}
 
   std::optional<Value> whole() {
     Value value;
-    // literal_eval strips spaces and tabs on the left; what follows the value may be any whitespace.
+    // literal_eval strips spaces and tabs on the left; what follows the value may be any
+    // whitespace.
     if (!read(value)) return std::nullopt;
     skip_space();
     return at_ == text_.size() ? std::optional<Value>(value) : std::nullopt;
@@ -45,8 +47,9 @@ class Reader {
   bool read_number(Value& value) {
     size_t end = at_;
     bool fraction = false;
-    while (end < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[end])) ||
-                                  std::string_view("+-.").find(text_[end]) != std::string_view::npos)) {
+    while (end < text_.size() &&
+           (std::isalnum(static_cast<unsigned char>(text_[end])) ||
+            std::string_view("+-.").find(text_[end]) != std::string_view::npos)) {
       fraction |= text_[end] == '.' || text_[end] == 'e' || text_[end] == 'E';
       ++end;
     }
@@ -54,8 +57,8 @@ class Reader {
     const char* const last = text_.data() + end;
     int64_t integer = 0;
     double number = 0;
-    const auto result = fraction ? std::from_chars(first, last, number)
-                                 : std::from_chars(first, last, integer);
+    const auto result =
+        fraction ? std::from_chars(first, last, number) : std::from_chars(first, last, integer);
     if (result.ec != std::errc() || result.ptr != last) return false;
     value = fraction ? Value(number) : Value(integer);
     at_ = end;

@@ -20,7 +20,8 @@ struct Regex::Program {
 
 namespace {
 
-// What Python writes otherwise than PCRE2: \Z (the very end) is \z, \uXXXX is \x{XXXX}, and {,n} is {0,n}.
+// What Python writes otherwise than PCRE2: \Z (the very end) is \z, \uXXXX is \x{XXXX}, and {,n} is
+// {0,n}.
 std::string translate(std::string_view pattern) {
   std::string out;
   for (size_t i = 0; i < pattern.size(); ++i) {
@@ -62,8 +63,8 @@ struct Match {
   }
 };
 
-// Calls visit for each match from left to right until it returns false. As in Python, an empty match may
-// touch the end of the match before it, and none is found twice.
+// Calls visit for each match from left to right until it returns false. As in Python, an empty
+// match may touch the end of the match before it, and none is found twice.
 void for_each_match(const pcre2_code* code, uint32_t groups, std::string_view text,
                     const std::string& where, const std::function<bool(const Match&)>& visit) {
   const std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> data(
@@ -120,9 +121,9 @@ std::string expand(const Match& match, std::string_view replacement, const pcre2
                    const std::string& where) {
   std::string out;
   const auto group = [&](const std::string& name) {
-    const int number = is_digit(name[0])
-                           ? std::stoi(name)
-                           : pcre2_substring_number_from_name(code, reinterpret_cast<PCRE2_SPTR>(name.c_str()));
+    const int number = is_digit(name[0]) ? std::stoi(name)
+                                         : pcre2_substring_number_from_name(
+                                               code, reinterpret_cast<PCRE2_SPTR>(name.c_str()));
     if (number < 0 || static_cast<uint32_t>(number) > match.groups)
       fail(cat(where, ": no group '", name, "'"));
     out += match.group(static_cast<uint32_t>(number));
@@ -131,7 +132,8 @@ std::string expand(const Match& match, std::string_view replacement, const pcre2
     const char next = i + 1 < replacement.size() ? replacement[i + 1] : '\0';
     if (replacement[i] != '\\' || next == '\0') {
       out += replacement[i];
-    } else if (next == 'g' && replacement.find('>', i) != replacement.npos && replacement.substr(i + 2, 1) == "<") {
+    } else if (next == 'g' && replacement.find('>', i) != replacement.npos &&
+               replacement.substr(i + 2, 1) == "<") {
       const size_t end = replacement.find('>', i);
       group(std::string(replacement.substr(i + 3, end - i - 3)));
       i = end;
@@ -149,7 +151,8 @@ std::string expand(const Match& match, std::string_view replacement, const pcre2
 
 }  // namespace
 
-std::string Regex::substitute(std::string_view text, std::string_view replacement, size_t count) const {
+std::string Regex::substitute(std::string_view text, std::string_view replacement,
+                              size_t count) const {
   const std::string valid = python::valid_text(text);
   std::string out;
   size_t copied = 0, made = 0;

@@ -15,10 +15,12 @@ class Regex {
   // bytes: those that are not UTF-8 are read as U+FFFD.
   Regex(const std::string& pattern, const std::string& where);
 
-  // re.findall: of each match the groups (one entry where the pattern has no group: the whole match).
+  // re.findall: of each match the groups (one entry where the pattern has no group: the whole
+  // match).
   std::vector<std::vector<std::string>> find_all(std::string_view text) const;
   // re.sub: `replacement` may hold \1, \g<1>, \g<name>, \n, \t. count 0: all.
-  std::string substitute(std::string_view text, std::string_view replacement, size_t count = 0) const;
+  std::string substitute(std::string_view text, std::string_view replacement,
+                         size_t count = 0) const;
   // re.escape.
   static std::string escape(std::string_view text);
 

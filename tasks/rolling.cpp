@@ -13,7 +13,9 @@ class RollingDocuments final : public Kind {
   explicit RollingDocuments(const TaskConfig& config) : config_(config) {}
 
   std::vector<Request> requests(const Document& doc) const override {
-    return {Rolling{text(doc), {.kind = Protocol::Kind::kLmEval, .window = 0, .max_windows = 0, .max_tokens = 0}}};
+    return {
+        Rolling{text(doc),
+                {.kind = Protocol::Kind::kLmEval, .window = 0, .max_windows = 0, .max_tokens = 0}}};
   }
 
   std::vector<Item> score(const Document& doc, const std::vector<Answer>& answers) const override {
@@ -39,6 +41,8 @@ class RollingDocuments final : public Kind {
 
 }  // namespace
 
-KindPtr make_rolling(const TaskConfig& config) { return std::make_unique<RollingDocuments>(config); }
+KindPtr make_rolling(const TaskConfig& config) {
+  return std::make_unique<RollingDocuments>(config);
+}
 
 }  // namespace evalharness

@@ -15,11 +15,16 @@ namespace fs = std::filesystem;
 
 KindPtr make_kind(const TaskConfig& config, const Prompts& prompts) {
   switch (config.kind) {
-    case TaskConfig::Kind::kMultipleChoice: return make_choice(config, prompts);
-    case TaskConfig::Kind::kLogLikelihood: return make_cloze(config, prompts);
-    case TaskConfig::Kind::kRolling: return make_rolling(config);
-    case TaskConfig::Kind::kGenerate: return make_generate(config, prompts);
-    case TaskConfig::Kind::kPerplexity: break;
+    case TaskConfig::Kind::kMultipleChoice:
+      return make_choice(config, prompts);
+    case TaskConfig::Kind::kLogLikelihood:
+      return make_cloze(config, prompts);
+    case TaskConfig::Kind::kRolling:
+      return make_rolling(config);
+    case TaskConfig::Kind::kGenerate:
+      return make_generate(config, prompts);
+    case TaskConfig::Kind::kPerplexity:
+      break;
   }
   EH_ASSERT(false);
 }
@@ -28,11 +33,15 @@ KindPtr make_kind(const TaskConfig& config, const Prompts& prompts) {
 class RowTask final : public Task {
  public:
   explicit RowTask(TaskConfig config)
-      : config_(std::move(config)), info_(info_of(config_)), prompts_(config_), kind_(make_kind(config_, prompts_)) {}
+      : config_(std::move(config)),
+        info_(info_of(config_)),
+        prompts_(config_),
+        kind_(make_kind(config_, prompts_)) {}
 
   const TaskInfo& info() const override { return info_; }
 
-  std::vector<Document> documents(const Dataset& data, const Dataset& fewshot, size_t limit) override {
+  std::vector<Document> documents(const Dataset& data, const Dataset& fewshot,
+                                  size_t limit) override {
     std::vector<Document> documents = data.documents;
     if (limit > 0 && limit < documents.size()) documents.resize(limit);
     prompts_.prepare(documents, fewshot.documents);

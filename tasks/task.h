@@ -1,5 +1,5 @@
-// What is asked of a model about a document, and how the answers score. A task never sees a model or a
-// token: requests and answers are text and numbers (harness/scorer/scorer.h).
+// What is asked of a model about a document, and how the answers score. A task never sees a model
+// or a token: requests and answers are text and numbers (harness/scorer/scorer.h).
 #pragma once
 
 #include <memory>
@@ -14,17 +14,18 @@ namespace evalharness {
 
 struct TaskInfo {
   std::string name;
-  std::string dataset;          // of datasets/, by name
-  std::string split;            // evaluated
-  std::string fewshot_split;    // "" if none
+  std::string dataset;        // of datasets/, by name
+  std::string split;          // evaluated
+  std::string fewshot_split;  // "" if none
   size_t num_fewshot = 0;
-  std::string protocol;         // "lm-eval 3.0", "wikitext2-2048": printed beside the number
+  std::string protocol;  // "lm-eval 3.0", "wikitext2-2048": printed beside the number
   std::string version;
-  std::string source_hash;      // of the task file with what it includes
+  std::string source_hash;  // of the task file with what it includes
   // For each metric key: how items are aggregated and which way is better.
   struct Metric {
     std::string key;
-    std::string aggregation;    // "mean", "perplexity", "token_perplexity", "weighted_perplexity", "bits_per_byte"
+    std::string aggregation;  // "mean", "perplexity", "token_perplexity", "weighted_perplexity",
+                              // "bits_per_byte"
     bool higher_is_better = true;
   };
   std::vector<Metric> metrics;
@@ -35,15 +36,18 @@ class Task {
   virtual ~Task() = default;
   virtual const TaskInfo& info() const = 0;
   // Documents in the order they are asked about. `limit` 0: all; of a perplexity it counts windows.
-  // `fewshot` holds the rows of info().fewshot_split (empty where that is ""). Draws of shots are made here,
-  // one document after another, as lm-evaluation-harness does. Must be called before requests().
-  virtual std::vector<Document> documents(const Dataset& data, const Dataset& fewshot, size_t limit) = 0;
-  // Contexts keep their trailing whitespace and targets their leading: it moves from one to the other when
-  // the engine encodes the pair.
+  // `fewshot` holds the rows of info().fewshot_split (empty where that is ""). Draws of shots are
+  // made here, one document after another, as lm-evaluation-harness does. Must be called before
+  // requests().
+  virtual std::vector<Document> documents(const Dataset& data, const Dataset& fewshot,
+                                          size_t limit) = 0;
+  // Contexts keep their trailing whitespace and targets their leading: it moves from one to the
+  // other when the engine encodes the pair.
   virtual std::vector<Request> requests(const Document& doc) const = 0;
-  // An item for each of info().metrics, in that order; of a perplexity one for each window. A value that
-  // is not a number says that the model diverged.
-  virtual std::vector<Item> score(const Document& doc, const std::vector<Answer>& answers) const = 0;
+  // An item for each of info().metrics, in that order; of a perplexity one for each window. A value
+  // that is not a number says that the model diverged.
+  virtual std::vector<Item> score(const Document& doc,
+                                  const std::vector<Answer>& answers) const = 0;
 };
 using TaskPtr = std::unique_ptr<Task>;
 

@@ -29,12 +29,18 @@ struct KnownKind {
 
 const std::vector<KnownKind>& kinds() {
   static const std::vector<KnownKind> table = {
-      {"multiple_choice", Kind::kMultipleChoice,
-       {{"acc", "mean", true, true}, {"acc_norm", "mean", true, true}, {"acc_bytes", "mean", true, false},
-        {"acc_mutual_info", "mean", true, false}, {"exact_match", "mean", true, false}}},
-      {"loglikelihood", Kind::kLogLikelihood,
+      {"multiple_choice",
+       Kind::kMultipleChoice,
+       {{"acc", "mean", true, true},
+        {"acc_norm", "mean", true, true},
+        {"acc_bytes", "mean", true, false},
+        {"acc_mutual_info", "mean", true, false},
+        {"exact_match", "mean", true, false}}},
+      {"loglikelihood",
+       Kind::kLogLikelihood,
        {{"perplexity", "perplexity", false, true}, {"acc", "mean", true, true}}},
-      {"loglikelihood_rolling", Kind::kRolling,
+      {"loglikelihood_rolling",
+       Kind::kRolling,
        {{"word_perplexity", "weighted_perplexity", false, true},
         {"byte_perplexity", "weighted_perplexity", false, true},
         {"bits_per_byte", "bits_per_byte", false, true}}},
@@ -85,8 +91,8 @@ const KnownMetric& known_metric(const KnownKind& kind, const ConfigNode& node) {
     if (name == known.name) return known;
     names.push_back(known.name);
   }
-  node.fail(cat("metric '", name, "' is not known for ", kind.output_type, did_you_mean(name, names),
-                "; there are: ", join(names, " ")));
+  node.fail(cat("metric '", name, "' is not known for ", kind.output_type,
+                did_you_mean(name, names), "; there are: ", join(names, " ")));
 }
 
 MetricConfig read_metric(const KnownKind& kind, const ConfigNode& node) {
@@ -95,7 +101,8 @@ MetricConfig read_metric(const KnownKind& kind, const ConfigNode& node) {
   metric.aggregation = node.get_one_of("aggregation", aggregation_names(), known.aggregation);
   if (const std::optional<ConfigNode> better = node.find("higher_is_better"))
     metric.higher_is_better = read_bool(*better);
-  if (node.get("hf_evaluate", false)) node.fail_at("hf_evaluate", "needs Python's evaluate package");
+  if (node.get("hf_evaluate", false))
+    node.fail_at("hf_evaluate", "needs Python's evaluate package");
   if (metric.name == "exact_match") metric.match = AnswerMatch::read(node);
   return metric;
 }
@@ -106,7 +113,8 @@ std::vector<MetricConfig> read_metrics(const TaskFile& file, const KnownKind& ki
     for (const ConfigNode& item : list->items()) metrics.push_back(read_metric(kind, item));
   } else {
     for (const KnownMetric& known : kind.metrics)
-      if (known.by_default) metrics.push_back({known.name, known.aggregation, known.higher_is_better, {}});
+      if (known.by_default)
+        metrics.push_back({known.name, known.aggregation, known.higher_is_better, {}});
   }
   return metrics;
 }
@@ -134,13 +142,16 @@ double read_temperature(const ConfigNode& node) {
 GenerationConfig read_generation(const TaskFile& file, const std::string& fewshot_delimiter) {
   GenerationConfig generation;
   generation.until = {fewshot_delimiter};
-  if (const std::optional<ConfigNode> repeats = file.find("repeats")) generation.samples = repeats->as_count();
+  if (const std::optional<ConfigNode> repeats = file.find("repeats"))
+    generation.samples = repeats->as_count();
   const std::optional<ConfigNode> node = file.find("generation_kwargs");
   if (!node) return generation;
-  if (const std::optional<ConfigNode> until = node->find("until")) generation.until = strings_of(*until);
+  if (const std::optional<ConfigNode> until = node->find("until"))
+    generation.until = strings_of(*until);
   // Of several names the first wins, as there.
   bool given = false;
-  for (const char* name : {"max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens"}) {
+  for (const char* name :
+       {"max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens"}) {
     const std::optional<ConfigNode> count = node->find(name);
     if (!count || count->is_null()) continue;
     const size_t value = count->as_count();
@@ -160,11 +171,14 @@ std::string default_pool(const TaskFile& file) {
 
 void read_fewshot_section(const ConfigNode& node, FewshotConfig& fewshot) {
   const std::string sampler = node.get_one_of("sampler", {"default", "first_n"}, "default");
-  fewshot.sampler = sampler == "default" ? FewshotConfig::Sampler::kDefault : FewshotConfig::Sampler::kFirstN;
+  fewshot.sampler =
+      sampler == "default" ? FewshotConfig::Sampler::kDefault : FewshotConfig::Sampler::kFirstN;
   fewshot.split = node.get("split", fewshot.split);
-  if (const std::optional<ConfigNode> indices = node.find("fewshot_indices"); indices && !indices->is_null())
+  if (const std::optional<ConfigNode> indices = node.find("fewshot_indices");
+      indices && !indices->is_null())
     for (const ConfigNode& item : indices->items()) fewshot.indices.push_back(item.as_count());
-  if (const std::optional<ConfigNode> samples = node.find("samples"); samples && !samples->is_null())
+  if (const std::optional<ConfigNode> samples = node.find("samples");
+      samples && !samples->is_null())
     for (const ConfigNode& item : samples->items())
       fewshot.samples.emplace_back(item.to_value(/*yaml_1_1=*/true), item.where());
   for (auto& [key, field] : {std::pair{"doc_to_text", &fewshot.doc_to_text},
@@ -184,11 +198,13 @@ FewshotConfig read_fewshot(const TaskFile& file, const TaskConfig& task) {
   fewshot.gen_prefix = task.gen_prefix;
   fewshot.target_delimiter = task.target_delimiter;
   fewshot.fewshot_delimiter = task.fewshot_delimiter;
-  if (const std::optional<ConfigNode> count = file.find("num_fewshot")) fewshot.count = count->as_count();
+  if (const std::optional<ConfigNode> count = file.find("num_fewshot"))
+    fewshot.count = count->as_count();
   fewshot.split = file.get("fewshot_split", "");
-  if (const std::optional<ConfigNode> node = file.find("fewshot_config")) read_fewshot_section(*node, fewshot);
-  // One less-than-obvious rule of the original: with neither a split of the shots nor a test split named,
-  // the two count as the same, and one shot more is drawn from the training rows.
+  if (const std::optional<ConfigNode> node = file.find("fewshot_config"))
+    read_fewshot_section(*node, fewshot);
+  // One less-than-obvious rule of the original: with neither a split of the shots nor a test split
+  // named, the two count as the same, and one shot more is drawn from the training rows.
   fewshot.drop_document = fewshot.split == file.get("test_split", "");
   if (fewshot.split.empty() && fewshot.samples.empty()) fewshot.split = default_pool(file);
   return fewshot;
@@ -196,14 +212,17 @@ FewshotConfig read_fewshot(const TaskFile& file, const TaskConfig& task) {
 
 void read_perplexity(const TaskFile& file, TaskConfig& task) {
   task.join = file.get("join", "");
-  if (const std::optional<ConfigNode> most = file.find("max_documents")) task.max_documents = most->as_count();
+  if (const std::optional<ConfigNode> most = file.find("max_documents"))
+    task.max_documents = most->as_count();
   const std::optional<ConfigNode> node = file.find("protocol");
   if (!node) file.fail_at("protocol", "missing; expected {id: ..., kind: windows, window: 2048}");
   task.protocol_id = node->at("id").as_string();
-  const std::map<std::string, Protocol::Kind> named = {{"windows", Protocol::Kind::kWindows},
-                                                       {"lm-eval", Protocol::Kind::kLmEval},
-                                                       {"second-half", Protocol::Kind::kSecondHalf}};
-  task.protocol.kind = named.at(node->get_one_of("kind", {"windows", "lm-eval", "second-half"}, "windows"));
+  const std::map<std::string, Protocol::Kind> named = {
+      {"windows", Protocol::Kind::kWindows},
+      {"lm-eval", Protocol::Kind::kLmEval},
+      {"second-half", Protocol::Kind::kSecondHalf}};
+  task.protocol.kind =
+      named.at(node->get_one_of("kind", {"windows", "lm-eval", "second-half"}, "windows"));
   task.protocol.window = node->get("window", size_t{2048});
   task.protocol.max_tokens = node->get("max_tokens", size_t{0});
 }
@@ -211,17 +230,22 @@ void read_perplexity(const TaskFile& file, TaskConfig& task) {
 void refuse_what_is_not_run(const TaskFile& file) {
   for (const char* key : {"process_docs", "process_results", "class", "custom_dataset"})
     file.refuse(key, "needs Python, which is not run here");
-  for (const char* key : {"doc_to_image", "doc_to_audio"}) file.refuse(key, "images and sound are not read here");
+  for (const char* key : {"doc_to_image", "doc_to_audio"})
+    file.refuse(key, "images and sound are not read here");
   file.refuse("use_prompt", "prompts of promptsource are not read here");
-  for (const char* key : {"group", "aggregate_metric_list"}) file.refuse(key, "a group of tasks is no task");
-  if (const std::optional<ConfigNode> unsafe = file.find("unsafe_code"); unsafe && read_bool(*unsafe))
+  for (const char* key : {"group", "aggregate_metric_list"})
+    file.refuse(key, "a group of tasks is no task");
+  if (const std::optional<ConfigNode> unsafe = file.find("unsafe_code");
+      unsafe && read_bool(*unsafe))
     unsafe->fail("code written by a model is not run here");
   if (const std::optional<ConfigNode> options = file.find("dataset_kwargs"))
     for (const std::string& key : options->keys()) {
-      if (key != "trust_remote_code") options->fail_at(key, "the dataset's manifest says which files are read");
+      if (key != "trust_remote_code")
+        options->fail_at(key, "the dataset's manifest says which files are read");
       options->at(key).to_value();
     }
-  for (const char* key : {"tag", "task_alias", "should_decontaminate", "doc_to_decontamination_query"})
+  for (const char* key :
+       {"tag", "task_alias", "should_decontaminate", "doc_to_decontamination_query"})
     file.ignore(key);
 }
 
@@ -235,10 +259,10 @@ void read_identity(const TaskFile& file, TaskConfig& task) {
   if (!path) file.fail_at("dataset_path", "missing; expected the name of a dataset");
   task.dataset = dataset_for(path->as_string(), file.get("dataset_name", ""));
   task.split = file.get("test_split", file.get("validation_split", ""));
-  if (task.split.empty()) file.fail_at("test_split", "missing; expected a test_split or a validation_split");
+  if (task.split.empty())
+    file.fail_at("test_split", "missing; expected a test_split or a validation_split");
   file.ignore("validation_split");
   file.ignore("training_split");
-  task.version = "0";
   if (const std::optional<ConfigNode> metadata = file.find("metadata")) {
     if (const std::optional<ConfigNode> version = metadata->find("version"))
       if (version->is_scalar()) task.version = version->as_string();
@@ -251,7 +275,8 @@ void require_fields(const TaskFile& file, const TaskConfig& task) {
   const bool rolling = task.kind == Kind::kRolling || task.kind == Kind::kPerplexity;
   if (!task.doc_to_text && !rolling) file.fail_at("doc_to_text", "missing");
   if (!task.doc_to_target) file.fail_at("doc_to_target", "missing");
-  if (task.kind == Kind::kMultipleChoice && !task.doc_to_choice) file.fail_at("doc_to_choice", "missing");
+  if (task.kind == Kind::kMultipleChoice && !task.doc_to_choice)
+    file.fail_at("doc_to_choice", "missing");
 }
 
 }  // namespace
@@ -287,11 +312,12 @@ TaskInfo info_of(const TaskConfig& config) {
   info.num_fewshot = config.fewshot.count;
   if (config.fewshot.count > 0) info.fewshot_split = config.fewshot.split;
   info.version = config.version;
-  info.protocol = config.protocol_id.empty() ? "lm-eval " + config.version : config.protocol_id;
+  info.protocol = config.protocol_id.empty() ? cat("lm-eval ", config.version) : config.protocol_id;
   info.source_hash = config.source_hash;
   for (const FilterChain& filter : config.filters)
     for (const MetricConfig& metric : config.metrics)
-      info.metrics.push_back({cat(metric.name, ",", filter.name()), metric.aggregation, metric.higher_is_better});
+      info.metrics.push_back(
+          {cat(metric.name, ",", filter.name()), metric.aggregation, metric.higher_is_better});
   return info;
 }
 

@@ -1,5 +1,5 @@
-// A task file read into typed fields, once. The schema is that of lm-evaluation-harness; keys that need
-// Python, or that this program does not run, are refused with the reason.
+// A task file read into typed fields, once. The schema is that of lm-evaluation-harness; keys that
+// need Python, or that this program does not run, are refused with the reason.
 #pragma once
 
 #include <optional>
@@ -18,13 +18,16 @@ namespace evalharness {
 
 // How the examples before a question are chosen and written; unset fields are the task's own.
 struct FewshotConfig {
-  enum class Sampler { kDefault, kFirstN };  // drawn at random for each document; the first of the pool
+  enum class Sampler {
+    kDefault,
+    kFirstN
+  };  // drawn at random for each document; the first of the pool
   size_t count = 0;
   Sampler sampler = Sampler::kDefault;
-  std::vector<size_t> indices;       // of the pool's rows; empty: all
-  std::vector<Document> samples;     // written in the task file; used where there is no split
-  std::string split;                 // of the pool; "" where the examples are `samples`
-  bool drop_document = false;        // the document asked about may be in the pool and must not be shown
+  std::vector<size_t> indices;    // of the pool's rows; empty: all
+  std::vector<Document> samples;  // written in the task file; used where there is no split
+  std::string split;              // of the pool; "" where the examples are `samples`
+  bool drop_document = false;  // the document asked about may be in the pool and must not be shown
   std::optional<Field> doc_to_text, doc_to_target, doc_to_choice, gen_prefix;
   std::string target_delimiter, fewshot_delimiter;
 };
@@ -45,8 +48,9 @@ struct MetricConfig {
 struct TaskConfig {
   enum class Kind { kMultipleChoice, kLogLikelihood, kRolling, kGenerate, kPerplexity };
   Kind kind = Kind::kGenerate;
-  std::string name, dataset, split, version, source_hash;
-  std::string place;  // of the task file, for errors
+  std::string name, dataset, split, source_hash;
+  std::string version = "0";  // metadata.version
+  std::string place;          // of the task file, for errors
   std::optional<Field> doc_to_text, doc_to_target, doc_to_choice, description, gen_prefix;
   std::string target_delimiter, fewshot_delimiter;
   FewshotConfig fewshot;
@@ -54,7 +58,8 @@ struct TaskConfig {
   std::vector<FilterChain> filters;
   std::vector<MetricConfig> metrics;
 
-  // kPerplexity: the texts of the first `max_documents` (0: all) joined, cut and scored as `protocol` says.
+  // kPerplexity: the texts of the first `max_documents` (0: all) joined, cut and scored as
+  // `protocol` says.
   std::string join, protocol_id;
   size_t max_documents = 0;
   Protocol protocol;

@@ -55,7 +55,8 @@ void TaskFile::add(const std::string& yaml, const std::string& path, const std::
   for (const ConfigNode& node : includes) {
     const std::filesystem::path wanted = node.as_string();
     const std::string target = (std::filesystem::path(path).parent_path() / wanted).string();
-    if (std::find(paths_.begin(), paths_.end(), target) != paths_.end()) node.fail("includes itself");
+    if (std::find(paths_.begin(), paths_.end(), target) != paths_.end())
+      node.fail("includes itself");
     const std::string target_name = (std::filesystem::path(name).parent_path() / wanted).string();
     add(read_text(target, node.where()), target, target_name);
   }
@@ -67,8 +68,10 @@ std::optional<ConfigNode> TaskFile::find(std::string_view key) const {
   for (const ConfigNode& file : files_) {
     const std::optional<ConfigNode> found = file.find(key);
     if (!found) continue;
-    if (strongest) found->to_value();  // overridden: read, so that it is not taken for unknown
-    else strongest = found;
+    if (strongest)
+      found->to_value();  // overridden: read, so that it is not taken for unknown
+    else
+      strongest = found;
   }
   if (!strongest || strongest->is_null()) return std::nullopt;
   refuse_python(*strongest);

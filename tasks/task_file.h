@@ -1,4 +1,5 @@
-// A task file with the files it includes: keys of the including file win, then those of later includes.
+// A task file with the files it includes: keys of the including file win, then those of later
+// includes.
 #pragma once
 
 #include <optional>
@@ -16,8 +17,9 @@ class TaskFile {
   static TaskFile parse(const std::string& yaml, const std::string& name);
   static TaskFile load(const std::string& path, const std::string& name);
 
-  // The value of a key; nothing where it is missing or null. Declares the key in every file. Fails on
-  // a value that is a Python function: "needs Python (!function utils.f), which is not run here".
+  // The value of a key; nothing where it is missing or null. Declares the key in every file. Fails
+  // on a value that is a Python function: "needs Python (!function utils.f), which is not run
+  // here".
   std::optional<ConfigNode> find(std::string_view key) const;
   std::string get(std::string_view key, const std::string& fallback) const;
   // Fails where the key is there: "<place>: <key>: <reason>".

@@ -15,19 +15,21 @@ namespace evalharness {
 //   perplexity           exp(-mean of the values); lm-eval's, for one log-likelihood a document
 //   weighted_perplexity  exp(-sum of values / sum of weights); word and byte perplexity
 //   bits_per_byte        -sum of values / sum of weights / ln 2
-//   token_perplexity     exp(mean over items of -value / weight); compression papers, an item a window
+//   token_perplexity     exp(mean over items of -value / weight); compression papers, an item a
+//   window
 //
 // Errors of perplexities are of the ratio estimator over independent blocks (documents or windows),
-// carried through exp by the delta method: SE(PPL) = PPL * SE(r), the interval is exp(r +- 1.96 SE(r)).
-// lm-eval draws 100,000 bootstrap samples for `perplexity` and gives no error for the weighted ones.
+// carried through exp by the delta method: SE(PPL) = PPL * SE(r), the interval is exp(r +- 1.96
+// SE(r)). lm-eval draws 100,000 bootstrap samples for `perplexity` and gives no error for the
+// weighted ones.
 //
-// No items: no value, reason "no documents". A value that is not finite: reason "diverged". One item:
-// a value without an error. Fails on an unknown aggregation with the nearest name.
+// No items: no value, reason "no documents". A value that is not finite: reason "diverged". One
+// item: a value without an error. Fails on an unknown aggregation with the nearest name.
 Estimate aggregate(std::span<const Item> items, const std::string& aggregation);
 const std::vector<std::string>& aggregation_names();
 
-// The smallest true difference that a test at 5 % finds in 80 of 100 runs, given the standard error of
-// the difference: (1.96 + 0.84) SE.
+// The smallest true difference that a test at 5 % finds in 80 of 100 runs, given the standard error
+// of the difference: (1.96 + 0.84) SE.
 double minimal_detectable_effect(double standard_error);
 
 }  // namespace evalharness

@@ -9,7 +9,8 @@ struct Item {
   std::string metric;  // "acc,none", "exact_match,strict-match"
   double value = 0;    // 0 or 1 of an accuracy; a log-likelihood of a perplexity
   double weight = 1;   // of a perplexity: words, bytes or tokens that the log-likelihood covers
-  std::string answer;  // what the model answered (index of a choice, extracted text); "" of a perplexity
+  std::string
+      answer;  // what the model answered (index of a choice, extracted text); "" of a perplexity
   bool operator==(const Item&) const = default;
 };
 

@@ -14,11 +14,13 @@ namespace evalharness {
 // 2 * P(Binomial(a + b, 1/2) <= min(a, b)), at most 1.
 double mcnemar_p_value(size_t only_first, size_t only_second);
 
-// Compressed against dense, document by document; items of one metric in the same order of documents
-// (EH_ASSERT on different counts). The caller fills in task, metric and backend.
-//   mean: difference compressed - dense with SE sqrt(sum (d - mean d)^2) / n, which for right and wrong
+// Compressed against dense, document by document; items of one metric in the same order of
+// documents (EH_ASSERT on different counts). The caller fills in task, metric and backend.
+//   mean: difference compressed - dense with SE sqrt(sum (d - mean d)^2) / n, which for right and
+//   wrong
 //     is sqrt(b + c - (b - c)^2 / n) / n; p_value and counts where all values are 0 or 1.
-//   perplexities: ln(PPL compressed / PPL dense), with the ratio estimator on each block's difference,
+//   perplexities: ln(PPL compressed / PPL dense), with the ratio estimator on each block's
+//   difference,
 //     so that what both models find hard cancels.
 //   bits_per_byte: the difference in bits.
 PairResult compare_items(std::span<const Item> dense, std::span<const Item> compressed,

@@ -16,8 +16,9 @@ struct RatioBlock {
 };
 
 struct Ratio {
-  double value = 0;           // sum of amounts / sum of sizes
-  double standard_error = 0;  // sqrt(m/(m-1) sum e^2) / sum of sizes, with e = amount - value * size; 0 if m = 1
+  double value = 0;  // sum of amounts / sum of sizes
+  double standard_error =
+      0;  // sqrt(m/(m-1) sum e^2) / sum of sizes, with e = amount - value * size; 0 if m = 1
 };
 Ratio ratio_of(std::span<const RatioBlock> blocks);
 

@@ -1,4 +1,5 @@
-// The expression grammar of Jinja2, weakest binding first: a if b else c, or, and, not, comparisons,
+// The expression grammar of Jinja2, weakest binding first: a if b else c, or, and, not,
+// comparisons,
 // + -, ~, * / // %, unary + -, **, then members, calls, filters and tests.
 
 #include "tasks/jinja/expression.h"
@@ -14,7 +15,9 @@ namespace {
 using Kind = Token::Kind;
 
 Expression defined(std::function<Value(Scope&)> evaluate) {
-  return {[evaluate = std::move(evaluate)](Scope& scope) { return std::optional<Value>(evaluate(scope)); }};
+  return {[evaluate = std::move(evaluate)](Scope& scope) {
+    return std::optional<Value>(evaluate(scope));
+  }};
 }
 
 Expression constant(Value value) {
@@ -38,8 +41,10 @@ struct Arguments {
 
   Call call(Scope& scope, std::string kind, std::string called, Value subject) const {
     Call made{scope, std::move(called), std::move(subject), {}, {}, std::move(kind)};
-    for (const Expression& argument : positional) made.positional.push_back(argument.evaluate(scope));
-    for (const auto& [key, argument] : named) made.named.emplace_back(key, argument.evaluate(scope));
+    for (const Expression& argument : positional)
+      made.positional.push_back(argument.evaluate(scope));
+    for (const auto& [key, argument] : named)
+      made.named.emplace_back(key, argument.evaluate(scope));
     return made;
   }
 };
@@ -162,9 +167,8 @@ class Parser {
   // The sign binds before a filter: -1|abs is 1.
   Expression unary() {
     if (tokens_.accept_operator("-"))
-      return members(defined([operand = unary()](Scope& scope) {
-        return negate(scope, operand.evaluate(scope));
-      }));
+      return members(defined(
+          [operand = unary()](Scope& scope) { return negate(scope, operand.evaluate(scope)); }));
     if (tokens_.accept_operator("+")) return unary();
     return members(primary());
   }
@@ -172,11 +176,16 @@ class Parser {
   Expression primary() {
     const Token token = tokens_.peek();
     switch (token.kind) {
-      case Kind::kName: return name_or_call(tokens_.take().text);
-      case Kind::kString: return strings();
-      case Kind::kInteger: return integer();
-      case Kind::kFloat: return constant(std::stod(tokens_.take().text));
-      default: break;
+      case Kind::kName:
+        return name_or_call(tokens_.take().text);
+      case Kind::kString:
+        return strings();
+      case Kind::kInteger:
+        return integer();
+      case Kind::kFloat:
+        return constant(std::stod(tokens_.take().text));
+      default:
+        break;
     }
     if (tokens_.accept_operator("(")) return grouped();
     if (tokens_.accept_operator("[")) return list(sequence("]"));
@@ -258,9 +267,12 @@ class Parser {
 
   Expression members(Expression of) {
     while (true) {
-      if (tokens_.accept_operator(".")) of = member(std::move(of));
-      else if (tokens_.accept_operator("[")) of = subscript(std::move(of));
-      else return of;
+      if (tokens_.accept_operator("."))
+        of = member(std::move(of));
+      else if (tokens_.accept_operator("["))
+        of = subscript(std::move(of));
+      else
+        return of;
     }
   }
 
@@ -285,7 +297,8 @@ class Parser {
     std::vector<Expression> bounds;  // of a slice: those missing are null
     bool is_slice = false;
     const auto bound = [&] {
-      const bool missing = tokens_.peek().is(Kind::kOperator, ":") || tokens_.peek().is(Kind::kOperator, "]");
+      const bool missing =
+          tokens_.peek().is(Kind::kOperator, ":") || tokens_.peek().is(Kind::kOperator, "]");
       bounds.push_back(missing ? constant(nullptr) : conditional());
     };
     bound();
@@ -321,11 +334,14 @@ class Parser {
 
   Expression filters(Expression of) {
     while (true) {
-      if (tokens_.accept_operator("|")) of = filter(std::move(of));
-      else if (tokens_.accept_name("is")) of = test(std::move(of));
+      if (tokens_.accept_operator("|"))
+        of = filter(std::move(of));
+      else if (tokens_.accept_name("is"))
+        of = test(std::move(of));
       else if (tokens_.peek().is(Kind::kOperator, ".") || tokens_.peek().is(Kind::kOperator, "["))
         of = members(std::move(of));
-      else return of;
+      else
+        return of;
     }
   }
 
@@ -350,12 +366,15 @@ class Parser {
     const std::string text = tokens_.expect_name();
     if (text == "defined" || text == "undefined") {
       const bool wanted = (text == "defined") != negated;
-      return defined([of, wanted](Scope& scope) { return Value(of.find(scope).has_value() == wanted); });
+      return defined(
+          [of, wanted](Scope& scope) { return Value(of.find(scope).has_value() == wanted); });
     }
     const Function function = find_test(text, tokens_);
     Arguments given;
-    if (tokens_.peek().is(Kind::kOperator, "(")) given = arguments();
-    else if (starts_operand()) given.positional.push_back(unary());  // "is divisibleby 3"
+    if (tokens_.peek().is(Kind::kOperator, "("))
+      given = arguments();
+    else if (starts_operand())
+      given.positional.push_back(unary());  // "is divisibleby 3"
     return defined([of, text, function, given, negated](Scope& scope) {
       const Value result = function(given.call(scope, "test", text, of.evaluate(scope)));
       return Value(result.boolean() != negated);
@@ -364,7 +383,8 @@ class Parser {
 
   bool starts_operand() const {
     const Token& token = tokens_.peek();
-    if (token.kind == Kind::kString || token.kind == Kind::kInteger || token.kind == Kind::kFloat) return true;
+    if (token.kind == Kind::kString || token.kind == Kind::kInteger || token.kind == Kind::kFloat)
+      return true;
     if (token.kind == Kind::kOperator) return token.text == "[" || token.text == "{";
     if (token.kind != Kind::kName) return false;
     for (const char* word : {"else", "or", "and", "if", "is", "in", "not"})

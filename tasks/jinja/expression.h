@@ -13,8 +13,8 @@
 namespace evalharness::jinja {
 
 struct Expression {
-  // Nothing where the name, member or item at the top of the expression is undefined; scope.missing then
-  // says which. Anything undefined below the top fails.
+  // Nothing where the name, member or item at the top of the expression is undefined; scope.missing
+  // then says which. Anything undefined below the top fails.
   std::function<std::optional<Value>(Scope&)> find;
   // Fails on anything undefined, as StrictUndefined does when it is used.
   Value evaluate(Scope& scope) const;
@@ -23,8 +23,8 @@ struct Expression {
 // Everything up to the first token that is no part of an expression; commas at the top make a tuple
 // (kept as a list).
 Expression parse_expression(Tokens& tokens);
-// The same without commas and, where `conditional` is false, without "a if b else c" (so that a loop's own
-// "if" is left for the loop).
+// The same without commas and, where `conditional` is false, without "a if b else c" (so that a
+// loop's own "if" is left for the loop).
 Expression parse_single(Tokens& tokens, bool conditional);
 
 // One use of a filter, test, function or method.
@@ -38,7 +38,7 @@ struct Call {
   // The argument at a position or under a name; null if not given.
   const Value* find(size_t index, std::string_view argument) const;
   const Value& require(size_t index, std::string_view argument) const;
-  std::string string(size_t index, std::string_view argument) const;   // fails on any other type
+  std::string string(size_t index, std::string_view argument) const;  // fails on any other type
   int64_t integer(size_t index, std::string_view argument, int64_t fallback) const;
   bool flag(size_t index, std::string_view argument, bool fallback) const;
   [[noreturn]] void fail(const std::string& text) const;  // "filter join: <text>"

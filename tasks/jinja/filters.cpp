@@ -20,7 +20,8 @@ std::string text_of(const Call& call) { return python::str(call.subject); }
 Value member_of(const Call& call, const Value& value, const std::string& path) {
   Value found = value;
   for (const std::string& step : split(path, ".")) {
-    const Value key = python::is_digits(step) ? Value(static_cast<int64_t>(std::stoll(step))) : Value(step);
+    const Value key =
+        python::is_digits(step) ? Value(static_cast<int64_t>(std::stoll(step))) : Value(step);
     std::optional<Value> next = item(call.scope, found, key);
     if (!next) call.fail(call.scope.missing);
     found = *std::move(next);
@@ -101,7 +102,8 @@ Value filter_map(const Call& call) {
   const std::string name = call.string(0, "filter");
   const Function function = find_filter(name, Tokens({}, "map"));
   for (const Value& value : items_of(call)) {
-    Call inner{call.scope, name, value, {call.positional.begin() + 1, call.positional.end()}, call.named, "filter"};
+    Call inner{call.scope, name,    value, {call.positional.begin() + 1, call.positional.end()},
+               call.named, "filter"};
     results.push_back(function(inner));
   }
   return results;
@@ -144,7 +146,8 @@ Value filter_last(const Call& call) {
 
 Value filter_sum(const Call& call) {
   Value total = call.find(1, "start") ? *call.find(1, "start") : Value(0);
-  for (const Value& value : items_by_attribute(call, 0)) total = arithmetic(call.scope, "+", total, value);
+  for (const Value& value : items_by_attribute(call, 0))
+    total = arithmetic(call.scope, "+", total, value);
   return total;
 }
 
@@ -163,9 +166,11 @@ Value filter_sort(const Call& call) {
   const auto key = [&](const Value& v) {
     return attribute ? member_of(call, v, python::str(*attribute)) : v;
   };
-  const bool reverse = call.flag(0, "reverse", false), sensitive = call.flag(1, "case_sensitive", false);
+  const bool reverse = call.flag(0, "reverse", false),
+             sensitive = call.flag(1, "case_sensitive", false);
   std::stable_sort(items.begin(), items.end(), [&](const Value& a, const Value& b) {
-    return reverse ? before(call, key(b), key(a), sensitive) : before(call, key(a), key(b), sensitive);
+    return reverse ? before(call, key(b), key(a), sensitive)
+                   : before(call, key(a), key(b), sensitive);
   });
   return items;
 }
@@ -176,7 +181,8 @@ Value extreme(const Call& call, bool smallest) {
   const bool sensitive = call.flag(0, "case_sensitive", false);
   Value best = items.front();
   for (const Value& value : items)
-    if (smallest ? before(call, value, best, sensitive) : before(call, best, value, sensitive)) best = value;
+    if (smallest ? before(call, value, best, sensitive) : before(call, best, value, sensitive))
+      best = value;
   return best;
 }
 
@@ -205,12 +211,14 @@ Value filter_unique(const Call& call) {
 }
 
 Value filter_abs(const Call& call) {
-  return compare(call.scope, "<", call.subject, Value(0)) ? negate(call.scope, call.subject) : call.subject;
+  return compare(call.scope, "<", call.subject, Value(0)) ? negate(call.scope, call.subject)
+                                                          : call.subject;
 }
 
 // round(x, precision): always a float; halves go to the even neighbour, as in Python.
 Value filter_round(const Call& call) {
-  if (!call.subject.is_number()) call.fail(cat("expected a number, got ", call.subject.type_name()));
+  if (!call.subject.is_number())
+    call.fail(cat("expected a number, got ", call.subject.type_name()));
   const int64_t precision = call.integer(0, "precision", 0);
   if (precision == 0) return std::nearbyint(call.subject.number());
   const std::string decimal = fixed_text(call.subject.number(), static_cast<int>(precision));
@@ -231,14 +239,16 @@ std::string dumped(const Value& value) {
     return "[" + join(pieces, ", ") + "]";
   }
   std::map<std::string, Value> sorted(value.map().begin(), value.map().end());
-  for (const auto& [key, item] : sorted) pieces.push_back(to_json(Value(key)) + ": " + dumped(item));
+  for (const auto& [key, item] : sorted)
+    pieces.push_back(to_json(Value(key)) + ": " + dumped(item));
   return "{" + join(pieces, ", ") + "}";
 }
 
 Value filter_tojson(const Call& call) {
   // Jinja escapes what is unsafe in HTML.
   std::string json = dumped(call.subject);
-  for (const auto& [from, to] : {std::pair{"<", "\\u003c"}, {">", "\\u003e"}, {"&", "\\u0026"}, {"'", "\\u0027"}})
+  for (const auto& [from, to] :
+       {std::pair{"<", "\\u003c"}, {">", "\\u003e"}, {"&", "\\u0026"}, {"'", "\\u0027"}})
     json = replace_all(json, from, to);
   return json;
 }
@@ -249,21 +259,45 @@ Value filter_regex_replace(const Call& call) {
                             static_cast<size_t>(call.integer(2, "count", 0)));
 }
 
-Value filter_default(const Call&) { EH_ASSERT(false); }  // handled where the operand may be undefined
+Value filter_default(const Call&) {
+  EH_ASSERT(false);
+}  // handled where the operand may be undefined
 
 const std::map<std::string, Function>& filters() {
   static const std::map<std::string, Function> table = {
-    {"abs", filter_abs}, {"capitalize", filter_capitalize}, {"count", filter_length},
-    {"d", filter_default}, {"default", filter_default}, {"first", filter_first},
-    {"float", filter_float}, {"int", filter_int}, {"items", filter_items}, {"join", filter_join},
-    {"last", filter_last}, {"length", filter_length}, {"list", filter_list}, {"lower", filter_lower},
-    {"map", filter_map}, {"max", filter_max}, {"min", filter_min},
-    {"regex_replace", filter_regex_replace}, {"reject", filter_reject},
-    {"rejectattr", filter_rejectattr}, {"replace", filter_replace}, {"reverse", filter_reverse},
-    {"round", filter_round}, {"select", filter_select}, {"selectattr", filter_selectattr},
-    {"sort", filter_sort}, {"string", filter_string}, {"sum", filter_sum}, {"tojson", filter_tojson},
-    {"trim", filter_trim}, {"unique", filter_unique}, {"upper", filter_upper},
-};
+      {"abs", filter_abs},
+      {"capitalize", filter_capitalize},
+      {"count", filter_length},
+      {"d", filter_default},
+      {"default", filter_default},
+      {"first", filter_first},
+      {"float", filter_float},
+      {"int", filter_int},
+      {"items", filter_items},
+      {"join", filter_join},
+      {"last", filter_last},
+      {"length", filter_length},
+      {"list", filter_list},
+      {"lower", filter_lower},
+      {"map", filter_map},
+      {"max", filter_max},
+      {"min", filter_min},
+      {"regex_replace", filter_regex_replace},
+      {"reject", filter_reject},
+      {"rejectattr", filter_rejectattr},
+      {"replace", filter_replace},
+      {"reverse", filter_reverse},
+      {"round", filter_round},
+      {"select", filter_select},
+      {"selectattr", filter_selectattr},
+      {"sort", filter_sort},
+      {"string", filter_string},
+      {"sum", filter_sum},
+      {"tojson", filter_tojson},
+      {"trim", filter_trim},
+      {"unique", filter_unique},
+      {"upper", filter_upper},
+  };
   return table;
 }
 

@@ -27,7 +27,8 @@ void assign(Scope& scope, const std::vector<std::string>& names, const Value& va
   if (names.size() == 1) return scope.set(names[0], value);
   const std::vector<Value> items = iterate(scope, value);
   if (items.size() != names.size())
-    scope.fail(cat("expected ", names.size(), " values for ", join(names, ", "), ", got ", items.size()));
+    scope.fail(
+        cat("expected ", names.size(), " values for ", join(names, ", "), ", got ", items.size()));
   for (size_t i = 0; i < names.size(); ++i) scope.set(names[i], items[i]);
 }
 
@@ -83,7 +84,8 @@ class Parser {
 
   Block whole() {
     Block block = until({});
-    if (tokens_.peek().kind != Kind::kEnd) tokens_.fail(cat("unexpected '", tokens_.peek(1).text, "'"));
+    if (tokens_.peek().kind != Kind::kEnd)
+      tokens_.fail(cat("unexpected '", tokens_.peek(1).text, "'"));
     return block;
   }
 
@@ -232,7 +234,8 @@ std::string Jinja::render(const Value& fields, const std::string& fields_where) 
 }
 
 bool Jinja::has_markup(std::string_view text) {
-  return text.find("{{") != text.npos || text.find("{%") != text.npos || text.find("{#") != text.npos;
+  return text.find("{{") != text.npos || text.find("{%") != text.npos ||
+         text.find("{#") != text.npos;
 }
 
 }  // namespace evalharness

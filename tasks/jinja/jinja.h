@@ -1,8 +1,9 @@
-// A small Jinja2: the part that task files of lm-evaluation-harness use, with its settings (undefined
-// names are errors, a trailing newline is kept, nothing is escaped) and its extra filter regex_replace.
+// A small Jinja2: the part that task files of lm-evaluation-harness use, with its settings
+// (undefined names are errors, a trailing newline is kept, nothing is escaped) and its extra filter
+// regex_replace.
 //
-// Expressions with filters, tests and methods of strings, lists and maps; if, for, set, raw; whitespace
-// control. Macros, includes and inheritance are refused when a template is read.
+// Expressions with filters, tests and methods of strings, lists and maps; if, for, set, raw;
+// whitespace control. Macros, includes and inheritance are refused when a template is read.
 #pragma once
 
 #include <memory>
@@ -15,11 +16,13 @@ namespace evalharness {
 
 class Jinja {
  public:
-  // `where` names the template in errors: "tasks/piqa.yaml:7:14: doc_to_text". Fails on what it cannot read.
+  // `where` names the template in errors: "tasks/piqa.yaml:7:14: doc_to_text". Fails on what it
+  // cannot read.
   Jinja(std::string_view source, std::string where);
 
   // `fields`: a map of the variables there are; `fields_where` names them in errors:
-  // "piqa.jsonl:17: tasks/piqa.yaml:7:14: doc_to_text: no field 'goall'; there are: goal label sol1 sol2".
+  // "piqa.jsonl:17: tasks/piqa.yaml:7:14: doc_to_text: no field 'goall'; there are: goal label sol1
+  // sol2".
   std::string render(const Value& fields, const std::string& fields_where) const;
 
   // True where a text holds any of {{ {% {#.
@@ -27,7 +30,8 @@ class Jinja {
 
  private:
   struct Program;
-  std::shared_ptr<const Program> program_;  // shared: a template is copied with its field, and never changes
+  std::shared_ptr<const Program>
+      program_;  // shared: a template is copied with its field, and never changes
 };
 
 }  // namespace evalharness

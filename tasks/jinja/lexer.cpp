@@ -32,7 +32,8 @@ class Lexer {
  private:
   size_t next_markup() const {
     for (size_t i = at_; i + 1 < source_.size(); ++i)
-      if (source_[i] == '{' && std::string_view("{%#").find(source_[i + 1]) != std::string_view::npos)
+      if (source_[i] == '{' &&
+          std::string_view("{%#").find(source_[i + 1]) != std::string_view::npos)
         return i;
     return source_.size();
   }
@@ -67,7 +68,8 @@ class Lexer {
   // The end of a markup, at most in no bracket: a map's own braces are not it.
   bool read_end(std::string_view close) {
     skip_space();
-    if (at_ == source_.size()) fail(cat(where_, ": expected '", close, "', got the end of the template"));
+    if (at_ == source_.size())
+      fail(cat(where_, ": expected '", close, "', got the end of the template"));
     if (depth_ > 0) return false;
     const bool sign = source_[at_] == '-' || source_[at_] == '+';
     if (source_.substr(at_ + sign, 2) != close) return false;
@@ -99,7 +101,9 @@ class Lexer {
   // A statement of one word; moves `at` behind its %}.
   bool tag(std::string_view word, size_t& at) const {
     size_t i = at;
-    const auto space = [&] { while (i < source_.size() && std::isspace(static_cast<unsigned char>(source_[i]))) ++i; };
+    const auto space = [&] {
+      while (i < source_.size() && std::isspace(static_cast<unsigned char>(source_[i]))) ++i;
+    };
     space();
     if (source_.substr(i, word.size()) != word) return false;
     i += word.size();
@@ -135,10 +139,12 @@ class Lexer {
 
   void read_string() {
     size_t end = at_ + 1;
-    while (end < source_.size() && source_[end] != source_[at_]) end += source_[end] == '\\' ? 2 : 1;
+    while (end < source_.size() && source_[end] != source_[at_])
+      end += source_[end] == '\\' ? 2 : 1;
     if (end >= source_.size()) fail(cat(where_, ": string without an end"));
     // A line break inside a Jinja string is part of it; in a Python literal it must be escaped.
-    const std::string quoted = replace_all(std::string(source_.substr(at_, end + 1 - at_)), "\n", "\\n");
+    const std::string quoted =
+        replace_all(std::string(source_.substr(at_, end + 1 - at_)), "\n", "\\n");
     const std::optional<Value> meaning = python::literal(quoted);
     if (!meaning) fail(cat(where_, ": bad escape in string ", quoted));
     tokens_.push_back({Kind::kString, meaning->string()});
@@ -151,7 +157,8 @@ class Lexer {
     bool fraction = false;
     // "1.5", but "row.0.name" and "x[1].y" have no fraction: a digit must follow the point.
     const bool after_point = !tokens_.empty() && tokens_.back().is(Kind::kOperator, ".");
-    if (!after_point && end + 1 < source_.size() && source_[end] == '.' && is_digit(source_[end + 1])) {
+    if (!after_point && end + 1 < source_.size() && source_[end] == '.' &&
+        is_digit(source_[end + 1])) {
       fraction = true;
       for (++end; end < source_.size() && is_digit(source_[end]);) ++end;
     }
@@ -195,9 +202,11 @@ bool Tokens::accept(Kind kind, std::string_view text) {
 
 void Tokens::expect(Kind kind, std::string_view text) {
   if (peek().kind != kind || (!text.empty() && peek().text != text)) {
-    const std::string_view names[] = {"text", "'{{'", "'}}'", "'{%'", "'%}'", "a name", "a number",
-                                      "a number", "a string", "an operator", "the end"};
-    fail_expected(text.empty() ? std::string(names[static_cast<size_t>(kind)]) : cat("'", text, "'"));
+    const std::string_view names[] = {"text",     "'{{'",        "'}}'",     "'{%'",
+                                      "'%}'",     "a name",      "a number", "a number",
+                                      "a string", "an operator", "the end"};
+    fail_expected(text.empty() ? std::string(names[static_cast<size_t>(kind)])
+                               : cat("'", text, "'"));
   }
   take();
 }

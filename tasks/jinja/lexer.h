@@ -8,15 +8,26 @@
 namespace evalharness::jinja {
 
 struct Token {
-  enum class Kind { kData, kBeginOutput, kEndOutput, kBeginStatement, kEndStatement, kName, kInteger,
-                    kFloat, kString, kOperator, kEnd };
+  enum class Kind {
+    kData,
+    kBeginOutput,
+    kEndOutput,
+    kBeginStatement,
+    kEndStatement,
+    kName,
+    kInteger,
+    kFloat,
+    kString,
+    kOperator,
+    kEnd
+  };
   Kind kind = Kind::kEnd;
   std::string text;  // of a string: its meaning, without the quotes
   bool is(Kind k, std::string_view t) const { return kind == k && text == t; }
 };
 
-// Whitespace control is done here: data comes out stripped as - beside a delimiter asks. Comments are
-// gone, raw blocks are data. `where` goes before the text of errors.
+// Whitespace control is done here: data comes out stripped as - beside a delimiter asks. Comments
+// are gone, raw blocks are data. `where` goes before the text of errors.
 std::vector<Token> tokenize(std::string_view source, const std::string& where);
 
 // Reads tokens one after the other.

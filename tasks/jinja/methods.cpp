@@ -106,7 +106,9 @@ Value string_title(const Call& call) {
   return text;
 }
 
-Value string_startswith(const Call& call) { return self(call).starts_with(call.string(0, "prefix")); }
+Value string_startswith(const Call& call) {
+  return self(call).starts_with(call.string(0, "prefix"));
+}
 Value string_endswith(const Call& call) { return self(call).ends_with(call.string(0, "suffix")); }
 
 Value string_removeprefix(const Call& call) {
@@ -116,7 +118,8 @@ Value string_removeprefix(const Call& call) {
 
 Value string_removesuffix(const Call& call) {
   const std::string suffix = call.string(0, "suffix");
-  return self(call).ends_with(suffix) ? self(call).substr(0, self(call).size() - suffix.size()) : self(call);
+  return self(call).ends_with(suffix) ? self(call).substr(0, self(call).size() - suffix.size())
+                                      : self(call);
 }
 
 // The position in code points, or -1.
@@ -150,7 +153,8 @@ Value list_index(const Call& call) {
 Value list_count(const Call& call) {
   const Value& what = call.require(0, "value");
   const Value::List& list = call.subject.list();
-  return static_cast<int64_t>(std::count_if(list.begin(), list.end(), [&](const Value& v) { return python::equal(v, what); }));
+  return static_cast<int64_t>(std::count_if(
+      list.begin(), list.end(), [&](const Value& v) { return python::equal(v, what); }));
 }
 
 Value map_keys(const Call& call) { return iterate(call.scope, call.subject); }
@@ -163,7 +167,8 @@ Value map_values(const Call& call) {
 
 Value map_items(const Call& call) {
   Value::List pairs;
-  for (const auto& [key, value] : call.subject.map()) pairs.push_back(Value(Value::List{Value(key), value}));
+  for (const auto& [key, value] : call.subject.map())
+    pairs.push_back(Value(Value::List{Value(key), value}));
   return pairs;
 }
 
@@ -174,23 +179,35 @@ Value map_get(const Call& call) {
 }
 
 const std::map<std::string, Function>& string_methods() {
-  static const std::map<std::string, Function> table = {
-    {"capitalize", string_capitalize}, {"count", string_count}, {"endswith", string_endswith},
-    {"find", string_find}, {"index", string_index}, {"isdigit", string_isdigit},
-    {"join", string_join}, {"lower", string_lower}, {"lstrip", string_lstrip},
-    {"removeprefix", string_removeprefix}, {"removesuffix", string_removesuffix},
-    {"replace", string_replace}, {"rstrip", string_rstrip}, {"split", string_split},
-    {"splitlines", string_splitlines}, {"startswith", string_startswith}, {"strip", string_strip},
-    {"title", string_title}, {"upper", string_upper}};
+  static const std::map<std::string, Function> table = {{"capitalize", string_capitalize},
+                                                        {"count", string_count},
+                                                        {"endswith", string_endswith},
+                                                        {"find", string_find},
+                                                        {"index", string_index},
+                                                        {"isdigit", string_isdigit},
+                                                        {"join", string_join},
+                                                        {"lower", string_lower},
+                                                        {"lstrip", string_lstrip},
+                                                        {"removeprefix", string_removeprefix},
+                                                        {"removesuffix", string_removesuffix},
+                                                        {"replace", string_replace},
+                                                        {"rstrip", string_rstrip},
+                                                        {"split", string_split},
+                                                        {"splitlines", string_splitlines},
+                                                        {"startswith", string_startswith},
+                                                        {"strip", string_strip},
+                                                        {"title", string_title},
+                                                        {"upper", string_upper}};
   return table;
 }
 const std::map<std::string, Function>& list_methods() {
-  static const std::map<std::string, Function> table = {{"count", list_count}, {"index", list_index}};
+  static const std::map<std::string, Function> table = {{"count", list_count},
+                                                        {"index", list_index}};
   return table;
 }
 const std::map<std::string, Function>& map_methods() {
   static const std::map<std::string, Function> table = {
-    {"get", map_get}, {"items", map_items}, {"keys", map_keys}, {"values", map_values}};
+      {"get", map_get}, {"items", map_items}, {"keys", map_keys}, {"values", map_values}};
   return table;
 }
 

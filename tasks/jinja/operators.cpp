@@ -13,7 +13,9 @@ bool is_integral(const Value& v) { return v.is_int() || v.is_bool(); }
 double real(const Value& v) { return v.is_bool() ? v.boolean() : v.number(); }
 int64_t integral(const Value& v) { return v.is_bool() ? v.boolean() : v.integer(); }
 
-int64_t floor_divide(int64_t a, int64_t b) { return a / b - ((a % b != 0) && ((a < 0) != (b < 0))); }
+int64_t floor_divide(int64_t a, int64_t b) {
+  return a / b - ((a % b != 0) && ((a < 0) != (b < 0)));
+}
 
 [[noreturn]] void no_meaning(Scope& scope, const std::string& op, const Value& a, const Value& b) {
   scope.fail(cat("'", op, "' has no meaning between ", a.type_name(), " and ", b.type_name()));
@@ -22,14 +24,20 @@ int64_t floor_divide(int64_t a, int64_t b) { return a / b - ((a % b != 0) && ((a
 Value integer_arithmetic(Scope& scope, const std::string& op, int64_t a, int64_t b) {
   int64_t result = 0;
   bool overflow = false;
-  if (op == "+") overflow = __builtin_add_overflow(a, b, &result);
-  else if (op == "-") overflow = __builtin_sub_overflow(a, b, &result);
-  else if (op == "*") overflow = __builtin_mul_overflow(a, b, &result);
-  else if (op == "//") result = floor_divide(a, b);
-  else if (op == "%") result = a - floor_divide(a, b) * b;
+  if (op == "+")
+    overflow = __builtin_add_overflow(a, b, &result);
+  else if (op == "-")
+    overflow = __builtin_sub_overflow(a, b, &result);
+  else if (op == "*")
+    overflow = __builtin_mul_overflow(a, b, &result);
+  else if (op == "//")
+    result = floor_divide(a, b);
+  else if (op == "%")
+    result = a - floor_divide(a, b) * b;
   else {  // ** with b >= 0
     result = 1;
-    for (int64_t i = 0; i < b && !overflow; ++i) overflow = __builtin_mul_overflow(result, a, &result);
+    for (int64_t i = 0; i < b && !overflow; ++i)
+      overflow = __builtin_mul_overflow(result, a, &result);
   }
   if (overflow) scope.fail(cat(a, " ", op, " ", b, " is too large"));
   return result;
@@ -49,15 +57,18 @@ Value repeat(const Value& what, int64_t times) {
   std::string text;
   Value::List list;
   for (int64_t i = 0; i < times; ++i) {
-    if (what.is_string()) text += what.string();
-    else list.insert(list.end(), what.list().begin(), what.list().end());
+    if (what.is_string())
+      text += what.string();
+    else
+      list.insert(list.end(), what.list().begin(), what.list().end());
   }
   return what.is_string() ? Value(std::move(text)) : Value(std::move(list));
 }
 
 bool contains(Scope& scope, const Value& in, const Value& what) {
   if (in.is_map()) return what.is_string() && in.find(what.string());
-  if (in.is_string() && what.is_string()) return in.string().find(what.string()) != std::string::npos;
+  if (in.is_string() && what.is_string())
+    return in.string().find(what.string()) != std::string::npos;
   if (!in.is_list()) no_meaning(scope, "in", what, in);
   return std::any_of(in.list().begin(), in.list().end(),
                      [&](const Value& v) { return python::equal(v, what); });
@@ -70,7 +81,8 @@ std::string from_code_points(const std::vector<char32_t>& points) {
 }
 
 // Python's slice.indices(): the positions that start:stop:step visits in a sequence of `size`.
-std::vector<size_t> slice_positions(int64_t size, const Value& start, const Value& stop, int64_t step) {
+std::vector<size_t> slice_positions(int64_t size, const Value& start, const Value& stop,
+                                    int64_t step) {
   const auto clamp = [&](const Value& bound, int64_t fallback) {
     if (bound.is_null()) return fallback;
     int64_t position = integral(bound);
@@ -146,7 +158,8 @@ std::optional<Value> item(Scope& scope, const Value& of, const Value& index) {
   return std::nullopt;
 }
 
-Value slice(Scope& scope, const Value& of, const Value& start, const Value& stop, const Value& step) {
+Value slice(Scope& scope, const Value& of, const Value& start, const Value& stop,
+            const Value& step) {
   if (!of.is_list() && !of.is_string()) scope.fail(cat("cannot slice a ", of.type_name()));
   for (const Value& bound : {start, stop, step})
     if (!bound.is_null() && !is_integral(bound)) scope.fail("a slice needs integers");

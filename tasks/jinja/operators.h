@@ -15,11 +15,12 @@ Value arithmetic(Scope& scope, const std::string& op, const Value& a, const Valu
 bool compare(Scope& scope, const std::string& op, const Value& a, const Value& b);
 Value negate(Scope& scope, const Value& a);
 
-// a.name and a[index]: an item of a map by key, of a list or string by index (from the end if negative).
-// Nothing where there is none; scope.missing then says so.
+// a.name and a[index]: an item of a map by key, of a list or string by index (from the end if
+// negative). Nothing where there is none; scope.missing then says so.
 std::optional<Value> item(Scope& scope, const Value& of, const Value& index);
 // a[start:stop:step], any of them null.
-Value slice(Scope& scope, const Value& of, const Value& start, const Value& stop, const Value& step);
+Value slice(Scope& scope, const Value& of, const Value& start, const Value& stop,
+            const Value& step);
 
 // What a loop runs over: the items of a list, the characters of a string, the keys of a map.
 std::vector<Value> iterate(Scope& scope, const Value& over);

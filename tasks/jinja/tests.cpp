@@ -19,26 +19,41 @@ Value test_iterable(const Call& call) {
 }
 Value test_true(const Call& call) { return call.subject.is_bool() && call.subject.boolean(); }
 Value test_false(const Call& call) { return call.subject.is_bool() && !call.subject.boolean(); }
-Value test_even(const Call& call) { return arithmetic(call.scope, "%", call.subject, 2) == Value(0); }
-Value test_odd(const Call& call) { return arithmetic(call.scope, "%", call.subject, 2) == Value(1); }
+Value test_even(const Call& call) {
+  return arithmetic(call.scope, "%", call.subject, 2) == Value(0);
+}
+Value test_odd(const Call& call) {
+  return arithmetic(call.scope, "%", call.subject, 2) == Value(1);
+}
 Value test_divisibleby(const Call& call) {
   return arithmetic(call.scope, "%", call.subject, call.require(0, "num")) == Value(0);
 }
 Value test_equal(const Call& call) { return python::equal(call.subject, call.require(0, "other")); }
 Value test_ne(const Call& call) { return !python::equal(call.subject, call.require(0, "other")); }
-Value test_in(const Call& call) { return compare(call.scope, "in", call.subject, call.require(0, "seq")); }
-Value test_lt(const Call& call) { return compare(call.scope, "<", call.subject, call.require(0, "other")); }
-Value test_gt(const Call& call) { return compare(call.scope, ">", call.subject, call.require(0, "other")); }
+Value test_in(const Call& call) {
+  return compare(call.scope, "in", call.subject, call.require(0, "seq"));
+}
+Value test_lt(const Call& call) {
+  return compare(call.scope, "<", call.subject, call.require(0, "other"));
+}
+Value test_gt(const Call& call) {
+  return compare(call.scope, ">", call.subject, call.require(0, "other"));
+}
 
 const std::map<std::string, Function>& tests() {
   static const std::map<std::string, Function> table = {
-    {"boolean", test_boolean}, {"divisibleby", test_divisibleby}, {"eq", test_equal},
-    {"equalto", test_equal}, {"even", test_even}, {"false", test_false}, {"float", test_float},
-    {"greaterthan", test_gt}, {"gt", test_gt}, {"in", test_in}, {"integer", test_integer},
-    {"iterable", test_iterable}, {"lessthan", test_lt}, {"lt", test_lt}, {"mapping", test_mapping},
-    {"ne", test_ne}, {"none", test_none}, {"number", test_number}, {"odd", test_odd},
-    {"sequence", test_iterable}, {"string", test_string}, {"true", test_true},
-};
+      {"boolean", test_boolean}, {"divisibleby", test_divisibleby},
+      {"eq", test_equal},        {"equalto", test_equal},
+      {"even", test_even},       {"false", test_false},
+      {"float", test_float},     {"greaterthan", test_gt},
+      {"gt", test_gt},           {"in", test_in},
+      {"integer", test_integer}, {"iterable", test_iterable},
+      {"lessthan", test_lt},     {"lt", test_lt},
+      {"mapping", test_mapping}, {"ne", test_ne},
+      {"none", test_none},       {"number", test_number},
+      {"odd", test_odd},         {"sequence", test_iterable},
+      {"string", test_string},   {"true", test_true},
+  };
   return table;
 }
 
@@ -57,7 +72,7 @@ Value function_dict(const Call& call) { return Value(call.named); }
 
 const std::map<std::string, Function>& functions() {
   static const std::map<std::string, Function> table = {
-    {"dict", function_dict}, {"namespace", function_dict}, {"range", function_range}};
+      {"dict", function_dict}, {"namespace", function_dict}, {"range", function_range}};
   return table;
 }
 

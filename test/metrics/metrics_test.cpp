@@ -1,5 +1,4 @@
 #include <catch2/catch.hpp>
-
 #include <cmath>
 #include <limits>
 
@@ -42,7 +41,8 @@ TEST_CASE("lm-eval's perplexity is exp of minus the mean log-likelihood", "[metr
 }
 
 TEST_CASE("a weighted perplexity is of the corpus, not a mean of documents", "[metrics]") {
-  // -(−2 −10) / (1 + 3) = 3. Residuals: 2 - 3*1 = -1 and 10 - 3*3 = 1; SE = sqrt(2/1 * 2) / 4 = 1/2.
+  // -(−2 −10) / (1 + 3) = 3. Residuals: 2 - 3*1 = -1 and 10 - 3*3 = 1; SE = sqrt(2/1 * 2) / 4 =
+  // 1/2.
   const std::vector<Item> documents = weighted({{-2, 1}, {-10, 3}});
   CHECK(*aggregate(documents, "weighted_perplexity").value == Approx(std::exp(3.0)));
   CHECK(*aggregate(documents, "weighted_perplexity").standard_error == Approx(std::exp(3.0) / 2));
@@ -53,7 +53,8 @@ TEST_CASE("a weighted perplexity is of the corpus, not a mean of documents", "[m
 TEST_CASE("a token perplexity is the mean over windows of their mean, as the papers take it",
           "[metrics]") {
   // Windows: 4/2 = 2 and 4/1 = 4, mean 3; the ratio of the sums would be 8/3.
-  CHECK(*aggregate(weighted({{-4, 2}, {-4, 1}}), "token_perplexity").value == Approx(std::exp(3.0)));
+  CHECK(*aggregate(weighted({{-4, 2}, {-4, 1}}), "token_perplexity").value ==
+        Approx(std::exp(3.0)));
 }
 
 TEST_CASE("one document has a value and no error", "[metrics]") {
