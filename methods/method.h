@@ -1,6 +1,7 @@
 // A compression method: a name, options read from the config, and one function from a model to a smaller one.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,7 +12,14 @@
 
 namespace evalharness {
 
-using Report = std::vector<LayerReport>;
+// What a method did: to each layer, and what else there is to count ("dead columns", "damped again").
+struct Report {
+  std::vector<LayerReport> layers;
+  std::map<std::string, size_t> counts;
+
+  Report(std::vector<LayerReport> of_layers, std::map<std::string, size_t> counted = {})
+      : layers(std::move(of_layers)), counts(std::move(counted)) {}
+};
 
 class Method {
  public:

@@ -16,6 +16,7 @@ class SparsityPattern {
   explicit SparsityPattern(const ConfigNode& options);
 
   bool structured() const { return group_ > 0; }
+  size_t group() const { return group_; }  // M of N:M, 0 where unstructured
   double sparsity() const;  // fraction of zeros asked for
   // Zeroes the weights of a row with the lowest scores: floor(cols * sparsity) of the row, or of each group
   // all but `keep`. Of ties the lowest index goes.

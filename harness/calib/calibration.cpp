@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
+#include <span>
 
 #include "harness/base/error.h"
 #include "harness/base/interrupt.h"
-#include "harness/base/parallel.h"
 #include "harness/base/progress.h"
 #include "harness/base/text.h"
 #include "harness/model/transformer.h"
@@ -15,33 +14,16 @@ namespace evalharness {
 namespace {
 
 constexpr size_t kChunkTokens = 2048;  // of one forward
-constexpr size_t kColumnChunk = 64;
 
-// sums[j] += sum over rows of x(i, j)^2, in the order of the rows.
-void add_squares(MatrixView x, std::vector<double>& sums) {
-  sums.resize(x.cols, 0.0);
-  parallel_for((x.cols + kColumnChunk - 1) / kColumnChunk, [&](size_t chunk) {
-    const size_t first = chunk * kColumnChunk, end = std::min(x.cols, first + kColumnChunk);
-    for (size_t i = 0; i < x.rows; ++i)
-      for (size_t j = first; j < end; ++j)
-        sums[j] += static_cast<double>(x(i, j)) * static_cast<double>(x(i, j));
-  });
-}
-
-Matrix copy(MatrixView x) {
-  Matrix m(x.rows, x.cols);
-  for (size_t i = 0; i < x.rows; ++i) std::ranges::copy(x.row(i), m.row(i).begin());
-  return m;
-}
-
-// What was seen of the inputs of a block's layers.
-struct Seen {
-  std::array<std::vector<double>, kLinears.size()> squares;
-  std::array<Matrix, kLinears.size()> some;  // inputs of the first chunk, for the output error
-};
+// Layers with one and the same input: it is looked at once, at the first of them.
+using Group = std::span<const Linear>;
+using Groups = std::span<const Group>;
+constexpr Group kAll(kLinears);
+constexpr std::array<Group, 4> kGroups = {kAll.subspan(0, 3), kAll.subspan(3, 1), kAll.subspan(4, 2), kAll.subspan(6, 1)};
+static_assert(kGroups[0].back() == Linear::v && kGroups[1].front() == Linear::o && kGroups[3].front() == Linear::down);
 
 // Relative squared error of the layer's outputs on some of its inputs.
-double output_error(const Backend& backend, MatrixView x, const LinearOp& before, const LinearOp& after) {
+double error_on(const Backend& backend, MatrixView x, const LinearOp& before, const LinearOp& after) {
   Matrix y(x.rows, before.out()), z(x.rows, before.out());
   backend.bind(before)->forward(x, y.view());
   backend.bind(after)->forward(x, z.view());
@@ -52,6 +34,19 @@ double output_error(const Backend& backend, MatrixView x, const LinearOp& before
     total += a * a;
   }
   return total > 0 ? error / total : 0;
+}
+
+// The same on all of them: trace((W - Q) H (W - Q)^T) / trace(W H W^T).
+double error_by_gram(const DoubleMatrix& gram, const LinearOp& before, const LinearOp& after) {
+  const DoubleMatrix w(before.to_dense().view());
+  DoubleMatrix difference(after.to_dense().view());
+  for (size_t i = 0; i < w.values().size(); ++i) difference.values()[i] -= w.values()[i];
+  const double total = output_energy(w, gram);
+  return total > 0 ? output_energy(difference, gram) / total : 0;
+}
+
+double output_error(const Backend& backend, const Inputs& x, const LinearOp& before, const LinearOp& after) {
+  return x.gram().rows() > 0 ? error_by_gram(x.gram(), before, after) : error_on(backend, x.some().view(), before, after);
 }
 
 LayerReport report_of(const Slot& slot) {
@@ -103,51 +98,49 @@ class Walk {
   Workspace workspace_;
 };
 
-Seen observe(Walk& walk, const Block& block) {
-  Seen seen;
+// Inputs of the groups first .. end-1 of the block as it is.
+std::vector<Inputs> observe(Walk& walk, const Block& block, Groups groups, const Inputs& empty) {
+  std::vector<Inputs> seen(groups.size(), empty);
   walk.run(block, false, [&](Linear linear, MatrixView x) {
-    const auto i = static_cast<size_t>(linear);
-    add_squares(x, seen.squares[i]);
-    if (seen.some[i].size() == 0) seen.some[i] = copy(x.rows_from(0, std::min<size_t>(x.rows, 512)));
+    for (size_t g = 0; g < groups.size(); ++g)
+      if (groups[g].front() == linear) seen[g].add(x);
   });
-  for (const Linear linear : kLinears)
-    for (const double sum : seen.squares[static_cast<size_t>(linear)])
-      if (!std::isfinite(sum))
-        fail(cat("calibration: the inputs of ", block.slot(linear).name, " are not finite"));
+  for (size_t g = 0; g < groups.size(); ++g)
+    if (!seen[g].finish()) fail(cat("calibration: the inputs of ", block.slot(groups[g].front()).name, " are not finite"));
   return seen;
 }
 
 }  // namespace
 
-std::vector<float> Inputs::column_norms() const {
-  std::vector<float> norms;
-  for (const double sum : squares_) norms.push_back(static_cast<float>(std::sqrt(sum / static_cast<double>(samples_))));
-  return norms;
-}
-
 std::vector<LayerReport> Calibration::sweep(Model& model, Needs needs, const Compressor& compress) const {
-  const bool runs = needs.column_norms;
-  if (runs && set_.samples.empty()) fail("calibration: this method needs calibration text and there is none");
+  if (needs.any() && set_.samples.empty()) fail("calibration: this method needs calibration text and there is none");
   std::unique_ptr<Walk> walk;
-  if (runs) walk = std::make_unique<Walk>(set_, model, backend_);
-  Progress progress("compressing", model.blocks.size());
+  if (needs.any()) walk = std::make_unique<Walk>(set_, model, backend_);
+  const Inputs empty(needs, set_.samples.size());
   std::vector<LayerReport> reports;
-  for (size_t b = 0; b < model.blocks.size(); ++b) {
-    stop_if_interrupted();
-    Block& block = model.blocks[b];
-    const Seen seen = runs ? observe(*walk, block) : Seen{};
-    for (const Linear linear : kLinears) {
-      const auto i = static_cast<size_t>(linear);
-      Slot& slot = block.slot(linear);
-      LinearPtr op = compress({slot, b, linear, model.dtype}, Inputs(seen.squares[i], set_.samples.size()));
+  const auto treat = [&](size_t b, Group group, const Inputs& inputs) {
+    for (const Linear linear : group) {
+      Slot& slot = model.blocks[b].slot(linear);
+      LinearPtr op = compress({slot, b, linear, model.dtype}, inputs);
       EH_ASSERT(op->out() == slot.op->out() && op->in() == slot.op->in());
       std::optional<double> error;
-      if (runs) error = output_error(backend_, seen.some[i].view(), *slot.op, *op);
+      if (walk) error = output_error(backend_, inputs, *slot.op, *op);
       slot.op = std::move(op);
       reports.push_back(report_of(slot));
       reports.back().output_error = error;
     }
-    if (runs && b + 1 < model.blocks.size()) walk->run(block, true, nullptr);
+  };
+  const size_t together = needs.true_sequential ? 1 : kGroups.size();
+  Progress progress("compressing", model.blocks.size());
+  for (size_t b = 0; b < model.blocks.size(); ++b) {
+    for (size_t g = 0; g < kGroups.size(); g += together) {
+      stop_if_interrupted();
+      const Groups groups = Groups(kGroups).subspan(g, together);
+      const std::vector<Inputs> seen =
+          walk ? observe(*walk, model.blocks[b], groups, empty) : std::vector<Inputs>(together);
+      for (size_t i = 0; i < together; ++i) treat(b, groups[i], seen[i]);
+    }
+    if (walk && b + 1 < model.blocks.size()) walk->run(model.blocks[b], true, nullptr);
     progress.advance();
   }
   return reports;

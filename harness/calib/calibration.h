@@ -8,29 +8,12 @@
 #include <vector>
 
 #include "harness/backend/backend.h"
+#include "harness/calib/inputs.h"
 #include "harness/calib/sampler.h"
 #include "harness/model/model.h"
 #include "harness/result/run_result.h"
 
 namespace evalharness {
-
-// What a method wants to know of a layer's inputs X [tokens, in]. All false: the blocks are not run.
-struct Needs {
-  bool column_norms = false;
-};
-
-// Statistics of one layer's inputs over the whole calibration set.
-class Inputs {
- public:
-  Inputs() = default;
-  Inputs(std::vector<double> squares, size_t samples) : squares_(std::move(squares)), samples_(samples) {}
-  // sqrt(sum over tokens of x_j^2 / samples) of each input j: [in]. The scale is Wanda's scaler_row.
-  std::vector<float> column_norms() const;
-
- private:
-  std::vector<double> squares_;
-  size_t samples_ = 0;
-};
 
 // A layer on its turn.
 struct Layer {
@@ -50,8 +33,9 @@ class Calibration {
 
   const CalibrationSet& set() const { return set_; }
   // Replaces the weight of every slot of every block by what `compress` makes of it. All seven layers of
-  // a block are seen with inputs from one forward of the block as it was; its inputs come from the compressed
-  // blocks before it. Fails on a NaN among the inputs, naming block and layer.
+  // a block are seen with inputs from one forward of the block as it was (unless needs.true_sequential); its
+  // inputs come from the compressed blocks before it. Fails on a NaN among the inputs, naming block and layer.
+  // With needs.gram the reported output error is over all inputs, else over the first 512.
   std::vector<LayerReport> sweep(Model& model, Needs needs, const Compressor& compress) const;
 
  private:

@@ -5,12 +5,16 @@
 
 namespace evalharness::detail {
 
-void openblas_rows(const PanelProduct<float>& product) {
+void keep_openblas_on_one_thread() {
   static const bool one_thread = [] {
     openblas_set_num_threads(1);
     return true;
   }();
   (void)one_thread;
+}
+
+void openblas_rows(const PanelProduct<float>& product) {
+  keep_openblas_on_one_thread();
   const auto size = [](size_t n) { return static_cast<blasint>(n); };
   cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, size(product.rows), size(kPanelWidth),
               size(product.k), 1.0f, product.x, size(product.x_stride), product.panel,

@@ -17,6 +17,8 @@ void onednn_rows(const PanelProduct<float>& product);
 void onednn_rows(const PanelProduct<uint16_t>& product);
 // Whether oneDNN has a compiled kernel for bfloat16 panels on this machine, not only its reference code.
 bool onednn_has_bfloat16();
+// Before any call of OpenBLAS: parallel_for owns the cores.
+void keep_openblas_on_one_thread();
 void openblas_rows(const PanelProduct<float>& product);
 
 // Rows [first, first + count) of a product.

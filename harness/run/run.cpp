@@ -232,9 +232,11 @@ class Run {
       const auto start = std::chrono::steady_clock::now();
       StepReport step;
       step.method = config_.method_names[i];
-      step.layers = config_.methods[i]->compress(model, calibration);
+      Report report = config_.methods[i]->compress(model, calibration);
+      step.layers = std::move(report.layers);
       step.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       step.details = Value(Value::Map{});
+      for (const auto& [what, count] : report.counts) step.details.set(what, count);
       if (config_.methods[i]->needs_calibration())
         step.details.set("calibration", calibration_details(inputs_, config_.calibration));
       result_.steps.push_back(std::move(step));

@@ -93,6 +93,74 @@ TEST_CASE("a sweep that changes nothing reports no error, and the next block see
   CHECK(norms_of_block_1(false) != norms_of_block_0);
 }
 
+TEST_CASE("Gram matrix, means and variances are sums over every token of the set", "[calib]") {
+  const auto backend = make_cpu_backend({});
+  Model model = tiny_model(3);
+  // The input of q in block 0 is the normed embedding.
+  DoubleMatrix gram(16, 16);
+  std::vector<double> sums(16);
+  for (const auto& sample : two_samples().samples) {
+    Matrix x(sample.size(), 16), normed(sample.size(), 16);
+    embed(model, sample, x.view());
+    backend->rms_norm(x.view(), model.blocks[0].attention_norm, static_cast<float>(model.config.norm_epsilon), normed.view());
+    for (size_t t = 0; t < x.rows(); ++t)
+      for (size_t i = 0; i < 16; ++i) {
+        sums[i] += double(normed(t, i));
+        for (size_t j = 0; j < 16; ++j) gram(i, j) += double(normed(t, i)) * double(normed(t, j));
+      }
+  }
+  const Calibration calibration(two_samples(), *backend);
+  calibration.sweep(model, {.column_means = true, .gram = true}, [&](const Layer& layer, const Inputs& inputs) {
+    CHECK(inputs.gram().rows() == layer.slot.op->in());
+    if (layer.block == 0 && layer.linear == Linear::k)
+      for (size_t i = 0; i < 16; ++i) {
+        const double mean = sums[i] / 10;
+        CHECK(inputs.column_means()[i] == Approx(mean).margin(1e-6));
+        CHECK(inputs.column_variances()[i] == Approx(gram(i, i) / 10 - mean * mean).margin(1e-5));
+        for (size_t j = 0; j < 16; ++j) CHECK(inputs.gram()(i, j) == Approx(gram(i, j)).margin(1e-5));
+      }
+    return same(layer);
+  });
+}
+
+TEST_CASE("the output error by the Gram matrix is that of the outputs", "[calib]") {
+  const auto backend = make_cpu_backend({});
+  const Calibration calibration(two_samples(), *backend);
+  const auto errors = [&](Needs needs) {
+    Model model = tiny_model(3);
+    std::vector<double> found;
+    for (const LayerReport& report : calibration.sweep(model, needs, [](const Layer& layer, const Inputs&) {
+           Matrix w = layer.weight();
+           for (size_t i = 0; i < w.rows(); ++i) w(i, i % w.cols()) = 0;
+           return make_dense(w.view(), layer.dtype);
+         }))
+      found.push_back(*report.output_error);
+    return found;
+  };
+  const std::vector<double> by_gram = errors({.gram = true}), by_outputs = errors({.column_norms = true});
+  for (size_t i = 0; i < by_gram.size(); ++i) {
+    CHECK(by_gram[i] > 0);
+    CHECK(by_gram[i] == Approx(by_outputs[i]).epsilon(1e-4));
+  }
+}
+
+TEST_CASE("with true_sequential a layer sees what the compressed layers before it in the block give", "[calib]") {
+  const auto backend = make_cpu_backend({});
+  const Calibration calibration(two_samples(), *backend);
+  const auto norm_of_down = [&](bool true_sequential) {
+    Model model = tiny_model(3);
+    float norm = 0;
+    calibration.sweep(model, {.column_norms = true, .true_sequential = true_sequential}, [&](const Layer& layer, const Inputs& inputs) {
+      if (layer.block == 0 && layer.linear == Linear::down) norm = inputs.column_norms()[0];
+      if (layer.linear == Linear::up) return make_dense(Matrix(layer.slot.op->out(), layer.slot.op->in()).view(), layer.dtype);
+      return same(layer);
+    });
+    return norm;
+  };
+  CHECK(norm_of_down(true) == 0);
+  CHECK(norm_of_down(false) > 0);
+}
+
 TEST_CASE("a NaN among the inputs names the layer", "[calib]") {
   const auto backend = make_cpu_backend({});
   Model model = tiny_model(3);

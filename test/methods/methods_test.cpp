@@ -31,7 +31,8 @@ CalibrationSet samples() {
 // The methods that are registered, each with every form of its options that changes its path.
 std::vector<std::string> every_method() {
   return {"{method: magnitude, sparsity: 0.5}", "{method: magnitude, pattern: 2:4}", "{method: wanda, sparsity: 0.5}",
-          "{method: wanda, pattern: 2:4}", "{method: wanda, pattern: 4:8}"};
+          "{method: wanda, pattern: 2:4}", "{method: wanda, pattern: 4:8}", "{method: sparsegpt, sparsity: 0.5}",
+          "{method: sparsegpt, pattern: 2:4}", "{method: sparsegpt, sparsity: 0.5, true_sequential: true, block: 8}"};
 }
 
 // All bytes of the model's block weights.
@@ -65,7 +66,7 @@ TEST_CASE("a mistyped option is an error that says where and what was meant", "[
   CHECK_THROWS_WITH(method_of("method: wanda\nsparsity: 1.5\n"),
                     "test.yaml:2:11: sparsity: expected 0 <= sparsity < 1, got 1.5");
   CHECK_THROWS_WITH(method_of("method: wnda\n"),
-                    "test.yaml:1:9: method: unknown method 'wnda' (did you mean 'wanda'?); there are: magnitude, wanda");
+                    "test.yaml:1:9: method: unknown method 'wnda' (did you mean 'wanda'?); there are: magnitude, sparsegpt, wanda");
   CHECK_THROWS_WITH(method_of("method: wanda\npattern: 4:2\n"),
                     "test.yaml:2:10: pattern: expected N:M with 0 < N < M <= 32, N of M kept, as 2:4, got '4:2'");
 }
@@ -116,16 +117,16 @@ TEST_CASE("contract of every method", "[methods][contract]") {
         const MethodPtr method = method_of(yaml);
         method->check(model);
         const Report report = method->compress(model, Calibration(samples(), *backend));
-        REQUIRE(report.size() == 14);
+        REQUIRE(report.layers.size() == 14);
         size_t i = 0;
         for (const Block& block : model.blocks)
           for (const Slot& slot : block.slots) {
             const Matrix w = slot.op->to_dense();
             const double weights = static_cast<double>(w.size());
             for (const float value : w.values()) REQUIRE(std::isfinite(value));
-            CHECK(report[i].bits_per_weight == Approx(8.0 * static_cast<double>(slot.op->bytes()) / weights));
-            CHECK(report[i].sparsity == Approx(double(std::ranges::count(w.values(), 0.0f)) / weights));
-            CHECK(report[i].format == slot.op->format());
+            CHECK(report.layers[i].bits_per_weight == Approx(8.0 * static_cast<double>(slot.op->bytes()) / weights));
+            CHECK(report.layers[i].sparsity == Approx(double(std::ranges::count(w.values(), 0.0f)) / weights));
+            CHECK(report.layers[i].format == slot.op->format());
             ++i;
           }
         hashes.push_back(weights_hash(model));

@@ -8,45 +8,11 @@
 
 #include "harness/run/evaluate.h"
 #include "methods/method.h"
-#include "test/support/golden.h"
-#include "test/support/temporary_folder.h"
+#include "test/support/golden_chain.h"
 
 using namespace evalharness;
 
 namespace {
-
-// Model and data, or nothing after saying aloud what is missing.
-std::optional<std::string> model_and_data() {
-  const auto data = required("EVALHARNESS_DATA");
-  const auto model = required("EVALHARNESS_TEST_MODEL");
-  return data && model ? model : std::nullopt;
-}
-
-constexpr DataOptions kRealData{.offline = true, .allow_sample = false};
-
-RunTask task_of(const std::string& name, size_t limit) { return {.name = name, .task = make_task(name), .limit = limit}; }
-
-std::vector<Answer> answers_of(Scorer& scorer, std::span<const Request> requests) {
-  std::vector<Answer> answers(requests.size());
-  for (const Unit& unit : scorer.plan(requests)) {
-    std::vector<Answer> part = scorer.answer(requests, unit);
-    for (size_t i = 0; i < part.size(); ++i) answers[unit.requests[i]] = std::move(part[i]);
-  }
-  return answers;
-}
-
-Evaluation evaluate_real(const RunTask& task, Scorer& scorer) {
-  const TemporaryFolder folder;
-  Journal journal(folder.path() + "/journal.jsonl", "golden");
-  return evaluate(task, prepare_task(task, kRealData), scorer, journal, {.variant = "dense", .backend = "cpu"});
-}
-
-// Mean NLL of each window, in order.
-std::vector<double> window_nlls(const Evaluation& evaluation) {
-  std::vector<double> nlls;
-  for (const Item& item : evaluation.items.begin()->second) nlls.push_back(-item.value / item.weight);
-  return nlls;
-}
 
 void check_windows(const std::vector<double>& measured, const Value::List& expected) {
   REQUIRE(measured.size() <= expected.size());
@@ -144,11 +110,6 @@ TEST_CASE("GSM8K generations equal lm-eval's on at least nine of ten documents",
 
 namespace {
 
-CalibrationSet golden_calibration(const Tokenizer& tokenizer) {
-  const Dataset train = load_dataset("c4", "train", kRealData);
-  return draw_from_documents(train.documents, tokenizer, 16, 512, 0);
-}
-
 // Bits of the mask as the golden has them: most significant first, 1 is pruned.
 std::vector<bool> golden_mask(const std::string& hex, size_t columns) {
   std::vector<bool> mask;
@@ -223,13 +184,7 @@ TEST_CASE("magnitude and Wanda give the originals' masks and perplexities", "[go
                           *expected.find("layers")->find("blocks.15.mlp.down_proj")) <= 0.01);
     const WeightTotals totals = linear_totals(model);
     CHECK(double(totals.weights - totals.nonzeros) == Approx(expected.find("zeros")->number()).epsilon(1e-4));
-    Transformer transformer(model, *backend);
-    ModelScorer scorer(transformer, *tokenizer, {});
-    const size_t windows = all_goldens() ? 12 : 2;
-    const std::vector<double> nlls = window_nlls(evaluate_real(task_of("wikitext2", windows), scorer));
-    double difference = 0;
-    for (size_t w = 0; w < windows; ++w)
-      difference += (nlls[w] - expected.find("mean_nll_per_window")->list()[w].number()) / static_cast<double>(windows);
-    CHECK(std::abs(std::exp(difference) - 1) < 0.01);
+    CHECK(std::abs(perplexity_difference(model, *backend, *tokenizer, expected.find("mean_nll_per_window")->list(),
+                                         all_goldens() ? 12 : 2)) < 0.01);
   }
 }

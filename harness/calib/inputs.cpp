@@ -1,0 +1,69 @@
+#include "harness/calib/inputs.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "harness/base/parallel.h"
+
+namespace evalharness {
+namespace {
+
+constexpr size_t kColumnChunk = 64;
+constexpr size_t kSomeTokens = 512;
+
+Matrix copy(MatrixView x) {
+  Matrix m(x.rows, x.cols);
+  for (size_t i = 0; i < x.rows; ++i) std::ranges::copy(x.row(i), m.row(i).begin());
+  return m;
+}
+
+}  // namespace
+
+void Inputs::add(MatrixView x) {
+  sums_.resize(x.cols, 0.0);
+  squares_.resize(x.cols, 0.0);
+  parallel_for((x.cols + kColumnChunk - 1) / kColumnChunk, [&](size_t chunk) {
+    const size_t first = chunk * kColumnChunk, end = std::min(x.cols, first + kColumnChunk);
+    for (size_t i = 0; i < x.rows; ++i)
+      for (size_t j = first; j < end; ++j) {
+        const double value = static_cast<double>(x(i, j));
+        sums_[j] += value;
+        squares_[j] += value * value;
+      }
+  });
+  if (needs_.gram) {
+    if (gram_.rows() == 0) gram_ = DoubleMatrix(x.cols, x.cols);
+    add_gram(x, gram_);
+  }
+  if (some_.size() == 0) some_ = copy(x.rows_from(0, std::min(x.rows, kSomeTokens)));
+  tokens_ += x.rows;
+}
+
+bool Inputs::finish() {
+  mirror_upper(gram_);
+  return std::ranges::all_of(squares_, [](double sum) { return std::isfinite(sum); });
+}
+
+std::vector<float> Inputs::column_norms() const {
+  EH_ASSERT(needs_.column_norms);
+  std::vector<float> norms;
+  for (const double sum : squares_) norms.push_back(static_cast<float>(std::sqrt(sum / static_cast<double>(samples_))));
+  return norms;
+}
+
+std::vector<double> Inputs::column_means() const {
+  EH_ASSERT(needs_.column_means);
+  std::vector<double> means;
+  for (const double sum : sums_) means.push_back(sum / static_cast<double>(tokens_));
+  return means;
+}
+
+std::vector<double> Inputs::column_variances() const {
+  const std::vector<double> means = column_means();
+  std::vector<double> variances;
+  for (size_t j = 0; j < means.size(); ++j)
+    variances.push_back(std::max(0.0, squares_[j] / static_cast<double>(tokens_) - means[j] * means[j]));
+  return variances;
+}
+
+}  // namespace evalharness

@@ -1,0 +1,115 @@
+// SparseGPT: pruning in one pass, with the weights that stay making up for those that go.
+//
+// E. Frantar and D. Alistarh, "SparseGPT: Massive Language Models Can Be Accurately Pruned in One-Shot", ICML 2023
+// (arXiv:2301.00774), algorithm 1.
+//
+// With H = 2/samples X^T X of the layer's inputs and U the upper Cholesky factor of H^-1, the columns of W [out, in]
+// are fixed from left to right (methods/obs.h). Before each block of 128 columns the weights to go are chosen there,
+// by the error that each would leave:
+//
+//     S(i, j) = (W(i, j) / U(j, j))^2,   threshold = sorted(S of the block, all rows)[floor(n * sparsity)]
+//
+// S <= threshold goes. With N:M, at each M-th column the M - N lowest of the row's next M go, chosen from weights
+// that carry the updates so far. A pruned weight's error is spread over the columns to its right.
+//
+//     compress:
+//       - method: sparsegpt
+//         sparsity: 0.5            # fraction of each block of columns, or instead:
+//         pattern: 2:4             # keep 2 of every 4 neighbours
+//         block: 128               # columns that share a threshold
+//         damping: 0.01            # of the Hessian: a share of its mean diagonal
+//         true_sequential: false   # q, k, v; then o; then gate, up; then down, each seeing those before it pruned
+
+#include <algorithm>
+
+#include "harness/base/text.h"
+#include "methods/method.h"
+#include "methods/obs.h"
+#include "methods/sparsity.h"
+
+namespace evalharness {
+namespace {
+
+// Which weights of W [out, in] stay.
+class Mask {
+ public:
+  Mask(size_t out, size_t in) : kept_(out, in, std::vector<float>(out * in, 1.0f)) {}
+  bool keeps(size_t i, size_t j) const { return kept_(i, j) != 0; }
+
+  // One threshold for columns first .. end-1 of all rows.
+  void choose_block(const DoubleMatrix& w, const DoubleMatrix& u, double sparsity, size_t first, size_t end) {
+    std::vector<double> scores;
+    scores.reserve(w.rows() * (end - first));
+    for (size_t i = 0; i < w.rows(); ++i)
+      for (size_t j = first; j < end; ++j) scores.push_back(score(w.row(i), u, j));
+    std::vector<double> sorted = scores;
+    const auto nth = sorted.begin() + static_cast<ptrdiff_t>(static_cast<double>(sorted.size()) * sparsity);
+    std::nth_element(sorted.begin(), nth, sorted.end());
+    const double threshold = *nth;
+    size_t next = 0;
+    for (size_t i = 0; i < w.rows(); ++i)
+      for (size_t j = first; j < end; ++j) kept_(i, j) = scores[next++] <= threshold ? 0.0f : 1.0f;
+  }
+
+  // The next group of one row.
+  void choose_group(std::span<const double> row, size_t i, const DoubleMatrix& u, const SparsityPattern& pattern, size_t first) {
+    std::vector<float> scores;
+    for (size_t j = first; j < first + pattern.group(); ++j) scores.push_back(static_cast<float>(score(row, u, j)));
+    pattern.prune(scores, kept_.row(i).subspan(first, pattern.group()));
+  }
+
+ private:
+  static double score(std::span<const double> row, const DoubleMatrix& u, size_t j) {
+    const double s = row[j] / u(j, j);
+    return s * s;
+  }
+  Matrix kept_;
+};
+
+class SparseGpt final : public Method {
+ public:
+  explicit SparseGpt(const ConfigNode& options) : pattern_(options), obs_(options) {
+    if (pattern_.structured() && obs_.block % pattern_.group() != 0)
+      options.fail_at("block", cat("expected a multiple of ", pattern_.group(), ", got ", obs_.block));
+  }
+
+  void check(const Model& model) const override { pattern_.check(model); }
+  bool needs_calibration() const override { return true; }
+
+  Report compress(Model& model, const Calibration& calibration) const override {
+    std::map<std::string, size_t> counts;
+    auto layers = calibration.sweep(model, obs_.needs(), [&](const Layer& layer, const Inputs& x) {
+      DoubleMatrix w(layer.weight().view());  // [out, in]
+      const InverseHessian inverse = invert_hessian(hessian(x), obs_.damping);
+      inverse.zero_dead(w);
+      prune(w, inverse.u);
+      count(inverse, counts);
+      return pattern_.pack(w.to_float(), layer.dtype);  // sparse.bitmask or sparse.N:M
+    });
+    return {std::move(layers), std::move(counts)};
+  }
+
+ private:
+  void prune(DoubleMatrix& w, const DoubleMatrix& u) const {
+    Mask mask(w.rows(), w.cols());
+    ColumnRule rule;
+    // A sparsity of 0 would still prune the least weight of each block, as `<=` has it.
+    if (!pattern_.structured() && pattern_.sparsity() > 0)
+      rule.begin_block = [&](const DoubleMatrix& updated, size_t first, size_t end) {
+        mask.choose_block(updated, u, pattern_.sparsity(), first, end);
+      };
+    rule.fix = [&](size_t i, size_t j, std::span<const double> row) {
+      if (pattern_.structured() && j % pattern_.group() == 0) mask.choose_group(row, i, u, pattern_, j);
+      return mask.keeps(i, j) ? row[j] : 0.0;
+    };
+    fix_columns(w, u, obs_.block, rule);
+  }
+
+  SparsityPattern pattern_;
+  ObsOptions obs_;
+};
+
+const Register<SparseGpt> registration("sparsegpt", "prune column by column, the rest making up for it");
+
+}  // namespace
+}  // namespace evalharness

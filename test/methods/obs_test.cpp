@@ -1,0 +1,223 @@
+// Optimal brain surgeon's loop and the methods on it: SparseGPT.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+#include "methods/method.h"
+#include "methods/obs.h"
+#include "test/support/tiny_model.h"
+
+using namespace evalharness;
+
+namespace {
+
+DoubleMatrix random_weights(size_t out, size_t in) { return DoubleMatrix(random_matrix(out, in, 11).view()); }
+
+// H = 2/200 X^T X of inputs that depend on each other.
+DoubleMatrix correlated_hessian(size_t in) {
+  const Matrix z = random_matrix(200, in, 21), mix = random_matrix(in, in, 22, 1 / std::sqrt(double(in)));
+  Matrix x(200, in);
+  for (size_t t = 0; t < x.rows(); ++t)
+    for (size_t i = 0; i < in; ++i)
+      for (size_t j = 0; j < in; ++j) x(t, j) += z(t, i) * mix(i, j);
+  Inputs inputs({.gram = true}, 200);
+  inputs.add(x.view());
+  inputs.finish();
+  return hessian(inputs);
+}
+
+DoubleMatrix damped(DoubleMatrix h, double damping) {
+  double mean = 0;
+  for (size_t j = 0; j < h.rows(); ++j) mean += h(j, j) / double(h.rows());
+  for (size_t j = 0; j < h.rows(); ++j) h(j, j) += damping * mean;
+  return h;
+}
+
+DoubleMatrix difference(const DoubleMatrix& a, const DoubleMatrix& b) {
+  DoubleMatrix d = a;
+  for (size_t i = 0; i < d.values().size(); ++i) d.values()[i] -= b.values()[i];
+  return d;
+}
+
+// Every third weight goes; else every weight is rounded to a half.
+const ColumnRule kThirds{{}, [](size_t i, size_t j, std::span<const double> row) { return (i + j) % 3 == 0 ? 0.0 : row[j]; }};
+const ColumnRule kHalves{{}, [](size_t, size_t j, std::span<const double> row) { return std::nearbyint(row[j] * 2) / 2; }};
+
+// A model whose q, k and v of block 0 see each unit vector (times 4) once: H of block 0 is 32/samples * diag(gain^2).
+Model model_on_unit_vectors() {
+  Model model = tiny_model(9);
+  Matrix embedding(64, 16);
+  for (size_t i = 0; i < 64; ++i) embedding(i, i % 16) = 1;
+  model.embedding = make_dense(embedding.view(), Dtype::f32);
+  model.config.norm_epsilon = 0;
+  return model;
+}
+CalibrationSet each_token_once() {
+  CalibrationSet set;
+  set.samples = {{0, 1, 2, 3, 4, 5, 6, 7}, {8, 9, 10, 11, 12, 13, 14, 15}};
+  return set;
+}
+CalibrationSet some_tokens() {
+  CalibrationSet set;
+  Rng rng(4, "test.tokens");
+  for (size_t s = 0; s < 8; ++s) {
+    set.samples.emplace_back();
+    for (size_t t = 0; t < 16; ++t) set.samples.back().push_back(static_cast<int32_t>(rng.below(64)));
+  }
+  return set;
+}
+
+Report compress(Model& model, const std::string& yaml, const CalibrationSet& set) {
+  const auto backend = make_cpu_backend({});
+  return make_method(ConfigNode::parse(yaml, "test.yaml"))->compress(model, Calibration(set, *backend));
+}
+
+std::vector<float> without(const Matrix& w, double sparsity) {
+  std::vector<float> magnitudes, values(w.values().begin(), w.values().end());
+  for (const float value : values) magnitudes.push_back(std::abs(value));
+  std::ranges::sort(magnitudes);
+  const float threshold = magnitudes[static_cast<size_t>(double(magnitudes.size()) * sparsity)];
+  for (float& value : values)
+    if (std::abs(value) <= threshold) value = 0;
+  return values;
+}
+
+std::vector<float> values_of(const Slot& slot) {
+  const Matrix w = slot.op->to_dense();
+  return {w.values().begin(), w.values().end()};
+}
+
+}  // namespace
+
+TEST_CASE("the columns to the right make up for a pruned one: two inputs by hand", "[methods][obs]") {
+  // H = {{2, 1}, {1, 2}}; without w1 = 3 the best w2 is 1 + 3 * 1/2, and the error 1/2 * 9 * (2 - 1/2).
+  DoubleMatrix h(2, 2), w(1, 2);
+  h(0, 0) = h(1, 1) = 2;
+  h(0, 1) = h(1, 0) = 1;
+  w(0, 0) = 3;
+  w(0, 1) = 1;
+  const InverseHessian inverse = invert_hessian(h, 1e-14);
+  const double loss = fix_columns(w, inverse.u, 128, {{}, [](size_t, size_t j, std::span<const double> row) {
+                                    return j == 0 ? 0.0 : row[j];
+                                  }});
+  CHECK(w(0, 0) == 0);
+  CHECK(w(0, 1) == Approx(2.5));
+  CHECK(loss == Approx(6.75));
+}
+
+TEST_CASE("the loss of the loop is 1/2 trace(dW H dW^T) of the damped Hessian", "[methods][obs]") {
+  const DoubleMatrix before = random_weights(24, 70), h = correlated_hessian(70);
+  for (const ColumnRule& rule : {kThirds, kHalves}) {
+    DoubleMatrix w = before;
+    const double loss = fix_columns(w, invert_hessian(h, 0.01).u, 32, rule);
+    CHECK(loss == Approx(0.5 * output_energy(difference(w, before), damped(h, 0.01))).epsilon(1e-9));
+  }
+}
+
+TEST_CASE("making up for errors beats not doing so", "[methods][obs]") {
+  const DoubleMatrix before = random_weights(24, 70), h = correlated_hessian(70);
+  for (const ColumnRule& rule : {kThirds, kHalves}) {
+    DoubleMatrix updated = before, plain = before;
+    fix_columns(updated, invert_hessian(h, 0.01).u, 128, rule);
+    for (size_t i = 0; i < plain.rows(); ++i)
+      for (size_t j = 0; j < plain.cols(); ++j) plain(i, j) = rule.fix(i, j, plain.row(i));
+    CHECK(output_energy(difference(updated, before), h) < 0.9 * output_energy(difference(plain, before), h));
+  }
+}
+
+TEST_CASE("the size of the blocks does not change the result", "[methods][obs]") {
+  const DoubleMatrix before = random_weights(20, 70);
+  const InverseHessian inverse = invert_hessian(correlated_hessian(70), 0.01);
+  for (const ColumnRule& rule : {kThirds, kHalves}) {
+    DoubleMatrix expected = before;
+    fix_columns(expected, inverse.u, 1, rule);
+    for (const size_t block : {7, 32, 128}) {
+      DoubleMatrix w = before;
+      fix_columns(w, inverse.u, block, rule);
+      for (size_t i = 0; i < w.values().size(); ++i) REQUIRE(w.values()[i] == Approx(expected.values()[i]).margin(1e-12));
+    }
+  }
+}
+
+TEST_CASE("a dead input is fixed before the damping, and its weights are zero", "[methods][obs]") {
+  DoubleMatrix h(3, 3), w(2, 3);
+  h(0, 0) = 4;
+  h(2, 2) = 7;
+  std::ranges::fill(w.values(), 5.0);
+  const InverseHessian inverse = invert_hessian(h, 0.5);
+  CHECK(inverse.dead == std::vector<size_t>{1});
+  CHECK(inverse.u(0, 0) == Approx(1 / std::sqrt(4 + 0.5 * 4)));  // mean diagonal (4 + 1 + 7) / 3
+  inverse.zero_dead(w);
+  CHECK(std::vector<double>(w.values().begin(), w.values().end()) == std::vector<double>{5, 0, 5, 5, 0, 5});
+}
+
+TEST_CASE("a Hessian without an inverse is damped ten times more, and that is counted", "[methods][obs]") {
+  DoubleMatrix h(2, 2);
+  std::ranges::fill(h.values(), 1.0);
+  const InverseHessian inverse = invert_hessian(h, 1e-18);
+  CHECK(inverse.damped_again >= 1);
+  CHECK(std::isfinite(inverse.u(0, 0)));
+  CHECK(invert_hessian(h, 0.01).damped_again == 0);
+}
+
+TEST_CASE("sparsegpt on inputs that do not depend on each other is magnitude pruning of each block", "[methods][sparsegpt]") {
+  Model model = model_on_unit_vectors();
+  const Matrix w = model.blocks[0].slot(Linear::q).op->to_dense();
+  SECTION("one threshold over all rows") {
+    compress(model, "{method: sparsegpt, sparsity: 0.5}", each_token_once());
+    CHECK(values_of(model.blocks[0].slot(Linear::q)) == without(w, 0.5));
+  }
+  SECTION("one a block of columns") {
+    compress(model, "{method: sparsegpt, sparsity: 0.25, block: 8}", each_token_once());
+    for (const size_t first : {0, 8}) {
+      Matrix part(16, 8), pruned(16, 8);
+      for (size_t i = 0; i < 16; ++i)
+        for (size_t j = 0; j < 8; ++j) {
+          part(i, j) = w(i, first + j);
+          pruned(i, j) = model.blocks[0].slot(Linear::q).op->to_dense()(i, first + j);
+        }
+      CHECK(without(part, 0.25) == std::vector<float>(pruned.values().begin(), pruned.values().end()));
+    }
+  }
+  SECTION("N:M row by row") {
+    compress(model, "{method: sparsegpt, pattern: 2:4}", each_token_once());
+    Model other = model_on_unit_vectors();
+    compress(other, "{method: magnitude, pattern: 2:4}", {});
+    CHECK(values_of(model.blocks[0].slot(Linear::q)) == values_of(other.blocks[0].slot(Linear::q)));
+  }
+}
+
+TEST_CASE("sparsegpt at sparsity 0 changes nothing", "[methods][sparsegpt]") {
+  Model model = tiny_model(5);
+  const Model before = tiny_model(5);
+  compress(model, "{method: sparsegpt, sparsity: 0}", some_tokens());
+  for (size_t b = 0; b < 2; ++b)
+    for (const Linear linear : kLinears) CHECK(values_of(model.blocks[b].slot(linear)) == values_of(before.blocks[b].slot(linear)));
+}
+
+TEST_CASE("sparsegpt harms block 0 less than Wanda does, and magnitude more", "[methods][sparsegpt]") {
+  std::vector<Report> reports;
+  for (const std::string method : {"sparsegpt", "wanda"}) {
+    Model model = tiny_model(5);
+    reports.push_back(compress(model, "{method: " + method + ", sparsity: 0.5}", some_tokens()));
+  }
+  for (size_t i = 0; i < kLinears.size(); ++i) CHECK(*reports[0].layers[i].output_error < *reports[1].layers[i].output_error);
+  CHECK(reports[0].counts.at("dead_columns") == 0);
+}
+
+TEST_CASE("dead inputs are pruned and counted", "[methods][sparsegpt]") {
+  Model model = tiny_model(5);
+  model.blocks[0].attention_norm[3] = 0;
+  const Report report = compress(model, "{method: sparsegpt, sparsity: 0.5}", some_tokens());
+  const Matrix q = model.blocks[0].slot(Linear::q).op->to_dense();
+  for (size_t i = 0; i < q.rows(); ++i) CHECK(q(i, 3) == 0);
+  CHECK(report.counts.at("dead_columns") == 3);  // of q, k and v
+}
+
+TEST_CASE("options of sparsegpt that cannot be are refused", "[methods][sparsegpt][config]") {
+  const auto method = [](const std::string& yaml) { return make_method(ConfigNode::parse(yaml, "test.yaml")); };
+  CHECK_THROWS_WITH(method("{method: sparsegpt, pattern: 2:4, block: 6}"),
+                    "test.yaml:1:42: block: expected a multiple of 4, got 6");
+  CHECK_THROWS_WITH(method("{method: sparsegpt, damping: 0}"), "test.yaml:1:30: damping: expected damping > 0, got 0");
+}
