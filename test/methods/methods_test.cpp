@@ -32,7 +32,9 @@ CalibrationSet samples() {
 std::vector<std::string> every_method() {
   return {"{method: magnitude, sparsity: 0.5}", "{method: magnitude, pattern: 2:4}", "{method: wanda, sparsity: 0.5}",
           "{method: wanda, pattern: 2:4}", "{method: wanda, pattern: 4:8}", "{method: sparsegpt, sparsity: 0.5}",
-          "{method: sparsegpt, pattern: 2:4}", "{method: sparsegpt, sparsity: 0.5, true_sequential: true, block: 8}"};
+          "{method: sparsegpt, pattern: 2:4}", "{method: sparsegpt, sparsity: 0.5, true_sequential: true, block: 8}",
+          "{method: rtn, bits: 4, group: 16}", "{method: rtn, bits: 3, group: row}",
+          "{method: rtn, bits: 8, group: row, scheme: absmax}", "{method: rtn, bits: 2, group: 16, scheme: awq}"};
 }
 
 // All bytes of the model's block weights.
@@ -66,7 +68,7 @@ TEST_CASE("a mistyped option is an error that says where and what was meant", "[
   CHECK_THROWS_WITH(method_of("method: wanda\nsparsity: 1.5\n"),
                     "test.yaml:2:11: sparsity: expected 0 <= sparsity < 1, got 1.5");
   CHECK_THROWS_WITH(method_of("method: wnda\n"),
-                    "test.yaml:1:9: method: unknown method 'wnda' (did you mean 'wanda'?); there are: magnitude, sparsegpt, wanda");
+                    "test.yaml:1:9: method: unknown method 'wnda' (did you mean 'wanda'?); there are: magnitude, rtn, sparsegpt, wanda");
   CHECK_THROWS_WITH(method_of("method: wanda\npattern: 4:2\n"),
                     "test.yaml:2:10: pattern: expected N:M with 0 < N < M <= 32, N of M kept, as 2:4, got '4:2'");
 }
@@ -137,4 +139,30 @@ TEST_CASE("contract of every method", "[methods][contract]") {
     ++tested[ConfigNode::parse(yaml, "test.yaml").at("method").as_string()];
   }
   for (const MethodInfo& info : list_methods()) CHECK(tested[info.name] > 0);
+}
+
+TEST_CASE("rtn moves no weight by more than half a step of its group's grid", "[methods][rtn]") {
+  const auto backend = make_cpu_backend({});
+  Model model = tiny_model(5);
+  const Matrix before = model.blocks[0].slot(Linear::down).op->to_dense();  // [16, 32]
+  method_of("{method: rtn, bits: 4, group: 16}")->compress(model, Calibration({}, *backend));
+  const LinearOp& op = *model.blocks[0].slot(Linear::down).op;
+  const Matrix after = op.to_dense();
+  for (size_t i = 0; i < before.rows(); ++i)
+    for (size_t group = 0; group < 32; group += 16) {
+      // GPTQ's asymmetric grid: the range with zero in it, in 15 steps.
+      float low = 0, high = 0;
+      for (size_t j = group; j < group + 16; ++j) {
+        low = std::min(low, before(i, j));
+        high = std::max(high, before(i, j));
+      }
+      const float step = (high - low) / 15;
+      for (size_t j = group; j < group + 16; ++j) CHECK(std::abs(after(i, j) - before(i, j)) <= 0.501f * step);
+    }
+}
+
+TEST_CASE("rtn's options have ranges", "[methods][rtn][config]") {
+  CHECK_THROWS_WITH(method_of("{method: rtn, bits: 9}"), "test.yaml:1:21: bits: expected 2..8, got 9");
+  CHECK_THROWS_WITH(method_of("{method: rtn, group: 24}"),
+                    "test.yaml:1:22: group: expected a multiple of 16, or row, got 24");
 }

@@ -1,0 +1,80 @@
+// RTN: every weight to the nearest level of its group's grid. No data, no update: the baseline of
+// every paper on weight quantisation.
+//
+// Of each layer W [out, in], in groups of `group` neighbours along `in` (or whole rows):
+//
+//     code = clamp(round(w / scale) + zero, 0, 2^bits - 1),   w' = (code - zero) * scale
+//
+// Papers differ in how the range of a group becomes scale and zero (harness/ops/uniform_grid.h says how
+// exactly, and where the authors' code has traps):
+//     asym      GPTQ's, with a zero point: the RTN of GPTQ's and most later tables
+//     gptq_sym  GPTQ's with --sym
+//     awq       AWQ's, with a zero point
+//     absmax    SmoothQuant's and LLM.int8()'s: symmetric, both ends on a level
+// Weights are rounded to the scale as it is stored (half precision unless the model is float32), so the
+// codes are nearest to what will be multiplied. The report's bits a weight count scales and zeros.
+// All linear layers of the blocks are rounded; embedding, head and norms stay as they are.
+//
+//     compress:
+//       - method: rtn
+//         bits: 4              # 2 to 8
+//         group: 128           # inputs that share a scale, a multiple of 16; or row
+//         scheme: asym         # or gptq_sym, awq, absmax
+
+#include "harness/base/text.h"
+#include "harness/ops/uniform_grid.h"
+#include "methods/method.h"
+
+namespace evalharness {
+namespace {
+
+size_t read_bits(const ConfigNode& options) {
+  const size_t bits = options.get("bits", size_t{4});
+  if (bits < 2 || bits > 8) options.fail_at("bits", cat("expected 2..8, got ", bits));
+  return bits;
+}
+
+// 0: the whole row.
+size_t read_group(const ConfigNode& options) {
+  if (options.get("group", "128") == "row") return 0;
+  const auto node = options.find("group");
+  const size_t group = node ? node->as_count() : 128;
+  if (group == 0 || group % 16 != 0)
+    options.fail_at("group", cat("expected a multiple of 16, or row, got ", group));
+  return group;
+}
+
+Rounding read_rounding(const ConfigNode& options) {
+  Rounding rounding{.bits = read_bits(options), .group = read_group(options)};
+  const std::string scheme = options.get_one_of("scheme", {"asym", "gptq_sym", "awq", "absmax"}, "asym");
+  if (scheme == "awq") rounding.fit = UniformGrid::awq_asymmetric;
+  if (scheme == "gptq_sym") rounding.fit = UniformGrid::gptq_symmetric;
+  if (scheme == "absmax") rounding.fit = UniformGrid::absmax;
+  rounding.symmetric = scheme == "gptq_sym" || scheme == "absmax";
+  return rounding;
+}
+
+class Rtn final : public Method {
+ public:
+  explicit Rtn(const ConfigNode& options) : rounding_(read_rounding(options)) {}
+
+  void check(const Model&) const override {}  // the last group of a row may be short: every layer fits
+  bool needs_calibration() const override { return false; }
+
+  Report compress(Model& model, const Calibration& calibration) const override {
+    return calibration.sweep(model, {}, [&](const Layer& layer, const Inputs&) {
+      const Matrix w = layer.weight();  // [out, in]
+      Rounding rounding = rounding_;
+      rounding.dtype = layer.dtype;
+      return make_int_group(round_to_grid(w.view(), rounding), layer.dtype);
+    });
+  }
+
+ private:
+  Rounding rounding_;
+};
+
+const Register<Rtn> registration("rtn", "round weights to the nearest level of their group's grid");
+
+}  // namespace
+}  // namespace evalharness
