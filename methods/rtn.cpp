@@ -21,28 +21,12 @@
 //         group: 128           # inputs that share a scale, a multiple of 16; or row
 //         scheme: asym         # or gptq_sym, awq, absmax
 
-#include "harness/base/text.h"
 #include "harness/ops/uniform_grid.h"
 #include "methods/method.h"
+#include "methods/rounding.h"
 
 namespace evalharness {
 namespace {
-
-size_t read_bits(const ConfigNode& options) {
-  const size_t bits = options.get("bits", size_t{4});
-  if (bits < 2 || bits > 8) options.fail_at("bits", cat("expected 2..8, got ", bits));
-  return bits;
-}
-
-// 0: the whole row.
-size_t read_group(const ConfigNode& options) {
-  if (options.get("group", "128") == "row") return 0;
-  const auto node = options.find("group");
-  const size_t group = node ? node->as_count() : 128;
-  if (group == 0 || group % 16 != 0)
-    options.fail_at("group", cat("expected a multiple of 16, or row, got ", group));
-  return group;
-}
 
 Rounding read_rounding(const ConfigNode& options) {
   Rounding rounding{.bits = read_bits(options), .group = read_group(options)};

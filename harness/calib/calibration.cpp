@@ -112,6 +112,11 @@ std::vector<Inputs> observe(Walk& walk, const Block& block, Groups groups, const
 
 }  // namespace
 
+Matrix Calibration::original(const std::string& slot_name) const {
+  if (!originals_) fail(cat("calibration: the original weights of ", slot_name, " are not at hand"));
+  return originals_(slot_name);
+}
+
 std::vector<LayerReport> Calibration::sweep(Model& model, Needs needs, const Compressor& compress) const {
   if (needs.any() && set_.samples.empty()) fail("calibration: this method needs calibration text and there is none");
   std::unique_ptr<Walk> walk;

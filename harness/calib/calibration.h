@@ -24,14 +24,21 @@ struct Layer {
   Matrix weight() const { return slot.op->to_dense(); }  // [out, in]
 };
 
+// The weight of a slot as the checkpoint has it: [out, in].
+using Originals = std::function<Matrix(const std::string& slot_name)>;
+
 using Compressor = std::function<LinearPtr(const Layer& layer, const Inputs& inputs)>;
 
 class Calibration {
  public:
-  // `backend` is borrowed. The set may be empty for methods that need no inputs.
-  Calibration(CalibrationSet set, const Backend& backend) : set_(std::move(set)), backend_(backend) {}
+  // `backend` is borrowed. The set may be empty for methods that need no inputs, `originals` for those that ask
+  // for no weight from before the methods ahead of them.
+  Calibration(CalibrationSet set, const Backend& backend, Originals originals = nullptr)
+      : set_(std::move(set)), backend_(backend), originals_(std::move(originals)) {}
 
   const CalibrationSet& set() const { return set_; }
+  // The weight that a slot of that name had before any method: [out, in].
+  Matrix original(const std::string& slot_name) const;
   // Replaces the weight of every slot of every block by what `compress` makes of it. All seven layers of
   // a block are seen with inputs from one forward of the block as it was (unless needs.true_sequential); its
   // inputs come from the compressed blocks before it. Fails on a NaN among the inputs, naming block and layer.
@@ -41,6 +48,7 @@ class Calibration {
  private:
   CalibrationSet set_;
   const Backend& backend_;
+  Originals originals_;
 };
 
 }  // namespace evalharness

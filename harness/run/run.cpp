@@ -226,7 +226,9 @@ class Run {
   }
 
   void compress(Model& model) {
-    const Calibration calibration(inputs_.calibration, *backend_);
+    const Calibration calibration(inputs_.calibration, *backend_, [this](const std::string& slot) {
+      return inputs_.checkpoint->read(slot + ".weight");
+    });
     for (size_t i = 0; i < config_.methods.size(); ++i) {
       stop_if_interrupted();
       const auto start = std::chrono::steady_clock::now();

@@ -7,6 +7,7 @@
 #include "harness/ops/tensor_io.h"
 #include "methods/method.h"
 #include "methods/sparsity.h"
+#include "test/support/originals.h"
 #include "test/support/tiny_model.h"
 
 using namespace evalharness;
@@ -34,7 +35,11 @@ std::vector<std::string> every_method() {
           "{method: wanda, pattern: 2:4}", "{method: wanda, pattern: 4:8}", "{method: sparsegpt, sparsity: 0.5}",
           "{method: sparsegpt, pattern: 2:4}", "{method: sparsegpt, sparsity: 0.5, true_sequential: true, block: 8}",
           "{method: rtn, bits: 4, group: 16}", "{method: rtn, bits: 3, group: row}",
-          "{method: rtn, bits: 8, group: row, scheme: absmax}", "{method: rtn, bits: 2, group: 16, scheme: awq}"};
+          "{method: rtn, bits: 8, group: row, scheme: absmax}", "{method: rtn, bits: 2, group: 16, scheme: awq}",
+          "{method: magnitude, sparsity: 0.5, scope: row}", "{method: magnitude, sparsity: 0.5, scope: global}",
+          "{method: gptq, bits: 4, group: 16}", "{method: gptq, bits: 3, group: row, sym: true, act_order: true}",
+          "{method: gptq, bits: 2, group: 16, refit: fresh, true_sequential: true}",
+          "{method: gptq, bits: 4, group: 16, static_groups: true, act_order: true}"};
 }
 
 // All bytes of the model's block weights.
@@ -68,7 +73,7 @@ TEST_CASE("a mistyped option is an error that says where and what was meant", "[
   CHECK_THROWS_WITH(method_of("method: wanda\nsparsity: 1.5\n"),
                     "test.yaml:2:11: sparsity: expected 0 <= sparsity < 1, got 1.5");
   CHECK_THROWS_WITH(method_of("method: wnda\n"),
-                    "test.yaml:1:9: method: unknown method 'wnda' (did you mean 'wanda'?); there are: magnitude, rtn, sparsegpt, wanda");
+                    "test.yaml:1:9: method: unknown method 'wnda' (did you mean 'wanda'?); there are: gptq, magnitude, rtn, sparsegpt, wanda");
   CHECK_THROWS_WITH(method_of("method: wanda\npattern: 4:2\n"),
                     "test.yaml:2:10: pattern: expected N:M with 0 < N < M <= 32, N of M kept, as 2:4, got '4:2'");
 }
@@ -89,6 +94,52 @@ TEST_CASE("magnitude takes one threshold over the matrix, and every tie at it", 
   method_of("{method: magnitude, sparsity: 0.25}")->compress(model, Calibration({}, *backend));
   // 64 of 256 are asked for; 128 weights of 3 and -1, -3 are at or below the threshold 3.
   CHECK(slot.op->nonzeros() == 256 - 130);
+}
+
+TEST_CASE("magnitude of scope row prunes the same number in each row", "[methods]") {
+  const auto backend = make_cpu_backend({});
+  Model model = tiny_model(1);
+  const Matrix before = model.blocks[0].slot(Linear::o).op->to_dense();
+  method_of("{method: magnitude, sparsity: 0.25, scope: row}")->compress(model, Calibration({}, *backend));
+  const Matrix after = model.blocks[0].slot(Linear::o).op->to_dense();
+  for (size_t i = 0; i < 16; ++i) {
+    CHECK(std::ranges::count(after.row(i), 0.0f) == 4);
+    float pruned = 0, kept = 1e9f;
+    for (size_t j = 0; j < 16; ++j)
+      (after(i, j) == 0 ? pruned = std::max(pruned, std::abs(before(i, j))) : kept = std::min(kept, std::abs(before(i, j))));
+    CHECK(pruned < kept);
+  }
+}
+
+TEST_CASE("magnitude of scope global has one threshold for all layers", "[methods]") {
+  const auto backend = make_cpu_backend({});
+  Model model = tiny_model(1);
+  // Layers of other scales end at other sparsities.
+  Matrix small = model.blocks[0].slot(Linear::q).op->to_dense();
+  for (float& value : small.values()) value *= 0.1f;
+  model.blocks[0].slot(Linear::q).op = make_dense(small.view(), Dtype::f32);
+  std::vector<float> all;
+  for (const Block& block : model.blocks)
+    for (const Slot& slot : block.slots) {
+      const Matrix w = slot.op->to_dense();
+      for (const float value : w.values()) all.push_back(std::abs(value));
+    }
+  std::ranges::sort(all);
+  const size_t rank = size_t(double(all.size()) * 0.4);
+  const Report report =
+      method_of("{method: magnitude, sparsity: 0.4, scope: global}")->compress(model, Calibration({}, *backend));
+  size_t zeros = 0;
+  for (const Block& block : model.blocks)
+    for (const Slot& slot : block.slots) {
+      const Matrix w = slot.op->to_dense();
+      zeros += size_t(std::ranges::count(w.values(), 0.0f));
+      for (const float value : w.values()) REQUIRE((value == 0 || std::abs(value) > all[rank]));
+    }
+  CHECK(zeros == rank + 1);  // the threshold itself goes
+  CHECK(report.layers[0].sparsity > 0.9);
+  CHECK(report.layers[1].sparsity < 0.5);
+  CHECK_THROWS_WITH(method_of("{method: magnitude, pattern: 2:4, scope: global}"),
+                    "test.yaml:1:42: scope: expected none beside a pattern, whose groups are the scope, got 'global'");
 }
 
 TEST_CASE("wanda keeps a small weight whose input is large", "[methods]") {
@@ -118,7 +169,8 @@ TEST_CASE("contract of every method", "[methods][contract]") {
         Model model = tiny_model(5, dtype);
         const MethodPtr method = method_of(yaml);
         method->check(model);
-        const Report report = method->compress(model, Calibration(samples(), *backend));
+        const Calibration calibration(samples(), *backend, originals_of(tiny_model(5)));
+        const Report report = method->compress(model, calibration);
         REQUIRE(report.layers.size() == 14);
         size_t i = 0;
         for (const Block& block : model.blocks)

@@ -1,9 +1,10 @@
-// Optimal brain surgeon's loop and the methods on it: SparseGPT.
+// Optimal brain surgeon's loop and the methods on it: SparseGPT and GPTQ.
 #include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <cmath>
 
+#include "harness/ops/uniform_grid.h"
 #include "methods/method.h"
 #include "methods/obs.h"
 #include "test/support/tiny_model.h"
@@ -220,4 +221,78 @@ TEST_CASE("options of sparsegpt that cannot be are refused", "[methods][sparsegp
   CHECK_THROWS_WITH(method("{method: sparsegpt, pattern: 2:4, block: 6}"),
                     "test.yaml:1:42: block: expected a multiple of 4, got 6");
   CHECK_THROWS_WITH(method("{method: sparsegpt, damping: 0}"), "test.yaml:1:30: damping: expected damping > 0, got 0");
+}
+
+namespace {
+
+// Rounding to nearest of every layer with GPTQ's grid, as a sweep that reports output errors.
+std::vector<LayerReport> round_all(Model& model, size_t bits, const CalibrationSet& set) {
+  const auto backend = make_cpu_backend({});
+  return Calibration(set, *backend).sweep(model, {.gram = true}, [&](const Layer& layer, const Inputs&) {
+    return make_int_group(round_to_grid(layer.weight().view(), {.bits = bits, .group = 16, .dtype = layer.dtype}), layer.dtype);
+  });
+}
+
+}  // namespace
+
+TEST_CASE("gptq on inputs that do not depend on each other is rounding to nearest", "[methods][gptq]") {
+  // Block 0's q sees unit vectors times these gains: H is diagonal.
+  const std::string forms[] = {"", ", static_groups: true", ", static_groups: true, act_order: true", ", refit: fresh", ", block: 7"};
+  for (const std::string& form : forms) {
+    CAPTURE(form);
+    Model model = model_on_unit_vectors(), rounded = model_on_unit_vectors();
+    for (Model* m : {&model, &rounded})
+      for (size_t j = 0; j < 16; ++j) m->blocks[0].attention_norm[j] = 0.5f + 0.1f * static_cast<float>(j * 7 % 16);
+    compress(model, "{method: gptq, bits: 3, group: 16" + form + "}", each_token_once());
+    round_all(rounded, 3, each_token_once());
+    CHECK(values_of(model.blocks[0].slot(Linear::q)) == values_of(rounded.blocks[0].slot(Linear::q)));
+  }
+}
+
+TEST_CASE("gptq harms the outputs of block 0 less than rounding does", "[methods][gptq]") {
+  for (const size_t bits : {2, 3, 4}) {
+    const std::string options = "{method: gptq, group: 16, bits: " + std::to_string(bits);
+    Model rounded = tiny_model(5);
+    const std::vector<LayerReport> rtn = round_all(rounded, bits, some_tokens());
+    for (const std::string form : {"}", ", act_order: true, static_groups: true}", ", refit: fresh}"}) {
+      Model model = tiny_model(5);
+      const Report report = compress(model, options + form, some_tokens());
+      for (size_t i = 0; i < kLinears.size(); ++i) {
+        CAPTURE(bits, form, rtn[i].name);
+        CHECK(*report.layers[i].output_error < *rtn[i].output_error);
+      }
+    }
+  }
+}
+
+TEST_CASE("the block size does not change what gptq gives with a grid a row", "[methods][gptq]") {
+  std::vector<std::vector<float>> found;
+  for (const std::string block : {"1", "7", "32", "128"}) {
+    Model model = tiny_model(5);
+    compress(model, "{method: gptq, bits: 3, group: row, block: " + block + "}", some_tokens());
+    found.push_back(values_of(model.blocks[0].slot(Linear::down)));
+  }
+  for (const std::vector<float>& values : found) CHECK(values == found[0]);
+}
+
+TEST_CASE("a dead input's weights are zero after gptq", "[methods][gptq]") {
+  Model model = tiny_model(5);
+  model.blocks[0].attention_norm[3] = 0;
+  compress(model, "{method: gptq, bits: 3, group: 16}", some_tokens());
+  const Matrix q = model.blocks[0].slot(Linear::q).op->to_dense();
+  for (size_t i = 0; i < q.rows(); ++i) CHECK(q(i, 3) == 0);
+}
+
+TEST_CASE("a symmetric grid stores no zeros", "[methods][gptq]") {
+  Model model = tiny_model(5, Dtype::bf16);
+  const Report report = compress(model, "{method: gptq, bits: 4, group: 16, sym: true}", some_tokens());
+  CHECK(report.layers[0].format == "int4.g16.sym.bf16");
+}
+
+TEST_CASE("options of gptq that cannot be are refused", "[methods][gptq][config]") {
+  const auto method = [](const std::string& yaml) { return make_method(ConfigNode::parse(yaml, "test.yaml")); };
+  CHECK_THROWS_WITH(method("{method: gptq, bits: 9}"), "test.yaml:1:22: bits: expected 2..8, got 9");
+  CHECK_THROWS_WITH(method("{method: gptq, group: 24}"), "test.yaml:1:23: group: expected a multiple of 16, or row, got 24");
+  CHECK_THROWS_WITH(method("{method: gptq, act_order: true}"),
+                    "test.yaml:1:27: act_order: expected static_groups: true or group: row beside it");
 }
