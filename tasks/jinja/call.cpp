@@ -1,4 +1,4 @@
-// The arguments of a filter, test, function or method.
+// The arguments of a filter, test, function or method, and the filters by name.
 
 #include "tasks/jinja/expression.h"
 #include "tasks/python.h"
@@ -12,6 +12,15 @@ Function look_up(const std::map<std::string, Function>& table, const char* kind,
   std::vector<std::string> names;
   for (const auto& entry : table) names.push_back(entry.first);
   tokens.fail(cat("unknown ", kind, " '", name, "'", did_you_mean(name, names)));
+}
+
+Function find_filter(const std::string& name, const Tokens& tokens) {
+  static const std::map<std::string, Function> all = [] {
+    std::map<std::string, Function> both = value_filters();
+    both.insert(sequence_filters().begin(), sequence_filters().end());
+    return both;
+  }();
+  return look_up(all, "filter", name, tokens);
 }
 
 const Value* Call::find(size_t index, std::string_view argument) const {

@@ -1,10 +1,7 @@
-// The expression grammar of Jinja2, weakest binding first: a if b else c, or, and, not,
-// comparisons,
-// + -, ~, * / // %, unary + -, **, then members, calls, filters and tests.
+// The operators of Jinja2's expressions, weakest binding first: a if b else c, or, and, not,
+// comparisons, + -, ~, * / // %, **. What they stand between is in operand.cpp.
 
 #include "tasks/jinja/expression.h"
-
-#include <charconv>
 
 #include "tasks/jinja/operators.h"
 #include "tasks/python.h"
@@ -14,52 +11,9 @@ namespace {
 
 using Kind = Token::Kind;
 
-Expression defined(std::function<Value(Scope&)> evaluate) {
-  return {[evaluate = std::move(evaluate)](Scope& scope) {
-    return std::optional<Value>(evaluate(scope));
-  }};
-}
-
-Expression constant(Value value) {
-  return defined([value = std::move(value)](Scope&) { return value; });
-}
-
-Expression name(const std::string& text) {
-  if (text == "true" || text == "True") return constant(true);
-  if (text == "false" || text == "False") return constant(false);
-  if (text == "none" || text == "None") return constant(nullptr);
-  return {[text](Scope& scope) -> std::optional<Value> {
-    if (const Value* value = scope.find(text)) return *value;
-    scope.missing = scope.no_field(text);
-    return std::nullopt;
-  }};
-}
-
-struct Arguments {
-  std::vector<Expression> positional;
-  std::vector<std::pair<std::string, Expression>> named;
-
-  Call call(Scope& scope, std::string kind, std::string called, Value subject) const {
-    Call made{scope, std::move(called), std::move(subject), {}, {}, std::move(kind)};
-    for (const Expression& argument : positional)
-      made.positional.push_back(argument.evaluate(scope));
-    for (const auto& [key, argument] : named)
-      made.named.emplace_back(key, argument.evaluate(scope));
-    return made;
-  }
-};
-
 class Parser {
  public:
   explicit Parser(Tokens& tokens) : tokens_(tokens) {}
-
-  Expression tuple() {
-    Expression first = conditional();
-    if (!tokens_.peek().is(Kind::kOperator, ",")) return first;
-    std::vector<Expression> items{std::move(first)};
-    while (tokens_.accept_operator(",") && starts_expression()) items.push_back(conditional());
-    return list(std::move(items));
-  }
 
   Expression conditional() {
     Expression value = any_of();
@@ -100,8 +54,8 @@ class Parser {
 
   Expression negation() {
     if (!tokens_.accept_name("not")) return comparison();
-    return defined([operand = negation()](Scope& scope) {
-      return Value(!python::truth(operand.evaluate(scope)));
+    return defined([negated = negation()](Scope& scope) {
+      return Value(!python::truth(negated.evaluate(scope)));
     });
   }
 
@@ -133,14 +87,14 @@ class Parser {
   }
 
   using Level = Expression (Parser::*)();
-  Expression chain(std::initializer_list<const char*> operators, Level operand) {
-    Expression left = (this->*operand)();
+  Expression chain(std::initializer_list<const char*> operators, Level next) {
+    Expression left = (this->*next)();
     while (true) {
       std::string op;
       for (const char* candidate : operators)
         if (op.empty() && tokens_.accept_operator(candidate)) op = candidate;
       if (op.empty()) return left;
-      left = defined([op, left, right = (this->*operand)()](Scope& scope) {
+      left = defined([op, left, right = (this->*next)()](Scope& scope) {
         const Value a = left.evaluate(scope);
         return arithmetic(scope, op, a, right.evaluate(scope));
       });
@@ -149,7 +103,7 @@ class Parser {
 
   Expression sum() { return chain({"+", "-"}, &Parser::joined); }
   Expression product() { return chain({"*", "//", "/", "%"}, &Parser::power); }
-  Expression power() { return chain({"**"}, &Parser::filtered_unary); }
+  Expression power() { return chain({"**"}, &Parser::operand); }
 
   Expression joined() {  // a ~ b: both as text
     Expression left = product();
@@ -162,244 +116,16 @@ class Parser {
     return left;
   }
 
-  Expression filtered_unary() { return filters(unary()); }
-
-  // The sign binds before a filter: -1|abs is 1.
-  Expression unary() {
-    if (tokens_.accept_operator("-"))
-      return members(defined(
-          [operand = unary()](Scope& scope) { return negate(scope, operand.evaluate(scope)); }));
-    if (tokens_.accept_operator("+")) return unary();
-    return members(primary());
-  }
-
-  Expression primary() {
-    const Token token = tokens_.peek();
-    switch (token.kind) {
-      case Kind::kName:
-        return name_or_call(tokens_.take().text);
-      case Kind::kString:
-        return strings();
-      case Kind::kInteger:
-        return integer();
-      case Kind::kFloat:
-        return constant(std::stod(tokens_.take().text));
-      default:
-        break;
-    }
-    if (tokens_.accept_operator("(")) return grouped();
-    if (tokens_.accept_operator("[")) return list(sequence("]"));
-    if (tokens_.accept_operator("{")) return map();
-    tokens_.fail_expected("an expression");
-  }
-
-  Expression name_or_call(const std::string& text) {
-    if (!tokens_.peek().is(Kind::kOperator, "(")) return name(text);
-    const Function function = find_function(text, tokens_);
-    const Arguments given = arguments();
-    return defined([text, function, given](Scope& scope) {
-      return function(given.call(scope, "function", text, Value()));
-    });
-  }
-
-  Expression strings() {
-    std::string text;
-    while (tokens_.peek().kind == Kind::kString) text += tokens_.take().text;
-    return constant(std::move(text));
-  }
-
-  Expression integer() {
-    const std::string digits = tokens_.take().text;
-    int64_t value = 0;
-    const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (result.ec != std::errc()) tokens_.fail(cat("integer ", digits, " is too large"));
-    return constant(value);
-  }
-
-  Expression grouped() {
-    if (tokens_.accept_operator(")")) return list({});
-    Expression inside = tuple();
-    tokens_.expect(Kind::kOperator, ")");
-    return inside;
-  }
-
-  std::vector<Expression> sequence(std::string_view close) {
-    std::vector<Expression> items;
-    while (!tokens_.accept_operator(close)) {
-      if (!items.empty()) {
-        tokens_.expect(Kind::kOperator, ",");
-        if (tokens_.accept_operator(close)) break;
-      }
-      items.push_back(conditional());
-    }
-    return items;
-  }
-
-  static Expression list(std::vector<Expression> items) {
-    return defined([items = std::move(items)](Scope& scope) {
-      Value::List values;
-      for (const Expression& item : items) values.push_back(item.evaluate(scope));
-      return Value(std::move(values));
-    });
-  }
-
-  Expression map() {
-    std::vector<std::pair<Expression, Expression>> entries;
-    while (!tokens_.accept_operator("}")) {
-      if (!entries.empty()) {
-        tokens_.expect(Kind::kOperator, ",");
-        if (tokens_.accept_operator("}")) break;
-      }
-      Expression key = conditional();
-      tokens_.expect(Kind::kOperator, ":");
-      entries.emplace_back(std::move(key), conditional());
-    }
-    return defined([entries](Scope& scope) {
-      Value made{Value::Map{}};
-      for (const auto& [key, value] : entries) {
-        const Value k = key.evaluate(scope);
-        if (!k.is_string()) scope.fail(cat("expected a string as a key, got ", k.type_name()));
-        made.set(k.string(), value.evaluate(scope));
-      }
-      return made;
-    });
-  }
-
-  Expression members(Expression of) {
-    while (true) {
-      if (tokens_.accept_operator("."))
-        of = member(std::move(of));
-      else if (tokens_.accept_operator("["))
-        of = subscript(std::move(of));
-      else
-        return of;
-    }
-  }
-
-  Expression member(Expression of) {
-    if (tokens_.peek().kind == Kind::kInteger) return indexed(std::move(of), integer());
-    const std::string text = tokens_.expect_name();
-    if (!tokens_.peek().is(Kind::kOperator, "(")) return indexed(std::move(of), constant(text));
-    const Arguments given = arguments();
-    return defined([of, text, given](Scope& scope) {
-      return call_method(given.call(scope, "method", text, of.evaluate(scope)));
-    });
-  }
-
-  static Expression indexed(Expression of, Expression index) {
-    return {[of, index](Scope& scope) {
-      const Value value = of.evaluate(scope);
-      return item(scope, value, index.evaluate(scope));
-    }};
-  }
-
-  Expression subscript(Expression of) {
-    std::vector<Expression> bounds;  // of a slice: those missing are null
-    bool is_slice = false;
-    const auto bound = [&] {
-      const bool missing =
-          tokens_.peek().is(Kind::kOperator, ":") || tokens_.peek().is(Kind::kOperator, "]");
-      bounds.push_back(missing ? constant(nullptr) : conditional());
-    };
-    bound();
-    while (tokens_.accept_operator(":")) is_slice = true, bound();
-    tokens_.expect(Kind::kOperator, "]");
-    if (!is_slice) return indexed(std::move(of), bounds[0]);
-    bounds.resize(3, constant(nullptr));
-    return defined([of, bounds](Scope& scope) {
-      const Value value = of.evaluate(scope);
-      return slice(scope, value, bounds[0].evaluate(scope), bounds[1].evaluate(scope),
-                   bounds[2].evaluate(scope));
-    });
-  }
-
-  Arguments arguments() {
-    Arguments given;
-    tokens_.expect(Kind::kOperator, "(");
-    while (!tokens_.accept_operator(")")) {
-      if (!given.positional.empty() || !given.named.empty()) {
-        tokens_.expect(Kind::kOperator, ",");
-        if (tokens_.accept_operator(")")) break;
-      }
-      if (tokens_.peek().kind == Kind::kName && tokens_.peek(1).is(Kind::kOperator, "=")) {
-        const std::string key = tokens_.take().text;
-        tokens_.take();
-        given.named.emplace_back(key, conditional());
-      } else {
-        given.positional.push_back(conditional());
-      }
-    }
-    return given;
-  }
-
-  Expression filters(Expression of) {
-    while (true) {
-      if (tokens_.accept_operator("|"))
-        of = filter(std::move(of));
-      else if (tokens_.accept_name("is"))
-        of = test(std::move(of));
-      else if (tokens_.peek().is(Kind::kOperator, ".") || tokens_.peek().is(Kind::kOperator, "["))
-        of = members(std::move(of));
-      else
-        return of;
-    }
-  }
-
-  Expression filter(Expression of) {
-    const std::string text = tokens_.expect_name();
-    const Function function = find_filter(text, tokens_);
-    const Arguments given = tokens_.peek().is(Kind::kOperator, "(") ? arguments() : Arguments{};
-    const bool takes_undefined = text == "default" || text == "d";
-    return defined([of, text, function, given, takes_undefined](Scope& scope) {
-      if (!takes_undefined) return function(given.call(scope, "filter", text, of.evaluate(scope)));
-      const std::optional<Value> value = of.find(scope);
-      const Call call = given.call(scope, "filter", text, value.value_or(Value()));
-      const bool keep = value && (python::truth(*value) || !call.flag(1, "boolean", false));
-      if (keep) return *value;
-      const Value* fallback = call.find(0, "default_value");
-      return fallback ? *fallback : Value("");
-    });
-  }
-
-  Expression test(Expression of) {
-    const bool negated = tokens_.accept_name("not");
-    const std::string text = tokens_.expect_name();
-    if (text == "defined" || text == "undefined") {
-      const bool wanted = (text == "defined") != negated;
-      return defined(
-          [of, wanted](Scope& scope) { return Value(of.find(scope).has_value() == wanted); });
-    }
-    const Function function = find_test(text, tokens_);
-    Arguments given;
-    if (tokens_.peek().is(Kind::kOperator, "("))
-      given = arguments();
-    else if (starts_operand())
-      given.positional.push_back(unary());  // "is divisibleby 3"
-    return defined([of, text, function, given, negated](Scope& scope) {
-      const Value result = function(given.call(scope, "test", text, of.evaluate(scope)));
-      return Value(result.boolean() != negated);
-    });
-  }
-
-  bool starts_operand() const {
-    const Token& token = tokens_.peek();
-    if (token.kind == Kind::kString || token.kind == Kind::kInteger || token.kind == Kind::kFloat)
-      return true;
-    if (token.kind == Kind::kOperator) return token.text == "[" || token.text == "{";
-    if (token.kind != Kind::kName) return false;
-    for (const char* word : {"else", "or", "and", "if", "is", "in", "not"})
-      if (token.text == word) return false;
-    return true;
-  }
-
-  bool starts_expression() const {
-    const Token& token = tokens_.peek();
-    return starts_operand() || token.is(Kind::kOperator, "(") || token.is(Kind::kOperator, "-") ||
-           token.is(Kind::kName, "not");
-  }
+  Expression operand() { return parse_operand(tokens_); }
 
   Tokens& tokens_;
 };
+
+bool starts_expression(const Tokens& tokens) {
+  const Token& token = tokens.peek();
+  return starts_operand(tokens) || token.is(Kind::kOperator, "(") ||
+         token.is(Kind::kOperator, "-") || token.is(Kind::kName, "not");
+}
 
 }  // namespace
 
@@ -409,10 +135,35 @@ Value Expression::evaluate(Scope& scope) const {
   return *std::move(value);
 }
 
-Expression parse_expression(Tokens& tokens) { return Parser(tokens).tuple(); }
-
-Expression parse_single(Tokens& tokens, bool conditional) {
-  return conditional ? Parser(tokens).conditional() : Parser(tokens).any_of();
+Expression defined(std::function<Value(Scope&)> evaluate) {
+  return {[evaluate = std::move(evaluate)](Scope& scope) {
+    return std::optional<Value>(evaluate(scope));
+  }};
 }
+
+Expression constant(Value value) {
+  return defined([value = std::move(value)](Scope&) { return value; });
+}
+
+Expression list_of(std::vector<Expression> items) {
+  return defined([items = std::move(items)](Scope& scope) {
+    Value::List values;
+    for (const Expression& item : items) values.push_back(item.evaluate(scope));
+    return Value(std::move(values));
+  });
+}
+
+Expression parse_expression(Tokens& tokens) {
+  Expression first = parse_single(tokens);
+  if (!tokens.peek().is(Kind::kOperator, ",")) return first;
+  std::vector<Expression> items{std::move(first)};
+  while (tokens.accept_operator(",") && starts_expression(tokens))
+    items.push_back(parse_single(tokens));
+  return list_of(std::move(items));
+}
+
+Expression parse_single(Tokens& tokens) { return Parser(tokens).conditional(); }
+
+Expression parse_unconditional(Tokens& tokens) { return Parser(tokens).any_of(); }
 
 }  // namespace evalharness::jinja

@@ -23,9 +23,18 @@ struct Expression {
 // Everything up to the first token that is no part of an expression; commas at the top make a tuple
 // (kept as a list).
 Expression parse_expression(Tokens& tokens);
-// The same without commas and, where `conditional` is false, without "a if b else c" (so that a
-// loop's own "if" is left for the loop).
-Expression parse_single(Tokens& tokens, bool conditional);
+Expression parse_single(Tokens& tokens);  // the same without commas
+// Without "a if b else c" either, so that a loop's own "if" is left for the loop.
+Expression parse_unconditional(Tokens& tokens);
+// The operand of an operator, with its members, calls, filters and tests.
+Expression parse_operand(Tokens& tokens);
+// Whether the next token may begin an operand other than a bracketed one.
+bool starts_operand(const Tokens& tokens);
+
+// Expressions that are never undefined.
+Expression defined(std::function<Value(Scope&)> evaluate);
+Expression constant(Value value);
+Expression list_of(std::vector<Expression> items);
 
 // One use of a filter, test, function or method.
 struct Call {
@@ -48,6 +57,8 @@ struct Call {
 using Function = Value (*)(const Call&);
 // Tables by name; an unknown name fails when the template is read, with the nearest.
 Function find_filter(const std::string& name, const Tokens& tokens);
+const std::map<std::string, Function>& value_filters();
+const std::map<std::string, Function>& sequence_filters();
 Function find_test(const std::string& name, const Tokens& tokens);
 Function find_function(const std::string& name, const Tokens& tokens);
 Value call_method(const Call& call);

@@ -151,7 +151,7 @@ class Parser {
     Loop made;
     made.names = names();
     tokens_.expect(Kind::kName, "in");
-    made.over = parse_single(tokens_, /*conditional=*/false);
+    made.over = parse_unconditional(tokens_);
     if (tokens_.accept_name("if")) made.condition = parse_expression(tokens_);
     end();
     made.body = until({"else", "endfor"});
