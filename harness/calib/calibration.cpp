@@ -127,10 +127,12 @@ std::vector<LayerReport> Calibration::sweep(Model& model, Needs needs, const Com
     for (const Linear linear : group) {
       Slot& slot = model.blocks[b].slot(linear);
       LinearPtr op = compress({slot, b, linear, model.dtype}, inputs);
-      EH_ASSERT(op->out() == slot.op->out() && op->in() == slot.op->in());
       std::optional<double> error;
-      if (walk) error = output_error(backend_, inputs, *slot.op, *op);
-      slot.op = std::move(op);
+      if (op) {
+        EH_ASSERT(op->out() == slot.op->out() && op->in() == slot.op->in());
+        if (walk) error = output_error(backend_, inputs, *slot.op, *op);
+        slot.op = std::move(op);
+      }
       reports.push_back(report_of(slot));
       reports.back().output_error = error;
     }

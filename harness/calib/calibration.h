@@ -27,6 +27,7 @@ struct Layer {
 // The weight of a slot as the checkpoint has it: [out, in].
 using Originals = std::function<Matrix(const std::string& slot_name)>;
 
+// What is to replace a layer's weight; null leaves it as it is.
 using Compressor = std::function<LinearPtr(const Layer& layer, const Inputs& inputs)>;
 
 class Calibration {

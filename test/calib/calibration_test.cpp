@@ -93,6 +93,20 @@ TEST_CASE("a sweep that changes nothing reports no error, and the next block see
   CHECK(norms_of_block_1(false) != norms_of_block_0);
 }
 
+TEST_CASE("a sweep leaves a layer alone where there is nothing to replace it", "[calib]") {
+  const auto backend = make_cpu_backend({});
+  CalibrationSet set;
+  set.samples = {{1, 2, 3, 4}};
+  Model model = tiny_model(3);
+  const LinearOp* before = model.blocks[0].slot(Linear::q).op.get();
+  const std::vector<LayerReport> reports = Calibration(set, *backend).sweep(
+      model, {.column_norms = true}, [](const Layer&, const Inputs&) { return LinearPtr(); });
+  CHECK(model.blocks[0].slot(Linear::q).op.get() == before);
+  REQUIRE(reports.size() == 14);
+  CHECK(reports[0].format == "dense.f32");
+  CHECK(!reports[0].output_error);
+}
+
 TEST_CASE("Gram matrix, means and variances are sums over every token of the set", "[calib]") {
   const auto backend = make_cpu_backend({});
   Model model = tiny_model(3);
