@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "harness/backend/kernels/expand_registers.h"
+
 namespace evalharness {
 namespace {
 
@@ -82,15 +84,13 @@ constexpr size_t kAhead = 2048;
   _mm_prefetch(static_cast<const char*>(place) + kAhead, _MM_HINT_T0);
 }
 
-// In registers after a plain load: the memory form of expand is microcoded on Zen 4.
 [[gnu::target("avx512f,avx512bw,avx512vbmi2,popcnt")]] void expand_bf16_vbmi2(
     std::span<const uint64_t> mask, const uint16_t* packed, uint16_t* places) {
   for (const uint64_t word : mask) {
     for (size_t half = 0; half < 2; ++half, places += 32) {
       const uint32_t bits = static_cast<uint32_t>(word >> 32 * half);
       ask_for(packed);
-      const __m512i values = _mm512_loadu_si512(packed);
-      _mm512_storeu_si512(places, _mm512_maskz_expand_epi16(bits, values));
+      _mm512_storeu_si512(places, expand_words(bits, packed));
       packed += __builtin_popcount(bits);
     }
   }
@@ -102,8 +102,7 @@ constexpr size_t kAhead = 2048;
     for (size_t quarter = 0; quarter < 4; ++quarter, places += 16) {
       const uint16_t bits = static_cast<uint16_t>(word >> 16 * quarter);
       ask_for(packed);
-      const __m512 values = _mm512_loadu_ps(packed);
-      _mm512_storeu_ps(places, _mm512_maskz_expand_ps(bits, values));
+      _mm512_storeu_ps(places, expand_floats(bits, packed));
       packed += __builtin_popcount(bits);
     }
   }

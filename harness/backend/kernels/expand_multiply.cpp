@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "harness/backend/kernels/expand_registers.h"
 #include "harness/base/error.h"
 
 namespace evalharness {
@@ -33,7 +34,6 @@ template <size_t Rows, class T>
   }
 }
 
-// Expanded in registers after a plain load: the memory form of expand is microcoded on Zen 4.
 template <size_t Rows>
 [[gnu::target("avx512f,popcnt")]] void rows_f32(std::span<const uint64_t> mask, const float* packed,
                                                 const PanelProduct<float>& product) {
@@ -42,7 +42,7 @@ template <size_t Rows>
     for (size_t v = 0; v < kVectors; ++v) {
       const auto bits = static_cast<uint16_t>(mask[k] >> 16 * v);
       ask_for(packed);
-      const __m512 w = _mm512_maskz_expand_ps(bits, _mm512_loadu_ps(packed));
+      const __m512 w = expand_floats(bits, packed);
       packed += __builtin_popcount(bits);
       for (size_t r = 0; r < Rows; ++r) {
         const __m512 x = _mm512_set1_ps(product.x[r * product.x_stride + k]);
@@ -61,7 +61,7 @@ template <size_t Rows>
     for (size_t v = 0; v < kVectors; ++v) {
       const auto bits = static_cast<uint32_t>(mask[k + v / 2] >> 32 * (v % 2));
       ask_for(packed);
-      const __m512i w = _mm512_maskz_expand_epi16(bits, _mm512_loadu_si512(packed));
+      const __m512i w = expand_words(bits, packed);
       packed += __builtin_popcount(bits);
       for (size_t r = 0; r < Rows; ++r) {
         const __m512i x = _mm512_set1_epi32(pair_at(product.x + r * product.x_stride + k));
