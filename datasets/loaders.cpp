@@ -63,6 +63,27 @@ std::vector<Document> json_list(std::string_view text, const std::string& name) 
   return documents;
 }
 
+std::vector<Document> bigbench(std::string_view text, const std::string& name) {
+  std::vector<Document> documents;
+  for (const Document& row : json_list(text, name)) {
+    Value::List choices, scores;
+    const Value& targets = row.at("target_scores");
+    if (!targets.is_map()) fail(cat(row.where(), ": target_scores: expected an object"));
+    for (const auto& [choice, score] : targets.map()) {
+      choices.emplace_back(choice);
+      scores.push_back(score);
+    }
+    Value fields;
+    fields.set("idx", documents.size());
+    fields.set("inputs", cat("Q: ", row.string("input"), "\nA:"));
+    fields.set("targets", Value::List{row.has("target") ? row.at("target") : Value("")});
+    fields.set("multiple_choice_targets", std::move(choices));
+    fields.set("multiple_choice_scores", std::move(scores));
+    documents.emplace_back(std::move(fields), row.where());
+  }
+  return documents;
+}
+
 // One record of a CSV file, RFC 4180: a value in quotes may hold separators, newlines and "" for a
 // quote.
 class CsvReader {
@@ -178,6 +199,7 @@ using Parser = std::function<std::vector<Document>(std::string_view, const std::
 const std::map<std::string, Parser>& parsers() {
   static const std::map<std::string, Parser> table = {{"jsonl", json_lines},
                                                       {"json", json_list},
+                                                      {"bigbench", bigbench},
                                                       {"csv", csv},
                                                       {"text-lines", text_lines},
                                                       {"text-whole", text_whole},

@@ -13,6 +13,8 @@ namespace evalharness {
 // Names of the formats:
 //   jsonl           one JSON object a line; blank lines are skipped
 //   json            a list of objects, or an object whose field "examples" is one
+//   bigbench        such an object with `input` and `target_scores` ({choice: 0 or 1}); columns inputs
+//                   ("Q: <input>\nA:"), targets, multiple_choice_targets, multiple_choice_scores
 //   csv             first row names the columns; quotes as in RFC 4180; every value is text
 //   text-lines      one document a line, stripped, in field `text`
 //   text-whole      one document, in field `text`
@@ -28,7 +30,7 @@ std::vector<Document> parse_rows(std::string_view text, const std::string& forma
 // A document with only the projected fields: copy takes a field as it is; columns turns a list of
 // maps into a map of lists ([{label: A, text: x}] -> {label: [A], text: [x]}), as Hugging Face's
 // sequences do; labelled turns a list of texts into {text: [..], label: [A, B, ..]}; letter turns 2
-// into "C".
+// into "C"; integer turns true into 1.
 Document reshape(const Document& row, const std::vector<Projection>& projections);
 
 }  // namespace evalharness

@@ -33,10 +33,10 @@ FileSpec read_file(const ConfigNode& node) {
 
 Projection read_projection(const std::string& field, const ConfigNode& node) {
   if (node.is_scalar()) return {field, "copy", node.as_string()};
-  for (const char* how : {"columns", "labelled", "letter"}) {
+  for (const char* how : {"columns", "labelled", "letter", "integer"}) {
     if (const auto source = node.find(how)) return {field, how, source->as_string()};
   }
-  node.fail("expected a field name or one of {columns: x}, {labelled: x}, {letter: x}");
+  node.fail("expected a field name or one of {columns: x}, {labelled: x}, {letter: x}, {integer: x}");
 }
 
 size_t read_window(const std::string& key, const ConfigNode& node) {

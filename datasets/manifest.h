@@ -30,7 +30,7 @@ namespace evalharness {
 // A field of a document made from the fields of a row; see reshape() in loaders.h.
 struct Projection {
   std::string field;   // of the document
-  std::string how;     // "copy", "columns", "labelled", "letter"
+  std::string how;     // "copy", "columns", "labelled", "letter", "integer"
   std::string source;  // of the row, "question.stem" for a nested one
 };
 

@@ -59,10 +59,21 @@ Value letter_of(const Document& row, const std::string& path) {
   return letter(static_cast<size_t>(value.integer()));
 }
 
+// false and true as the class numbers 0 and 1 that Hugging Face's columns hold.
+Value integer_of(const Document& row, const std::string& path) {
+  const Value& value = field_at(row, path);
+  if (value.is_int()) return value;
+  if (!value.is_bool()) {
+    fail(cat(row.where(), ": field '", path, "': expected a boolean, got ", to_json(value)));
+  }
+  return value.boolean() ? 1 : 0;
+}
+
 Value project(const Document& row, const Projection& projection) {
   if (projection.how == "columns") return columns(row, projection.source);
   if (projection.how == "labelled") return labelled(row, projection.source);
   if (projection.how == "letter") return letter_of(row, projection.source);
+  if (projection.how == "integer") return integer_of(row, projection.source);
   return field_at(row, projection.source);
 }
 

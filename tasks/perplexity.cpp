@@ -19,7 +19,7 @@ class CorpusPerplexity final : public Task {
   std::vector<Document> documents(const Dataset& data, const Dataset&, size_t limit) override {
     protocol_.max_windows = limit;
     std::vector<std::string> texts;
-    for (const Document& row : data.documents) {
+    for (const Document& row : config_.transforms.apply(data.documents)) {
       if (config_.max_documents > 0 && texts.size() == config_.max_documents) break;
       texts.push_back(config_.doc_to_target->text(row));
     }

@@ -20,7 +20,7 @@ class RollingDocuments final : public Kind {
 
   std::vector<Item> score(const Document& doc, const std::vector<Answer>& answers) const override {
     EH_ASSERT(answers.size() == 1);
-    const std::string whole = text(doc);
+    const std::string whole = config_.counted_text ? config_.counted_text->text(doc) : text(doc);
     const double words = static_cast<double>(python::count_words(whole));
     const double bytes = static_cast<double>(whole.size());
     std::vector<Item> items;

@@ -42,9 +42,9 @@ class RowTask final : public Task {
 
   std::vector<Document> documents(const Dataset& data, const Dataset& fewshot,
                                   size_t limit) override {
-    std::vector<Document> documents = data.documents;
+    std::vector<Document> documents = config_.transforms.apply(data.documents);
     if (limit > 0 && limit < documents.size()) documents.resize(limit);
-    prompts_.prepare(documents, fewshot.documents);
+    prompts_.prepare(documents, config_.fewshot.transforms.apply(fewshot.documents));
     return documents;
   }
 

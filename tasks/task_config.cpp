@@ -184,6 +184,8 @@ TaskConfig read_task_config(const TaskFile& file) {
   TaskConfig task;
   task.kind = kind.kind;
   read_identity(file, task);
+  if (const std::optional<ConfigNode> list = file.find("transforms"))
+    task.transforms = Transforms::read(*list);
   task.doc_to_text = read_field(file, "doc_to_text");
   task.doc_to_target = read_field(file, "doc_to_target");
   task.doc_to_choice = read_field(file, "doc_to_choice");
@@ -197,6 +199,7 @@ TaskConfig read_task_config(const TaskFile& file) {
   task.filters = read_filters(file, task.kind);
   task.metrics = read_metrics(file, kind);
   if (task.kind == Kind::kPerplexity) read_perplexity(file, task);
+  if (task.kind == Kind::kRolling) task.counted_text = read_field(file, "counted_text");
   const std::string subset = file.get("dataset_name", "");
   file.reject_unread();
   task.dataset = dataset_for(file.get("dataset_path", ""), subset);

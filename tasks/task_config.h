@@ -13,6 +13,7 @@
 #include "tasks/filters.h"
 #include "tasks/task.h"
 #include "tasks/task_file.h"
+#include "tasks/transforms.h"
 
 namespace evalharness {
 
@@ -27,6 +28,7 @@ struct FewshotConfig {
   std::vector<size_t> indices;    // of the pool's rows; empty: all
   std::vector<Document> samples;  // written in the task file; used where there is no split
   std::string split;              // of the pool; "" where the examples are `samples`
+  Transforms transforms;          // of the pool's rows
   bool drop_document = false;  // the document asked about may be in the pool and must not be shown
   std::optional<Field> doc_to_text, doc_to_target, doc_to_choice, gen_prefix;
   std::string target_delimiter, fewshot_delimiter;
@@ -51,7 +53,10 @@ struct TaskConfig {
   std::string name, dataset, split, source_hash;
   std::string version = "0";  // metadata.version
   std::string place;          // of the task file, for errors
+  Transforms transforms;      // of the dataset's rows
   std::optional<Field> doc_to_text, doc_to_target, doc_to_choice, description, gen_prefix;
+  // kRolling: the text whose words and bytes count, where that is not the one that is scored.
+  std::optional<Field> counted_text;
   std::string target_delimiter, fewshot_delimiter;
   FewshotConfig fewshot;
   GenerationConfig generation;

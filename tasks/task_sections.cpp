@@ -41,6 +41,8 @@ void read_fewshot_section(const ConfigNode& node, FewshotConfig& fewshot) {
   fewshot.sampler =
       sampler == "default" ? FewshotConfig::Sampler::kDefault : FewshotConfig::Sampler::kFirstN;
   fewshot.split = node.get("split", fewshot.split);
+  if (const std::optional<ConfigNode> list = node.find("transforms"))
+    fewshot.transforms = Transforms::read(*list);
   if (const std::optional<ConfigNode> indices = node.find("fewshot_indices");
       indices && !indices->is_null())
     for (const ConfigNode& item : indices->items()) fewshot.indices.push_back(item.as_count());
@@ -99,6 +101,7 @@ FewshotConfig read_fewshot(const TaskFile& file, const TaskConfig& task) {
   fewshot.doc_to_target = task.doc_to_target;
   fewshot.doc_to_choice = task.doc_to_choice;
   fewshot.gen_prefix = task.gen_prefix;
+  fewshot.transforms = task.transforms;
   fewshot.target_delimiter = task.target_delimiter;
   fewshot.fewshot_delimiter = task.fewshot_delimiter;
   if (const std::optional<ConfigNode> count = file.find("num_fewshot"))

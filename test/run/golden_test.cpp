@@ -94,6 +94,19 @@ TEST_CASE("log-likelihoods of lm-eval's requests equal lm-eval's", "[golden][run
   }
 }
 
+TEST_CASE("log-likelihoods of WikiText's pages equal lm-eval's within 1e-5", "[golden][run]") {
+  const auto path = model_and_data();
+  if (!path) return;
+  RealModel real(*path);
+  const Value figures = golden("lm_eval.json");
+  const Value::List& docs = figures.find("tasks")->find("wikitext")->find("docs")->list();
+  const size_t count = all_goldens() ? docs.size() : 1;
+  const TaskData data = prepare_task(task_of("wikitext", count), kRealData);
+  const std::vector<Answer> answers = answers_of(real.scorer, data.requests);
+  for (size_t d = 0; d < count; ++d)
+    CHECK(answers[d].log_prob == Approx(docs[d].find("ll")->number()).epsilon(1e-5));
+}
+
 TEST_CASE("GSM8K generations equal lm-eval's on at least nine of ten documents", "[golden][run]") {
   const auto path = model_and_data();
   if (!path) return;

@@ -186,6 +186,24 @@ TEST_CASE("the word perplexity of whole pages is lm-eval's", "[golden][metrics]"
   }
 }
 
+TEST_CASE("pages of WikiText are detokenised, counted and scored as lm-eval does",
+          "[golden][tasks]") {
+  if (!data_directory()) return;
+  const TaskPtr task = make_task("wikitext");
+  const std::vector<Document> pages = documents_of(*task);
+  REQUIRE(pages.size() == 62);
+  for (const Value& doc : golden("wikitext").find("docs")->list()) {
+    const Document& page = pages.at(static_cast<size_t>(doc.find("doc")->integer()));
+    CHECK(sha256_hex(std::get<Rolling>(task->requests(page).at(0)).text) ==
+          doc.find("text_sha256")->string());
+    Answer answer;
+    answer.log_prob = doc.find("ll")->number();
+    const std::vector<Item> items = task->score(page, {answer});
+    CHECK(items.at(0).weight == doc.find("words")->number());
+    CHECK(items.at(1).weight == doc.find("bytes")->number());
+  }
+}
+
 TEST_CASE("joined corpora have the lengths that the papers' rules give", "[golden][tasks]") {
   if (!data_directory()) return;
   const auto text = [](const std::string& name) {
