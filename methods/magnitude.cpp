@@ -17,6 +17,7 @@
 //         sparsity: 0.5        # fraction of zeros, or instead:
 //         pattern: 2:4         # keep 2 of every 4 neighbours
 //         scope: layer         # what competes: layer, row or global
+//         allocation: {layers: {down_proj: 0.4}}   # or blocks, or sensitivity: methods/allocation.h
 
 #include <algorithm>
 #include <bit>
@@ -25,8 +26,8 @@
 
 #include "harness/base/parallel.h"
 #include "harness/base/text.h"
+#include "methods/allocation.h"
 #include "methods/method.h"
-#include "methods/sparsity.h"
 
 namespace evalharness {
 namespace {
@@ -87,34 +88,39 @@ void prune_below(float threshold, Matrix& w) {
     if (std::abs(value) <= threshold) value = 0;
 }
 
+void prune_rows(const SparsityPattern& pattern, Matrix& w) {
+  const std::vector<float> scores = magnitudes(w);
+  parallel_for(w.rows(), [&](size_t i) { pattern.prune(std::span(scores).subspan(i * w.cols(), w.cols()), w.row(i)); });
+}
+
 class Magnitude final : public Method {
  public:
-  explicit Magnitude(const ConfigNode& options) : pattern_(options), scope_(read_scope(options)) {}
+  explicit Magnitude(const ConfigNode& options) : allocation_(options), scope_(read_scope(options)) {
+    if (scope_ == Scope::global && !allocation_.uniform())
+      options.fail_at("allocation", "expected none beside scope: global, where one threshold serves all layers");
+  }
 
-  void check(const Model& model) const override { pattern_.check(model); }
-  bool needs_calibration() const override { return false; }
+  void check(const Model& model) const override { allocation_.check(model); }
+  bool needs_calibration() const override { return allocation_.needs_calibration(); }
 
   Report compress(Model& model, const Calibration& calibration) const override {
     const float shared = scope_ == Scope::global
-                             ? global_threshold(model, rank(linear_totals(model).weights, pattern_.sparsity()))
+                             ? global_threshold(model, rank(linear_totals(model).weights, allocation_.pattern().sparsity()))
                              : 0;
+    const LayerPatterns patterns = allocation_.patterns(model, calibration);
     return calibration.sweep(model, {}, [&](const Layer& layer, const Inputs&) {
+      const SparsityPattern& pattern = patterns.of(layer);
       Matrix w = layer.weight();  // [out, in]
-      if (pattern_.structured() || scope_ == Scope::row)
-        prune_rows(w);
+      if (pattern.structured() || scope_ == Scope::row)
+        prune_rows(pattern, w);
       else
-        prune_below(scope_ == Scope::global ? shared : layer_threshold(w, pattern_.sparsity()), w);
-      return pattern_.pack(w, layer.dtype);  // sparse.bitmask or sparse.N:M
+        prune_below(scope_ == Scope::global ? shared : layer_threshold(w, pattern.sparsity()), w);
+      return pattern.pack(w, layer.dtype);  // sparse.bitmask or sparse.N:M
     });
   }
 
  private:
-  void prune_rows(Matrix& w) const {
-    const std::vector<float> scores = magnitudes(w);
-    parallel_for(w.rows(), [&](size_t i) { pattern_.prune(std::span(scores).subspan(i * w.cols(), w.cols()), w.row(i)); });
-  }
-
-  SparsityPattern pattern_;
+  SparsityAllocation allocation_;
   Scope scope_;
 };
 

@@ -16,6 +16,7 @@
 //       - method: sparsegpt
 //         sparsity: 0.5            # fraction of each block of columns, or instead:
 //         pattern: 2:4             # keep 2 of every 4 neighbours
+//         allocation: {layers: {down_proj: 0.4}}   # or blocks, or sensitivity: methods/allocation.h
 //         block: 128               # columns that share a threshold
 //         damping: 0.01            # of the Hessian: a share of its mean diagonal
 //         true_sequential: false   # q, k, v; then o; then gate, up; then down, each seeing those before it pruned
@@ -23,9 +24,9 @@
 #include <algorithm>
 
 #include "harness/base/text.h"
+#include "methods/allocation.h"
 #include "methods/method.h"
 #include "methods/obs.h"
-#include "methods/sparsity.h"
 
 namespace evalharness {
 namespace {
@@ -68,44 +69,46 @@ class Mask {
 
 class SparseGpt final : public Method {
  public:
-  explicit SparseGpt(const ConfigNode& options) : pattern_(options), obs_(options) {
-    if (pattern_.structured() && obs_.block % pattern_.group() != 0)
-      options.fail_at("block", cat("expected a multiple of ", pattern_.group(), ", got ", obs_.block));
+  explicit SparseGpt(const ConfigNode& options) : allocation_(options), obs_(options) {
+    const SparsityPattern& pattern = allocation_.pattern();
+    if (pattern.structured() && obs_.block % pattern.group() != 0)
+      options.fail_at("block", cat("expected a multiple of ", pattern.group(), ", got ", obs_.block));
   }
 
-  void check(const Model& model) const override { pattern_.check(model); }
+  void check(const Model& model) const override { allocation_.check(model); }
   bool needs_calibration() const override { return true; }
 
   Report compress(Model& model, const Calibration& calibration) const override {
     std::map<std::string, size_t> counts;
+    const LayerPatterns patterns = allocation_.patterns(model, calibration);
     auto layers = calibration.sweep(model, obs_.needs(), [&](const Layer& layer, const Inputs& x) {
       DoubleMatrix w(layer.weight().view());  // [out, in]
       const InverseHessian inverse = invert_hessian(hessian(x), obs_.damping);
       inverse.zero_dead(w);
-      prune(w, inverse.u);
+      prune(w, inverse.u, patterns.of(layer));
       count(inverse, counts);
-      return pattern_.pack(w.to_float(), layer.dtype);  // sparse.bitmask or sparse.N:M
+      return patterns.of(layer).pack(w.to_float(), layer.dtype);  // sparse.bitmask or sparse.N:M
     });
     return {std::move(layers), std::move(counts)};
   }
 
  private:
-  void prune(DoubleMatrix& w, const DoubleMatrix& u) const {
+  void prune(DoubleMatrix& w, const DoubleMatrix& u, const SparsityPattern& pattern) const {
     Mask mask(w.rows(), w.cols());
     ColumnRule rule;
     // A sparsity of 0 would still prune the least weight of each block, as `<=` has it.
-    if (!pattern_.structured() && pattern_.sparsity() > 0)
+    if (!pattern.structured() && pattern.sparsity() > 0)
       rule.begin_block = [&](const DoubleMatrix& updated, size_t first, size_t end) {
-        mask.choose_block(updated, u, pattern_.sparsity(), first, end);
+        mask.choose_block(updated, u, pattern.sparsity(), first, end);
       };
     rule.fix = [&](size_t i, size_t j, std::span<const double> row) {
-      if (pattern_.structured() && j % pattern_.group() == 0) mask.choose_group(row, i, u, pattern_, j);
+      if (pattern.structured() && j % pattern.group() == 0) mask.choose_group(row, i, u, pattern, j);
       return mask.keeps(i, j) ? row[j] : 0.0;
     };
     fix_columns(w, u, obs_.block, rule);
   }
 
-  SparsityPattern pattern_;
+  SparsityAllocation allocation_;
   ObsOptions obs_;
 };
 

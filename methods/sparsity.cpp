@@ -1,6 +1,7 @@
 #include "methods/sparsity.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <vector>
 
@@ -8,6 +9,8 @@
 
 namespace evalharness {
 namespace {
+
+constexpr size_t kMostGroup = 32;
 
 // Zeroes the `count` weights with the lowest scores; of ties the lowest index.
 void zero_lowest(std::span<const float> scores, std::span<float> weights, size_t count) {
@@ -23,6 +26,18 @@ void zero_lowest(std::span<const float> scores, std::span<float> weights, size_t
 size_t parse_count(const std::string& digits) {
   if (digits.empty() || digits.size() > 3 || digits.find_first_not_of("0123456789") != std::string::npos) return 0;
   return std::stoul(digits);
+}
+
+// "; 2:4 fits": the group next in size that divides `inputs`, the share kept next to what was asked for.
+std::string nearest_pattern(size_t keep, size_t group, size_t inputs) {
+  const auto distance = [&](size_t m) { return m > group ? m - group : group - m; };
+  size_t best = 0;
+  for (size_t m = 2; m <= kMostGroup; ++m)
+    if (inputs % m == 0 && (best == 0 || distance(m) < distance(best))) best = m;
+  if (best == 0) return "; a sparsity fits";
+  const double share = static_cast<double>(keep) / static_cast<double>(group);
+  const auto n = static_cast<size_t>(std::lround(share * static_cast<double>(best)));
+  return cat("; ", std::clamp<size_t>(n, 1, best - 1), ":", best, " fits");
 }
 
 }  // namespace
@@ -41,12 +56,19 @@ SparsityPattern::SparsityPattern(const ConfigNode& options) {
     keep_ = parse_count(parts[0]);
     group_ = parse_count(parts[1]);
   }
-  if (keep_ == 0 || keep_ >= group_ || group_ > 32)
-    pattern->fail(cat("expected N:M with 0 < N < M <= 32, N of M kept, as 2:4, got '", pattern->as_string(), "'"));
+  if (keep_ == 0 || keep_ >= group_ || group_ > kMostGroup)
+    pattern->fail(cat("expected N:M with 0 < N < M <= ", kMostGroup, ", N of M kept, as 2:4, got '", pattern->as_string(), "'"));
 }
 
 double SparsityPattern::sparsity() const {
   return structured() ? 1.0 - static_cast<double>(keep_) / static_cast<double>(group_) : sparsity_;
+}
+
+SparsityPattern SparsityPattern::with_sparsity(double sparsity) const {
+  EH_ASSERT(!structured());
+  SparsityPattern other = *this;
+  other.sparsity_ = sparsity;
+  return other;
 }
 
 void SparsityPattern::prune(std::span<const float> scores, std::span<float> weights) const {
@@ -65,11 +87,14 @@ LinearPtr SparsityPattern::pack(const Matrix& w, Dtype dtype) const {
 
 void SparsityPattern::check(const Model& model) const {
   if (!structured()) return;
+  size_t common = 0;  // divisor of all layers' inputs
+  for (const Block& block : model.blocks)
+    for (const Slot& slot : block.slots) common = std::gcd(common, slot.op->in());
   for (const Block& block : model.blocks)
     for (const Slot& slot : block.slots)
       if (slot.op->in() % group_ != 0)
         fail(cat("pattern ", keep_, ":", group_, " does not fit ", slot.name, ": its ", slot.op->in(),
-                 " inputs are no multiple of ", group_));
+                 " inputs are no multiple of ", group_, nearest_pattern(keep_, group_, common)));
 }
 
 }  // namespace evalharness

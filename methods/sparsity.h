@@ -18,12 +18,13 @@ class SparsityPattern {
   bool structured() const { return group_ > 0; }
   size_t group() const { return group_; }  // M of N:M, 0 where unstructured
   double sparsity() const;  // fraction of zeros asked for
+  SparsityPattern with_sparsity(double sparsity) const;  // of an unstructured one
   // Zeroes the weights of a row with the lowest scores: floor(cols * sparsity) of the row, or of each group
   // all but `keep`. Of ties the lowest index goes.
   void prune(std::span<const float> scores, std::span<float> weights) const;
   // sparse.bitmask or sparse.N:M.
   LinearPtr pack(const Matrix& w, Dtype dtype) const;
-  // Fails, naming the layer, where a group does not divide a layer's inputs.
+  // Fails, naming the layer and the nearest pattern that fits, where a group does not divide a layer's inputs.
   void check(const Model& model) const;
 
  private:

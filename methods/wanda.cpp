@@ -15,38 +15,41 @@
 //       - method: wanda
 //         sparsity: 0.5        # fraction of each row, or instead:
 //         pattern: 2:4         # keep 2 of every 4 neighbours
+//         allocation: {layers: {down_proj: 0.4}}   # or blocks, or sensitivity: methods/allocation.h
 
 #include <cmath>
 
 #include "harness/base/parallel.h"
+#include "methods/allocation.h"
 #include "methods/method.h"
-#include "methods/sparsity.h"
 
 namespace evalharness {
 namespace {
 
 class Wanda final : public Method {
  public:
-  explicit Wanda(const ConfigNode& options) : pattern_(options) {}
+  explicit Wanda(const ConfigNode& options) : allocation_(options) {}
 
-  void check(const Model& model) const override { pattern_.check(model); }
+  void check(const Model& model) const override { allocation_.check(model); }
   bool needs_calibration() const override { return true; }
 
   Report compress(Model& model, const Calibration& calibration) const override {
+    const LayerPatterns patterns = allocation_.patterns(model, calibration);
     return calibration.sweep(model, {.column_norms = true}, [&](const Layer& layer, const Inputs& x) {
+      const SparsityPattern& pattern = patterns.of(layer);
       Matrix w = layer.weight();                         // [out, in]
       const std::vector<float> norm = x.column_norms();  // [in]
       parallel_for(w.rows(), [&](size_t i) {
         std::vector<float> score(w.cols());
         for (size_t j = 0; j < w.cols(); ++j) score[j] = std::abs(w(i, j)) * norm[j];
-        pattern_.prune(score, w.row(i));
+        pattern.prune(score, w.row(i));
       });
-      return pattern_.pack(w, layer.dtype);  // sparse.bitmask or sparse.N:M
+      return pattern.pack(w, layer.dtype);  // sparse.bitmask or sparse.N:M
     });
   }
 
  private:
-  SparsityPattern pattern_;
+  SparsityAllocation allocation_;
 };
 
 const Register<Wanda> registration("wanda", "prune by |weight| * norm of its input");

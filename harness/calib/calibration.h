@@ -38,6 +38,7 @@ class Calibration {
       : set_(std::move(set)), backend_(backend), originals_(std::move(originals)) {}
 
   const CalibrationSet& set() const { return set_; }
+  const Backend& backend() const { return backend_; }
   // The weight that a slot of that name had before any method: [out, in].
   Matrix original(const std::string& slot_name) const;
   // Replaces the weight of every slot of every block by what `compress` makes of it. All seven layers of

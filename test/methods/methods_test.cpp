@@ -34,6 +34,7 @@ std::vector<std::string> every_method() {
   return {"{method: magnitude, sparsity: 0.5}", "{method: magnitude, pattern: 2:4}", "{method: wanda, sparsity: 0.5}",
           "{method: wanda, pattern: 2:4}", "{method: wanda, pattern: 4:8}", "{method: sparsegpt, sparsity: 0.5}",
           "{method: sparsegpt, pattern: 2:4}", "{method: sparsegpt, sparsity: 0.5, true_sequential: true, block: 8}",
+          "{method: wanda, sparsity: 0.5, allocation: {sensitivity: {spread: 0.1}}}",
           "{method: rtn, bits: 4, group: 16}", "{method: rtn, bits: 3, group: row}",
           "{method: rtn, bits: 8, group: row, scheme: absmax}", "{method: rtn, bits: 2, group: 16, scheme: awq}",
           "{method: magnitude, sparsity: 0.5, scope: row}", "{method: magnitude, sparsity: 0.5, scope: global}",
@@ -82,7 +83,7 @@ TEST_CASE("a mistyped option is an error that says where and what was meant", "[
 TEST_CASE("a pattern that does not fit a layer is refused before anything runs", "[methods]") {
   const Model model = tiny_model(1);
   CHECK_THROWS_WITH(method_of("{method: wanda, pattern: 2:5}")->check(model),
-                    "pattern 2:5 does not fit model.layers.0.q_proj: its 16 inputs are no multiple of 5");
+                    "pattern 2:5 does not fit model.layers.0.q_proj: its 16 inputs are no multiple of 5; 2:4 fits");
 }
 
 TEST_CASE("magnitude takes one threshold over the matrix, and every tie at it", "[methods]") {
