@@ -171,14 +171,14 @@ class Dsnot final : public Method {
 
  private:
   bool treats(const Layer& layer) const {
-    const std::string format = layer.slot.op->format();
+    const std::string format = layer.op.format();
     if (!is_pruned(format) && !format.starts_with("dense."))
       fail(cat("dsnot: ", layer.slot.name, " is ", format, ": it refines pruned layers, so it comes right after the pruning"));
     return is_pruned(format) && !(attention_only_ && layer.linear >= Linear::gate);
   }
 
   LinearPtr refine(const Layer& layer, const Matrix& original, const Inputs& x, size_t& regrown) const {
-    const std::string format = layer.slot.op->format();
+    const std::string format = layer.op.format();
     const Pattern pattern = is_bitmask(format) ? Pattern{} : pattern_of_format(format);
     Matrix w = layer.weight();  // [out, in]
     const InputMoments inputs = moments_of(x, rule_.power);

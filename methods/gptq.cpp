@@ -138,7 +138,7 @@ class Gptq final : public Method {
       const InverseHessian inverse = invert_hessian(reorder_both(h, order), obs_.damping);
       inverse.zero_dead(w);
       count(inverse, counts);
-      return make_int_group(round(w, inverse.u, order, layer.dtype), layer.dtype);
+      return make_int_group(round(w, inverse.u, order, layer), layer.dtype);
     });
     return {std::move(layers), std::move(counts)};
   }
@@ -151,19 +151,23 @@ class Gptq final : public Method {
     return order;
   }
 
-  QuantisedMatrix round(DoubleMatrix& w, const DoubleMatrix& u, const Order& order, Dtype dtype) const {
+  QuantisedMatrix round(DoubleMatrix& w, const DoubleMatrix& u, const Order& order, const Layer& layer) const {
     const Rounding rounding{.bits = bits_,
                             .group = group_,
                             .fit = symmetric_ ? UniformGrid::gptq_symmetric : UniformGrid::gptq_asymmetric,
                             .symmetric = symmetric_,
-                            .dtype = dtype};
+                            .dtype = layer.dtype};
+    // What an earlier step pruned stays zero, a level of every grid here, and the columns behind make up for it.
+    const DoubleMatrix before = layer.pruned() ? w : DoubleMatrix();
     Codes codes(rounding, w.rows(), order);
     ColumnRule rule;
     if (static_groups_ || group_ == 0)
       codes.fit(w, 0, w.cols());
     else
       rule.begin_block = [&](const DoubleMatrix& updated, size_t first, size_t end) { codes.fit(updated, first, end); };
-    rule.fix = [&](size_t i, size_t j, std::span<const double> row) { return codes.fix(i, j, row[j]); };
+    rule.fix = [&](size_t i, size_t j, std::span<const double> row) {
+      return codes.fix(i, j, layer.pruned() && before(i, j) == 0 ? 0.0 : row[j]);
+    };
     fix_columns(w, u, obs_.block, rule);
     return codes.matrix();
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <span>
 
 #include "harness/base/error.h"
@@ -9,6 +10,7 @@
 #include "harness/base/progress.h"
 #include "harness/base/text.h"
 #include "harness/model/transformer.h"
+#include "harness/ops/tree.h"
 
 namespace evalharness {
 namespace {
@@ -98,15 +100,75 @@ class Walk {
   Workspace workspace_;
 };
 
-// Inputs of the groups first .. end-1 of the block as it is.
-std::vector<Inputs> observe(Walk& walk, const Block& block, Groups groups, const Inputs& empty) {
-  std::vector<Inputs> seen(groups.size(), empty);
+bool is_leaf(const Slot& slot) { return slot.op->children().empty(); }
+
+Multiply multiply_on(const Backend& backend) {
+  return [&backend](const LinearOp& op, MatrixView x) {
+    Matrix y(x.rows, op.out());
+    backend.bind(op)->forward(x, y.view());
+    return y;
+  };
+}
+
+// What is seen of a group: the input that its layers share, and that of each leaf of those that are trees.
+struct GroupInputs {
+  Inputs shared;
+  std::map<Linear, std::vector<Inputs>> of_leaves;
+
+  // What the method gets for the next leaf of a layer.
+  const Inputs& of(Linear linear, size_t leaf) const {
+    const auto found = of_leaves.find(linear);
+    return found == of_leaves.end() ? shared : found->second[leaf];
+  }
+};
+
+class Observer {
+ public:
+  // Trees are looked into; where a group has nothing else, of their shared input only the first tokens are kept.
+  Observer(const Block& block, Group group, const Inputs& empty, const Backend& backend)
+      : block_(block), group_(group), empty_(empty), multiply_(multiply_on(backend)) {
+    for (const Linear linear : group) any_leaf_ = any_leaf_ || is_leaf(block.slot(linear));
+    seen_.shared = any_leaf_ ? empty : Inputs({}, empty.samples());
+  }
+
+  void see(Linear linear, MatrixView x) {
+    if (linear == group_.front()) seen_.shared.add(x);
+    if (std::ranges::find(group_, linear) == group_.end() || is_leaf(block_.slot(linear))) return;
+    std::vector<Inputs>& leaves = seen_.of_leaves[linear];
+    size_t next = 0;
+    each_leaf_input(*block_.slot(linear).op, x, multiply_, [&](MatrixView input) {
+      if (next == leaves.size()) leaves.push_back(empty_);
+      leaves[next++].add(input);
+    });
+  }
+
+  GroupInputs finish() {
+    bool finite = seen_.shared.finish();
+    for (auto& [linear, leaves] : seen_.of_leaves)
+      for (Inputs& inputs : leaves) finite = inputs.finish() && finite;
+    if (!finite) fail(cat("calibration: the inputs of ", block_.slot(group_.front()).name, " are not finite"));
+    return std::move(seen_);
+  }
+
+ private:
+  const Block& block_;
+  Group group_;
+  const Inputs& empty_;
+  Multiply multiply_;
+  bool any_leaf_ = false;
+  GroupInputs seen_;
+};
+
+// Inputs of some groups of the block as it is.
+std::vector<GroupInputs> observe(Walk& walk, const Block& block, Groups groups, const Inputs& empty,
+                                 const Backend& backend) {
+  std::vector<Observer> observers;
+  for (const Group group : groups) observers.emplace_back(block, group, empty, backend);
   walk.run(block, false, [&](Linear linear, MatrixView x) {
-    for (size_t g = 0; g < groups.size(); ++g)
-      if (groups[g].front() == linear) seen[g].add(x);
+    for (Observer& observer : observers) observer.see(linear, x);
   });
-  for (size_t g = 0; g < groups.size(); ++g)
-    if (!seen[g].finish()) fail(cat("calibration: the inputs of ", block.slot(groups[g].front()).name, " are not finite"));
+  std::vector<GroupInputs> seen;
+  for (Observer& observer : observers) seen.push_back(observer.finish());
   return seen;
 }
 
@@ -123,14 +185,16 @@ std::vector<LayerReport> Calibration::sweep(Model& model, Needs needs, const Com
   if (needs.any()) walk = std::make_unique<Walk>(set_, model, backend_);
   const Inputs empty(needs, set_.samples.size());
   std::vector<LayerReport> reports;
-  const auto treat = [&](size_t b, Group group, const Inputs& inputs) {
+  const auto treat = [&](size_t b, Group group, const GroupInputs& inputs) {
     for (const Linear linear : group) {
       Slot& slot = model.blocks[b].slot(linear);
-      LinearPtr op = compress({slot, b, linear, model.dtype}, inputs);
+      size_t leaf = 0;
+      LinearPtr op = replace_leaves(*slot.op, [&](const LinearOp& old) {
+        return compress({slot, old, b, linear, model.dtype}, inputs.of(linear, leaf++));
+      });
       std::optional<double> error;
       if (op) {
-        EH_ASSERT(op->out() == slot.op->out() && op->in() == slot.op->in());
-        if (walk) error = output_error(backend_, inputs, *slot.op, *op);
+        if (walk) error = output_error(backend_, inputs.shared, *slot.op, *op);
         slot.op = std::move(op);
       }
       reports.push_back(report_of(slot));
@@ -143,8 +207,8 @@ std::vector<LayerReport> Calibration::sweep(Model& model, Needs needs, const Com
     for (size_t g = 0; g < kGroups.size(); g += together) {
       stop_if_interrupted();
       const Groups groups = Groups(kGroups).subspan(g, together);
-      const std::vector<Inputs> seen =
-          walk ? observe(*walk, model.blocks[b], groups, empty) : std::vector<Inputs>(together);
+      const std::vector<GroupInputs> seen =
+          walk ? observe(*walk, model.blocks[b], groups, empty, backend_) : std::vector<GroupInputs>(together);
       for (size_t i = 0; i < together; ++i) treat(b, groups[i], seen[i]);
     }
     if (walk && b + 1 < model.blocks.size()) walk->run(model.blocks[b], true, nullptr);

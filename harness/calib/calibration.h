@@ -15,13 +15,17 @@
 
 namespace evalharness {
 
-// A layer on its turn.
+// A layer on its turn: the whole weight of a slot, or one of the leaves where that is a tree (the factors of a
+// chain, each with inputs of its own).
 struct Layer {
   const Slot& slot;
+  const LinearOp& op;
   size_t block;
   Linear linear;
   Dtype dtype;                                   // of values in what replaces it
-  Matrix weight() const { return slot.op->to_dense(); }  // [out, in]
+  Matrix weight() const { return op.to_dense(); }  // [out, in]
+  // Whether the zeros of weight() are places that an earlier step pruned: a method that moves weights lets them be.
+  bool pruned() const { return op.pruned(); }
 };
 
 // The weight of a slot as the checkpoint has it: [out, in].
@@ -41,8 +45,8 @@ class Calibration {
   const Backend& backend() const { return backend_; }
   // The weight that a slot of that name had before any method: [out, in].
   Matrix original(const std::string& slot_name) const;
-  // Replaces the weight of every slot of every block by what `compress` makes of it. All seven layers of
-  // a block are seen with inputs from one forward of the block as it was (unless needs.true_sequential); its
+  // Replaces the weight of every slot of every block by what `compress` makes of it; of a tree of weights each
+  // leaf, and the combinators around them stay. All seven layers of a block are seen with inputs from one forward of the block as it was (unless needs.true_sequential); its
   // inputs come from the compressed blocks before it. Fails on a NaN among the inputs, naming block and layer.
   // With needs.gram the reported output error is over all inputs, else over the first 512.
   std::vector<LayerReport> sweep(Model& model, Needs needs, const Compressor& compress) const;

@@ -11,12 +11,6 @@ namespace {
 constexpr size_t kColumnChunk = 64;
 constexpr size_t kSomeTokens = 512;
 
-Matrix copy(MatrixView x) {
-  Matrix m(x.rows, x.cols);
-  for (size_t i = 0; i < x.rows; ++i) std::ranges::copy(x.row(i), m.row(i).begin());
-  return m;
-}
-
 }  // namespace
 
 void Inputs::add(MatrixView x) {
@@ -35,7 +29,7 @@ void Inputs::add(MatrixView x) {
     if (gram_.rows() == 0) gram_ = DoubleMatrix(x.cols, x.cols);
     add_gram(x, gram_);
   }
-  if (some_.size() == 0) some_ = copy(x.rows_from(0, std::min(x.rows, kSomeTokens)));
+  if (some_.size() == 0) some_ = Matrix(x.rows_from(0, std::min(x.rows, kSomeTokens)));
   tokens_ += x.rows;
 }
 

@@ -1,6 +1,7 @@
 // Two dimensions are enough. A batch is rows; activations are [tokens, dim], weights [out, in].
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <initializer_list>
 #include <span>
@@ -37,6 +38,10 @@ class Matrix {
   Matrix(size_t rows, size_t cols, std::vector<float> values)
       : rows_(rows), cols_(cols), values_(std::move(values)) {
     EH_ASSERT(values_.size() == rows * cols);
+  }
+  explicit Matrix(MatrixView from) : Matrix(from.rows, from.cols) {  // a copy
+    for (size_t i = 0; i < rows_; ++i)
+      std::copy_n(from.data + i * from.stride, cols_, values_.data() + i * cols_);
   }
   size_t rows() const { return rows_; }
   size_t cols() const { return cols_; }

@@ -14,10 +14,14 @@ std::map<std::string, WeightFormat>& registry() {
 }
 
 std::string all_examples() {
-  std::vector<std::string> names;
+  std::vector<std::string> names, combinators;
   for (const auto& [prefix, format] : registry()) {
-    names.insert(names.end(), format.examples.begin(), format.examples.end());
+    if (prefix.ends_with("("))
+      combinators.push_back(cat(prefix, "...)"));
+    else
+      names.insert(names.end(), format.examples.begin(), format.examples.end());
   }
+  names.insert(names.end(), combinators.begin(), combinators.end());
   return join(names, " ");
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -24,7 +25,13 @@ struct Cost {
   double activation_bytes = 0;  // x and y, float32
 };
 
-// W [out, in]. Immutable after construction.
+class LinearOp;
+using LinearPtr = std::unique_ptr<const LinearOp>;
+// y [tokens, op.out()] = x [tokens, op.in()] times `op`, by whatever can multiply.
+using Multiply = std::function<Matrix(const LinearOp& op, MatrixView x)>;
+
+// W [out, in]. Immutable after construction. A leaf stores values; a combinator ("chain(dense.bf16,
+// int4.g64.bf16)") is an expression over other ops, and a weight is a tree of them.
 class LinearOp {
  public:
   virtual ~LinearOp() = default;
@@ -37,14 +44,18 @@ class LinearOp {
   // y[i, in] = W[ids[i], in]: a tied embedding reads rows.
   virtual void rows(std::span<const int32_t> ids, MutableMatrixView y) const = 0;
   virtual std::vector<const LinearOp*> children() const { return {}; }  // of a combinator
+  // What a combinator multiplies child `child` by where it is itself multiplied by x [tokens, in].
+  virtual Matrix child_input(size_t child, MatrixView x, const Multiply& multiply) const;
+  // The same combinator over other children of the same sizes, in the order of children().
+  virtual LinearPtr with_children(std::vector<LinearPtr> children) const;
+  // Whether the zeros of a leaf are places that were taken out, and a later method leaves out too.
+  virtual bool pruned() const { return false; }
   // Bytes of all that multiplying needs. Equal to what save() writes.
   virtual size_t bytes() const = 0;
   virtual size_t nonzeros() const = 0;  // counted from the stored values
   virtual void save(TensorWriter& to) const = 0;
   virtual Cost cost(size_t tokens) const = 0;
 };
-
-using LinearPtr = std::unique_ptr<const LinearOp>;
 
 // Storage of a value inside a format.
 enum class Dtype { f32, bf16 };

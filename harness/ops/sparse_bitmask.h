@@ -20,6 +20,7 @@ class SparseBitmaskLinear final : public LinearOp {
   void rows(std::span<const int32_t> ids, MutableMatrixView y) const override;
   size_t bytes() const override;
   size_t nonzeros() const override { return nonzeros_; }
+  bool pruned() const override { return true; }
   void save(TensorWriter& to) const override;
   Cost cost(size_t tokens) const override { return panel_cost(*this, weight_.layout, tokens); }
 

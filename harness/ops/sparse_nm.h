@@ -30,6 +30,7 @@ class SparseNmLinear final : public LinearOp {
   void rows(std::span<const int32_t> ids, MutableMatrixView y) const override;
   size_t bytes() const override { return masked_bytes(weight_); }
   size_t nonzeros() const override { return nonzeros_; }
+  bool pruned() const override { return true; }
   void save(TensorWriter& to) const override { save_masked(weight_, to); }
   Cost cost(size_t tokens) const override { return panel_cost(*this, weight_.layout, tokens); }
 

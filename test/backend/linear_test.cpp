@@ -7,6 +7,7 @@
 #include "harness/base/parallel.h"
 #include "harness/base/rng.h"
 #include "harness/math/bfloat16.h"
+#include "harness/ops/chain.h"
 #include "test/support/weight_cases.h"
 
 using namespace evalharness;
@@ -21,6 +22,13 @@ Matrix random_inputs(size_t tokens, size_t in) {
 }
 
 bool is_bf16(const LinearOp& op) { return op.format().ends_with(".bf16"); }
+
+// Between the parts of a combinator inputs are rounded to bfloat16: a share of 2^-9 each, twice in a chain.
+double tolerance(const LinearOp& op) {
+  const bool rounds_between =
+      !op.children().empty() && op.format().find("bf16") != std::string::npos;
+  return rounds_between ? 4e-3 : 1e-5;
+}
 
 // The largest error, relative to |x| |w| of the row and the output: what summing in float32 may
 // lose.
@@ -105,7 +113,31 @@ TEST_CASE("forward is x * to_dense()^T on every instruction set", "[backend][con
         const Matrix y = forward(*linear, x);
         const Matrix seen = is_bf16(op) ? rounded_to_bf16(x) : x;
         const Matrix weight = rounds_weight(linear->kernel(tokens)) ? rounded_to_bf16(w) : w;
-        REQUIRE(largest_error(seen, weight, y) < 1e-5);
+        REQUIRE(largest_error(seen, weight, y) < tolerance(op));
+      }
+    }
+  });
+}
+
+TEST_CASE("a combinator's outputs are the sum of its last children's, each of its own input", "[backend][contract]") {
+  for_every_case([](const LinearOp& op) {
+    if (op.children().empty()) return;
+    for (const CpuOptions& options : all_options()) {
+      const Multiply multiply = [&](const LinearOp& child, MatrixView x) {
+        Matrix y(x.rows, child.out());
+        bind_cpu(child, options)->forward(x, y.view());
+        return y;
+      };
+      for (const size_t tokens : {1, 9, 33}) {
+        const auto linear = bind_cpu(op, options);
+        INFO(linear->kernel(tokens) << " [" << op.out() << ", " << op.in() << "] x " << tokens);
+        const Matrix x = random_inputs(tokens, op.in());
+        Matrix expected(tokens, op.out());
+        for (size_t i = op.format().starts_with("sum(") ? 0 : op.children().size() - 1; i < op.children().size(); ++i) {
+          const Matrix y = multiply(*op.children()[i], op.child_input(i, x.view(), multiply).view());
+          for (size_t k = 0; k < y.size(); ++k) expected.values()[k] += y.values()[k];
+        }
+        REQUIRE(forward(*linear, x) == expected);
       }
     }
   });
@@ -176,6 +208,8 @@ TEST_CASE("kernel() names what runs", "[backend]") {
   const CpuOptions scalar{.isa = Isa::scalar, .gemm = GemmLibrary::onednn};
   CHECK(bind_cpu(*f32, scalar)->kernel(1) == "dense.f32 few scalar");
   CHECK(bind_cpu(*bf16, scalar)->kernel(512) == "dense.bf16 few scalar");
+  CHECK(bind_cpu(*make_chain(make_dense(w.view(), Dtype::f32), make_dense(Matrix(9, 64).view(), Dtype::bf16)), scalar)
+            ->kernel(1) == "chain(dense.f32 few scalar, dense.bf16 few scalar)");
   if (!has_isa(Isa::avx512bf16)) return;
   const CpuOptions fast{.isa = Isa::avx512bf16, .gemm = GemmLibrary::onednn};
   CHECK(bind_cpu(*f32, fast)->kernel(8) == "dense.f32 few avx512");

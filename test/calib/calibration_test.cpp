@@ -4,6 +4,8 @@
 
 #include "harness/calib/calibration.h"
 #include "harness/model/transformer.h"
+#include "harness/ops/chain.h"
+#include "harness/ops/scaled_input.h"
 #include "test/support/byte_tokenizer.h"
 #include "test/support/tiny_model.h"
 
@@ -182,4 +184,45 @@ TEST_CASE("a NaN among the inputs names the layer", "[calib]") {
   Calibration calibration(two_samples(), *backend);
   CHECK_THROWS_WITH(calibration.sweep(model, {.column_norms = true}, [](const Layer& l, const Inputs&) { return same(l); }),
                     "calibration: the inputs of model.layers.1.q_proj are not finite");
+}
+
+TEST_CASE("a sweep visits the leaves of a tree with the input of each, and keeps the combinators around them", "[calib]") {
+  const auto backend = make_cpu_backend({});
+  const Calibration calibration(two_samples(), *backend);
+  // Twice the input into V, what V gives into U; the other layers of the group keep the input of the slot.
+  const Matrix v = random_matrix(3, 16, 1), u = random_matrix(16, 3, 2);
+  Model model = tiny_model(3);
+  LinearPtr chain = make_chain(make_dense(v.view(), Dtype::f32), make_dense(u.view(), Dtype::f32));
+  model.blocks[0].slot(Linear::q).op = make_scaled_input(std::vector<float>(16, 2), std::move(chain));
+  std::vector<Matrix> seen;
+  const auto reports = calibration.sweep(model, {.column_norms = true, .gram = true}, [&](const Layer& layer, const Inputs& inputs) {
+    if (layer.block == 0 && layer.linear <= Linear::k) {
+      seen.push_back(inputs.some());
+      CHECK(inputs.gram().rows() == layer.op.in());
+      CHECK(inputs.tokens() == 10);
+    }
+    Matrix w = layer.weight();
+    for (float& value : w.values()) value *= layer.block == 0 && layer.linear == Linear::q ? 3 : 1;
+    return make_dense(w.view(), layer.dtype);
+  });
+  REQUIRE(seen.size() == 3);  // V, U, k
+  const Matrix &of_v = seen[0], &of_u = seen[1], &x = seen[2];
+  for (size_t t = 0; t < 10; ++t) {
+    for (size_t i = 0; i < 16; ++i) CHECK(of_v(t, i) == 2 * x(t, i));
+    for (size_t k = 0; k < 3; ++k) {
+      double sum = 0;
+      for (size_t i = 0; i < 16; ++i) sum += double(v(k, i)) * double(of_v(t, i));
+      CHECK(of_u(t, k) == Approx(sum).margin(1e-5));
+    }
+  }
+  REQUIRE(reports.size() == 14);
+  CHECK(reports[0].format == "scaled_input(chain(dense.f32, dense.f32))");
+  CHECK(*reports[0].output_error == Approx(64));  // nine times the outputs
+  CHECK(*reports[1].output_error == 0);
+  const Matrix w = model.blocks[0].slot(Linear::q).op->to_dense();
+  for (size_t o = 0; o < 16; ++o) {
+    double sum = 0;
+    for (size_t k = 0; k < 3; ++k) sum += double(u(o, k)) * double(v(k, 5));
+    CHECK(w(o, 5) == Approx(18 * sum).margin(1e-5));
+  }
 }

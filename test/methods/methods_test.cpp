@@ -222,3 +222,22 @@ TEST_CASE("rtn's options have ranges", "[methods][rtn][config]") {
   CHECK_THROWS_WITH(method_of("{method: rtn, group: 24}"),
                     "test.yaml:1:22: group: expected a multiple of 16, or row, got 24");
 }
+
+TEST_CASE("what a step pruned stays pruned when the next one rounds", "[methods][pipeline]") {
+  const auto backend = make_cpu_backend({});
+  const Calibration calibration(samples(), *backend);
+  for (const char* second : {"{method: rtn, bits: 4, group: 16}", "{method: rtn, bits: 4, group: row, scheme: absmax}",
+                             "{method: gptq, bits: 4, group: 16}", "{method: gptq, bits: 3, group: row, act_order: true}"}) {
+    CAPTURE(second);
+    Model model = tiny_model(5);
+    method_of("{method: wanda, sparsity: 0.5}")->compress(model, calibration);
+    std::vector<Matrix> pruned;
+    for (const Slot& slot : model.blocks[1].slots) pruned.push_back(slot.op->to_dense());
+    method_of(second)->compress(model, calibration);
+    for (size_t i = 0; i < pruned.size(); ++i) {
+      const Matrix w = model.blocks[1].slots[i].op->to_dense();
+      for (size_t k = 0; k < w.size(); ++k)
+        if (pruned[i].values()[k] == 0) REQUIRE(w.values()[k] == 0);
+    }
+  }
+}

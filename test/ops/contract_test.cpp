@@ -39,6 +39,21 @@ TEST_CASE("every format says its own name and sizes", "[ops][contract]") {
   }
 }
 
+TEST_CASE("a combinator over its loaded children is the same weight", "[ops][contract]") {
+  for_every_weight([](const LinearOp& op) {
+    if (op.children().empty()) return;
+    std::vector<LinearPtr> children;
+    for (const LinearOp* const child : op.children()) {
+      MemoryTensors parts;
+      child->save(parts);
+      children.push_back(load_linear(child->format(), child->out(), child->in(), parts));
+    }
+    const LinearPtr again = op.with_children(std::move(children));
+    REQUIRE(again->format() == op.format());
+    REQUIRE(again->to_dense() == op.to_dense());
+  });
+}
+
 TEST_CASE("saved bytes are bytes(), and a loaded weight saves the same bytes", "[ops][contract]") {
   for_every_weight([](const LinearOp& op) {
     MemoryTensors saved, again;
@@ -80,7 +95,10 @@ TEST_CASE("non-zeros and cost are counted from the stored values", "[ops][contra
         values.size() - static_cast<size_t>(std::count(values.begin(), values.end(), 0.0f));
     REQUIRE(op.nonzeros() == nonzeros);
     const Cost cost = op.cost(3);
-    REQUIRE(cost.effective_flops == 6.0 * static_cast<double>(nonzeros));
+    double effective = 6.0 * static_cast<double>(nonzeros);
+    if (!op.children().empty()) effective = 0;
+    for (const LinearOp* const child : op.children()) effective += child->cost(3).effective_flops;
+    REQUIRE(cost.effective_flops == effective);
     REQUIRE(cost.dense_flops == 6.0 * static_cast<double>(op.in() * op.out()));
     REQUIRE(cost.executed_flops >= cost.effective_flops);
     REQUIRE(cost.weight_bytes == static_cast<double>(op.bytes()));
