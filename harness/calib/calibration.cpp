@@ -71,7 +71,7 @@ class Walk {
       embed(model, set.samples[i], x_.view().rows_from(i * length_, length_));
   }
 
-  // Runs the block on every sample. With `keep` the outputs become the inputs of the next block.
+  // Runs the block on every sample. With `keep` its outputs take the place of its inputs.
   void run(const Block& block, bool keep, const InputObserver& observer) {
     const BoundBlock bound(model_, block, backend_);
     const size_t together = std::max<size_t>(1, kChunkTokens / length_);
@@ -159,12 +159,12 @@ class Observer {
   GroupInputs seen_;
 };
 
-// Inputs of some groups of the block as it is.
+// Inputs of some groups of the block as it is, and whether the walk goes on behind it.
 std::vector<GroupInputs> observe(Walk& walk, const Block& block, Groups groups, const Inputs& empty,
-                                 const Backend& backend) {
+                                 const Backend& backend, bool keep) {
   std::vector<Observer> observers;
   for (const Group group : groups) observers.emplace_back(block, group, empty, backend);
-  walk.run(block, false, [&](Linear linear, MatrixView x) {
+  walk.run(block, keep, [&](Linear linear, MatrixView x) {
     for (Observer& observer : observers) observer.see(linear, x);
   });
   std::vector<GroupInputs> seen;
@@ -181,6 +181,7 @@ Matrix Calibration::original(const std::string& slot_name) const {
 
 std::vector<LayerReport> Calibration::sweep(Model& model, Needs needs, const Compressor& compress) const {
   if (needs.any() && set_.samples.empty()) fail("calibration: this method needs calibration text and there is none");
+  EH_ASSERT(!(needs.uncompressed_inputs && needs.true_sequential));
   std::unique_ptr<Walk> walk;
   if (needs.any()) walk = std::make_unique<Walk>(set_, model, backend_);
   const Inputs empty(needs, set_.samples.size());
@@ -208,10 +209,10 @@ std::vector<LayerReport> Calibration::sweep(Model& model, Needs needs, const Com
       stop_if_interrupted();
       const Groups groups = Groups(kGroups).subspan(g, together);
       const std::vector<GroupInputs> seen =
-          walk ? observe(*walk, model.blocks[b], groups, empty, backend_) : std::vector<GroupInputs>(together);
+          walk ? observe(*walk, model.blocks[b], groups, empty, backend_, needs.uncompressed_inputs) : std::vector<GroupInputs>(together);
       for (size_t i = 0; i < together; ++i) treat(b, groups[i], seen[i]);
     }
-    if (walk && b + 1 < model.blocks.size()) walk->run(model.blocks[b], true, nullptr);
+    if (walk && !needs.uncompressed_inputs && b + 1 < model.blocks.size()) walk->run(model.blocks[b], true, nullptr);
     progress.advance();
   }
   return reports;

@@ -16,6 +16,7 @@ constexpr size_t kSomeTokens = 512;
 void Inputs::add(MatrixView x) {
   sums_.resize(x.cols, 0.0);
   squares_.resize(x.cols, 0.0);
+  magnitudes_.resize(x.cols, 0.0);
   parallel_for((x.cols + kColumnChunk - 1) / kColumnChunk, [&](size_t chunk) {
     const size_t first = chunk * kColumnChunk, end = std::min(x.cols, first + kColumnChunk);
     for (size_t i = 0; i < x.rows; ++i)
@@ -23,6 +24,7 @@ void Inputs::add(MatrixView x) {
         const double value = static_cast<double>(x(i, j));
         sums_[j] += value;
         squares_[j] += value * value;
+        magnitudes_[j] += std::abs(value);
       }
   });
   if (needs_.gram) {
@@ -58,6 +60,13 @@ std::vector<double> Inputs::column_variances() const {
   for (size_t j = 0; j < means.size(); ++j)
     variances.push_back(std::max(0.0, squares_[j] / static_cast<double>(tokens_) - means[j] * means[j]));
   return variances;
+}
+
+std::vector<double> Inputs::column_magnitudes() const {
+  EH_ASSERT(needs_.column_magnitudes);
+  std::vector<double> means;
+  for (const double sum : magnitudes_) means.push_back(sum / static_cast<double>(tokens_));
+  return means;
 }
 
 }  // namespace evalharness

@@ -12,12 +12,16 @@ namespace evalharness {
 struct Needs {
   bool column_norms = false;
   bool column_means = false;  // and variances
+  bool column_magnitudes = false;
   bool gram = false;
+  // Layers see what the blocks before theirs gave as they were, not compressed: one run of each block in place of two.
+  // Not with true_sequential.
+  bool uncompressed_inputs = false;
   // Layers of a block see what the compressed ones before them in the same block give: the inputs are
   // gathered again for q, k, v; then o; then gate, up; then down.
   bool true_sequential = false;
 
-  bool any() const { return column_norms || column_means || gram; }
+  bool any() const { return column_norms || column_means || column_magnitudes || gram; }
 };
 
 class Inputs {
@@ -36,6 +40,7 @@ class Inputs {
   std::vector<float> column_norms() const;
   std::vector<double> column_means() const;      // over all tokens: [in]
   std::vector<double> column_variances() const;  // over all tokens, not the mean of the samples' variances: [in]
+  std::vector<double> column_magnitudes() const;  // mean of |x_j| over all tokens: [in]
   // X^T X, both triangles: [in, in].
   const DoubleMatrix& gram() const { return gram_; }
   // The first tokens themselves, for methods and errors that need no more: [some tokens, in].
@@ -44,7 +49,7 @@ class Inputs {
  private:
   Needs needs_;
   size_t samples_ = 0, tokens_ = 0;
-  std::vector<double> sums_, squares_;
+  std::vector<double> sums_, squares_, magnitudes_;
   DoubleMatrix gram_;
   Matrix some_;
 };

@@ -23,6 +23,8 @@ class DoubleMatrix {
   std::span<const double> row(size_t i) const { return {values_.data() + i * cols_, cols_}; }
   std::span<double> values() { return values_; }
   std::span<const double> values() const { return values_; }
+  MatrixSpan<const double> view() const { return {values_.data(), rows_, cols_, cols_}; }
+  MatrixSpan<double> view() { return {values_.data(), rows_, cols_, cols_}; }
   Matrix to_float() const;
 
  private:

@@ -35,7 +35,8 @@ std::vector<std::string> every_method() {
           "{method: wanda, pattern: 2:4}", "{method: wanda, pattern: 4:8}", "{method: sparsegpt, sparsity: 0.5}",
           "{method: sparsegpt, pattern: 2:4}", "{method: sparsegpt, sparsity: 0.5, true_sequential: true, block: 8}",
           "{method: wanda, sparsity: 0.5, allocation: {sensitivity: {spread: 0.1}}}",
-          "{method: rtn, bits: 4, group: 16}", "{method: rtn, bits: 3, group: row}",
+          "{method: svd, ratio: 0.5}", "{method: asvd, rank: 3}", "{method: asvd, ratio: 0.7, search: {}}",
+          "{method: laser, blocks: [1], layers: mlp}", "{method: rtn, bits: 4, group: 16}", "{method: rtn, bits: 3, group: row}",
           "{method: rtn, bits: 8, group: row, scheme: absmax}", "{method: rtn, bits: 2, group: 16, scheme: awq}",
           "{method: magnitude, sparsity: 0.5, scope: row}", "{method: magnitude, sparsity: 0.5, scope: global}",
           "{method: gptq, bits: 4, group: 16}", "{method: gptq, bits: 3, group: row, sym: true, act_order: true}",
@@ -75,7 +76,7 @@ TEST_CASE("a mistyped option is an error that says where and what was meant", "[
   CHECK_THROWS_WITH(method_of("method: wanda\nsparsity: 1.5\n"),
                     "test.yaml:2:11: sparsity: expected 0 <= sparsity < 1, got 1.5");
   CHECK_THROWS_WITH(method_of("method: wnda\n"),
-                    "test.yaml:1:9: method: unknown method 'wnda' (did you mean 'wanda'?); there are: dsnot, gptq, magnitude, rtn, sparsegpt, wanda");
+                    "test.yaml:1:9: method: unknown method 'wnda' (did you mean 'wanda'?); there are: asvd, dsnot, gptq, laser, magnitude, rtn, sparsegpt, svd, wanda");
   CHECK_THROWS_WITH(method_of("method: wanda\npattern: 4:2\n"),
                     "test.yaml:2:10: pattern: expected N:M with 0 < N < M <= 32, N of M kept, as 2:4, got '4:2'");
 }
