@@ -30,7 +30,7 @@ class BoundLinear {
 
 struct CpuOptions {
   Isa isa = best_isa();
-  GemmLibrary gemm = GemmLibrary::onednn;
+  GemmLibrary gemm = GemmLibrary::fastest;
 };
 
 // `op` is borrowed and must outlive the result: CPU kernels read its bytes in place. Fails with a

@@ -20,6 +20,7 @@ constexpr size_t kRowTile = 128;
 // A weight with fewer panels is split along its inputs, so that each core finds an equal share.
 constexpr size_t kWantedTiles = 32;
 constexpr size_t kLeastDepth = 128;
+constexpr size_t kBlocksForManyRows = 4;
 
 size_t ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
 
@@ -129,9 +130,8 @@ class PanelLinear final : public BoundLinear {
  private:
   static constexpr bool kBf16 = std::is_same_v<Stored, uint16_t>;
 
-  // The scalar kernel is the reference of the whole: no library takes part.
   bool runs_as_few(size_t tokens) const {
-    return tokens <= kFewTokens || options_.isa == Isa::scalar;
+    return tokens <= few_tokens(options_.gemm, options_.isa);
   }
 
   // Tiles are (panel, part of the inputs); their sums are added in the order of the parts.
@@ -244,13 +244,15 @@ void PanelReader<T>::multiply_few(Isa isa, size_t panel, size_t begin,
                                   PanelProduct<T> product) const {
   struct Block;
   const size_t end = begin + product.k;
-  const size_t step = std::min(block(), product.k);
   const bool in_place = block() == SIZE_MAX;
+  // The sums of many rows go through memory once a step: they take longer ones.
+  const size_t blocks = in_place || product.rows <= kFewTokens ? 1 : kBlocksForManyRows;
+  const size_t step = std::min(block() * blocks, product.k);
   T* const values = in_place ? nullptr : scratch<T, Block>(step * kPanelWidth);
   for (size_t k = begin; k < end; k += step) {
     product.k = std::min(step, end - k);
     product.panel = read(panel, k, k + product.k, values);
-    multiply_few_rows(isa, product);
+    multiply_in_registers(isa, product);
     product.x += product.k;
     product.add = true;
   }

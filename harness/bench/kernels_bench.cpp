@@ -24,7 +24,7 @@ namespace {
 struct Case {
   std::string format;
   size_t out, in, tokens;
-  GemmLibrary library = GemmLibrary::onednn;
+  GemmLibrary library = GemmLibrary::fastest;
 };
 
 // More than the last-level cache of the machines that this runs on.

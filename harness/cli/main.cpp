@@ -98,7 +98,7 @@ int main(int argc, char** argv) {
                   "score smollm2-135m <<< '{\"context\": \"The sky is\", \"target\": \" blue\"}'");
   add_model_options(*verb, model);
   verb->add_option("--dtype", model.dtype, "bf16 or f32");
-  verb->add_option("--gemm", model.gemm, "onednn or openblas");
+  verb->add_option("--gemm", model.gemm, "fastest, onednn or openblas");
   verb->add_flag("--token-log-probs", token_log_probs, "add the log-probability of every token");
   verb->callback([&] { action = [&] { return score_verb(model, token_log_probs); }; });
 

@@ -95,11 +95,6 @@ Dtype parse_dtype(const std::string& name) {
   return name == "bf16" ? Dtype::bf16 : Dtype::f32;
 }
 
-GemmLibrary parse_gemm(const std::string& name) {
-  if (name != "onednn" && name != "openblas") fail(cat("--gemm: expected one of onednn, openblas, got '", name, "'"));
-  return name == "onednn" ? GemmLibrary::onednn : GemmLibrary::openblas;
-}
-
 constexpr size_t kLinesAtOnce = 64;  // batched together; answers come in order
 
 }  // namespace
@@ -121,7 +116,7 @@ int score_verb(const ModelArguments& arguments, bool token_log_probs) {
   const std::string path = resolve_model(arguments.model, arguments.offline);
   const auto tokenizer = open_tokenizer(path);
   const Model model = load_model(*open_checkpoint(path), parse_dtype(arguments.dtype));
-  const auto backend = make_cpu_backend({.isa = best_isa(), .gemm = parse_gemm(arguments.gemm)});
+  const auto backend = make_cpu_backend({.isa = best_isa(), .gemm = gemm_library(arguments.gemm)});
   Transformer transformer(model, *backend);
   ModelScorer scorer(transformer, *tokenizer, {});
   std::string line;

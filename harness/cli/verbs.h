@@ -29,7 +29,7 @@ int report_verb(const std::string& run_folder, const std::string& format);
 struct ModelArguments {
   std::string model;
   std::string dtype = "bf16";
-  std::string gemm = "onednn";
+  std::string gemm = "fastest";
   bool offline = false;
 };
 // One JSON string a line on standard input, one JSON array of ids a line out; `text` in place of the input.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "harness/base/error.h"
+#include "harness/base/text.h"
 #include "harness/math/panel_kernels.h"
 
 namespace evalharness {
@@ -19,62 +20,83 @@ void in_library_sized_pieces(Isa isa, const PanelProduct<T>& product, const Libr
     for (; product.rows - done >= rows; done += rows) run(detail::rows_of(product, done, rows));
   }
   if (done < product.rows) {
-    multiply_few_rows(isa, detail::rows_of(product, done, product.rows - done));
+    multiply_in_registers(isa, detail::rows_of(product, done, product.rows - done));
   }
+}
+
+bool is_ours(GemmLibrary library, Isa isa, bool bfloat16) {
+  if (bfloat16 && !detail::onednn_has_bfloat16()) return true;
+  if (library != GemmLibrary::fastest) return false;
+  return bfloat16 ? isa < Isa::amx : isa >= Isa::avx512;
 }
 
 }  // namespace
 
-void multiply_few_rows(Isa isa, const PanelProduct<float>& product) {
+void multiply_in_registers(Isa isa, const PanelProduct<float>& product) {
   EH_ASSERT(product.k % kDepthMultipleF32 == 0);
   switch (isa) {
     case Isa::scalar:
-      return detail::few_rows_scalar(product);
+      return detail::rows_scalar(product);
     case Isa::avx2:
-      return detail::few_rows_avx2(product);
+      return detail::rows_avx2(product);
     case Isa::avx512:
     case Isa::avx512bf16:
     case Isa::amx:
-      return detail::few_rows_avx512(product);
+      return detail::rows_avx512(product);
   }
 }
 
-void multiply_few_rows(Isa isa, const PanelProduct<uint16_t>& product) {
+void multiply_in_registers(Isa isa, const PanelProduct<uint16_t>& product) {
   EH_ASSERT(product.k % kDepthMultipleBf16 == 0);
   switch (isa) {
     case Isa::scalar:
-      return detail::few_rows_scalar(product);
+      return detail::rows_scalar(product);
     case Isa::avx2:
-      return detail::few_rows_avx2(product);
+      return detail::rows_avx2(product);
     case Isa::avx512:
-      return detail::few_rows_avx512(product);
+      return detail::rows_avx512(product);
     case Isa::avx512bf16:
     case Isa::amx:
-      return detail::few_rows_avx512bf16(product);
+      return detail::rows_avx512bf16(product);
   }
 }
 
+size_t few_tokens(GemmLibrary library, Isa isa) {
+  if (isa == Isa::scalar) return SIZE_MAX;  // the reference of the whole: no library takes part
+  constexpr size_t kMostStreamed = 64;
+  return is_ours(library, isa, true) && is_ours(library, isa, false) ? kMostStreamed : kFewTokens;
+}
+
+GemmLibrary gemm_library(const std::string& name) {
+  for (size_t i = 0; i < kGemmNames.size(); ++i) {
+    if (kGemmNames[i] == name) return static_cast<GemmLibrary>(i);
+  }
+  fail(cat("gemm: expected one of ", join(kGemmNames, ", "), ", got '", name, "'"));
+}
+
 bool multiplies_bfloat16(GemmLibrary library, Isa isa) {
-  return library == GemmLibrary::onednn && isa >= Isa::avx512bf16;
+  return library != GemmLibrary::openblas && isa >= Isa::avx512bf16;
 }
 
 void multiply_rows(GemmLibrary library, Isa isa, const PanelProduct<float>& product) {
+  if (is_ours(library, isa, false)) return multiply_in_registers(isa, product);
   in_library_sized_pieces(isa, product, [&](const PanelProduct<float>& piece) {
-    return library == GemmLibrary::onednn ? detail::onednn_rows(piece)
-                                          : detail::openblas_rows(piece);
+    return library == GemmLibrary::openblas ? detail::openblas_rows(piece)
+                                            : detail::onednn_rows(piece);
   });
 }
 
 void multiply_rows(GemmLibrary library, Isa isa, const PanelProduct<uint16_t>& product) {
   EH_ASSERT(multiplies_bfloat16(library, isa));
-  if (!detail::onednn_has_bfloat16()) return multiply_few_rows(isa, product);
+  if (is_ours(library, isa, true)) return multiply_in_registers(isa, product);
   in_library_sized_pieces(isa, product,
                           [](const PanelProduct<uint16_t>& piece) { detail::onednn_rows(piece); });
 }
 
 std::string multiply_rows_kernel(GemmLibrary library, Isa isa, bool bfloat16) {
   if (library == GemmLibrary::openblas) return "openblas";
-  return bfloat16 && !detail::onednn_has_bfloat16() ? isa_name(std::min(isa, Isa::avx512bf16)) : "onednn";
+  if (!is_ours(library, isa, bfloat16)) return "onednn";
+  return isa_name(std::min(isa, bfloat16 ? Isa::avx512bf16 : Isa::avx512));
 }
 
 void multiply_naive(MatrixView x, MatrixView w, MutableMatrixView y) {

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "harness/math/isa.h"
 #include "harness/math/matrix.h"
@@ -16,8 +17,7 @@
 namespace evalharness {
 
 inline constexpr size_t kPanelWidth = 64;
-// Up to so many rows a weight is streamed from memory once and memory sets the pace; more rows are
-// a matter of arithmetic.
+// Up to so many rows memory sets the pace.
 inline constexpr size_t kFewTokens = 8;
 // k is padded with zeros to a multiple of these, so that no kernel has a tail.
 inline constexpr size_t kDepthMultipleF32 = 16, kDepthMultipleBf16 = 32;
@@ -35,19 +35,27 @@ struct PanelProduct {
   bool add = false;
 };
 
-// Streams the panel once for each six rows: for few rows and for what is left of many. A row's
-// result does not depend on the other rows. bfloat16 products are accumulated in float32.
-void multiply_few_rows(Isa isa, const PanelProduct<float>& product);
-void multiply_few_rows(Isa isa, const PanelProduct<uint16_t>& product);
+// Our kernels: the panel streams by once for each six rows, and what lies behind it in memory is
+// fetched meanwhile. A row's result does not depend on the other rows. bfloat16 products are
+// accumulated in float32.
+void multiply_in_registers(Isa isa, const PanelProduct<float>& product);
+void multiply_in_registers(Isa isa, const PanelProduct<uint16_t>& product);
 
-// Any number of rows, `add` unset. Multiples of 8 rows run in the library.
-enum class GemmLibrary { onednn, openblas };
+// Any number of rows, `add` unset. Multiples of 8 rows run in the library. The fastest: ours with
+// AVX-512 (96 to 98 % of the multiply peak of Zen 4 at 64 outputs, oneDNN 2.6 85 to 95 %); oneDNN
+// where it has AMX for bfloat16, and with AVX2.
+enum class GemmLibrary { fastest, onednn, openblas };
+GemmLibrary gemm_library(const std::string& name);  // "fastest", "onednn", "openblas"
+inline const std::vector<std::string> kGemmNames = {"fastest", "onednn", "openblas"};
+// Up to so many rows a weight is streamed through our own kernels, in parts that keep every core
+// busy: kFewTokens, or more where our kernels win anyway.
+size_t few_tokens(GemmLibrary library, Isa isa);
 void multiply_rows(GemmLibrary library, Isa isa, const PanelProduct<float>& product);
 // Only where multiplies_bfloat16() says so; elsewhere widen and use the float32 one.
 void multiply_rows(GemmLibrary library, Isa isa, const PanelProduct<uint16_t>& product);
 bool multiplies_bfloat16(GemmLibrary library, Isa isa);
-// What multiply_rows runs on: "onednn", "openblas", or our own kernel's instruction set where oneDNN has only its
-// reference code for bfloat16 panels on this machine.
+// What multiply_rows runs on: "onednn", "openblas", or our own kernel's instruction set; that too
+// where oneDNN has only its reference code for bfloat16 panels on this machine.
 std::string multiply_rows_kernel(GemmLibrary library, Isa isa, bool bfloat16);
 
 // The obvious one, for tests: y[m, n] = x[m, k] * w[n, k]^T, summed in double.

@@ -1,17 +1,17 @@
-// Kernels behind multiply_few_rows and multiply_rows, one function an instruction set or a library.
+// Kernels behind multiply_in_registers and multiply_rows, one function an instruction set or a library.
 #pragma once
 
 #include "harness/math/gemm.h"
 
 namespace evalharness::detail {
 
-void few_rows_scalar(const PanelProduct<float>& product);
-void few_rows_scalar(const PanelProduct<uint16_t>& product);
-void few_rows_avx2(const PanelProduct<float>& product);
-void few_rows_avx2(const PanelProduct<uint16_t>& product);
-void few_rows_avx512(const PanelProduct<float>& product);
-void few_rows_avx512(const PanelProduct<uint16_t>& product);  // widens: no BF16 instructions
-void few_rows_avx512bf16(const PanelProduct<uint16_t>& product);
+void rows_scalar(const PanelProduct<float>& product);
+void rows_scalar(const PanelProduct<uint16_t>& product);
+void rows_avx2(const PanelProduct<float>& product);
+void rows_avx2(const PanelProduct<uint16_t>& product);
+void rows_avx512(const PanelProduct<float>& product);
+void rows_avx512(const PanelProduct<uint16_t>& product);  // widens: no BF16 instructions
+void rows_avx512bf16(const PanelProduct<uint16_t>& product);
 
 void onednn_rows(const PanelProduct<float>& product);
 void onednn_rows(const PanelProduct<uint16_t>& product);
@@ -21,6 +21,15 @@ bool onednn_has_bfloat16();
 void keep_openblas_on_one_thread();
 void openblas_rows(const PanelProduct<float>& product);
 
+// Most rows whose sums 32 registers hold beside a panel's values.
+inline constexpr size_t kMostRowsOfPass = 6;
+// Rows of the next pass over a panel when so many are left. Seven to eleven go as halves: 6 + 1 would
+// stream the panel for a single row.
+inline size_t rows_of_pass(size_t left) {
+  if (left <= kMostRowsOfPass) return left;
+  return left < 2 * kMostRowsOfPass ? (left + 1) / 2 : kMostRowsOfPass;
+}
+
 // Rows [first, first + count) of a product.
 template <class T>
 PanelProduct<T> rows_of(PanelProduct<T> product, size_t first, size_t count) {
@@ -28,6 +37,16 @@ PanelProduct<T> rows_of(PanelProduct<T> product, size_t first, size_t count) {
   product.y += first * product.y_stride;
   product.rows = count;
   return product;
+}
+
+// Calls run(product of the rows of a pass), pass by pass.
+template <class T, class Run>
+void for_passes(const PanelProduct<T>& product, const Run& run) {
+  for (size_t row = 0; row < product.rows;) {
+    const size_t count = rows_of_pass(product.rows - row);
+    run(rows_of(product, row, count));
+    row += count;
+  }
 }
 
 }  // namespace evalharness::detail

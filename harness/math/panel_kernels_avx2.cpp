@@ -103,7 +103,7 @@ void all_rows(const PanelProduct<T>& product) {
 
 }  // namespace
 
-void few_rows_avx2(const PanelProduct<float>& product) { all_rows(product); }
-void few_rows_avx2(const PanelProduct<uint16_t>& product) { all_rows(product); }
+void rows_avx2(const PanelProduct<float>& product) { all_rows(product); }
+void rows_avx2(const PanelProduct<uint16_t>& product) { all_rows(product); }
 
 }  // namespace evalharness::detail

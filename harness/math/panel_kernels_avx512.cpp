@@ -1,7 +1,9 @@
 // AVX-512. Up to six rows keep 6 x 64 sums in 24 registers while the panel streams by once.
 #include <immintrin.h>
 
+#include <array>
 #include <cstring>
+#include <utility>
 
 #include "harness/math/panel_kernels.h"
 
@@ -9,8 +11,26 @@ namespace evalharness::detail {
 namespace {
 
 constexpr size_t kLanes = 16, kVectors = kPanelWidth / kLanes;
-// Bytes between the load and the line asked for: hides DRAM's latency at this loop's pace.
+// Bytes between the load and the line asked for where memory sets the pace: hides DRAM's latency.
 constexpr size_t kAhead = 4096;
+constexpr size_t kStepBytes = 4 * 64;  // of a panel, for each product of a row's input or pair of inputs
+
+// Lines that a pass over the panel asks for, a step's worth at each step, into the second-level cache
+// (the first has too few places for lines under way). One or two rows ask for what they come to soon.
+// With more rows each pass asks for its share of what lies behind the panel, so that memory never
+// rests.
+struct Ahead {
+  const char* place;
+  size_t step;
+};
+
+template <class T>
+Ahead ahead_of_pass(const PanelProduct<T>& product, size_t pass, size_t passes) {
+  const char* const panel = reinterpret_cast<const char*>(product.panel);
+  if (product.rows <= 2) return {panel + kAhead, kStepBytes};
+  const size_t bytes = product.k * kPanelWidth * sizeof(T);
+  return {panel + bytes + pass * bytes / passes, kStepBytes / passes};
+}
 
 template <size_t Rows>
 [[gnu::target("avx512f"), gnu::always_inline]] inline void load_sums(
@@ -30,8 +50,11 @@ template <size_t Rows>
   }
 }
 
-[[gnu::always_inline]] inline void ask_for(const void* place) {
-  _mm_prefetch(static_cast<const char*>(place) + kAhead, _MM_HINT_T0);
+[[gnu::always_inline]] inline void ask_for_step(Ahead& ahead) {
+  for (size_t line = 0; line < kStepBytes; line += 64) {
+    _mm_prefetch(ahead.place + line, _MM_HINT_T1);
+  }
+  ahead.place += ahead.step;
 }
 
 [[gnu::always_inline]] inline int pair_at(const uint16_t* place) {
@@ -43,14 +66,15 @@ template <size_t Rows>
 struct F32 {
   using Value = float;
   template <size_t Rows>
-  [[gnu::target("avx512f,avx512bw")]] static void block(const PanelProduct<float>& product) {
+  [[gnu::target("avx512f,avx512bw")]] static void block(const PanelProduct<float>& product,
+                                                           Ahead ahead) {
     __m512 sum[Rows][kVectors];
     load_sums(product.y, product.y_stride, product.add, sum);
     const float* weights = product.panel;
     for (size_t k = 0; k < product.k; ++k, weights += kPanelWidth) {
       __m512 w[kVectors];
+      ask_for_step(ahead);
       for (size_t v = 0; v < kVectors; ++v) {
-        ask_for(weights + v * kLanes);
         w[v] = _mm512_loadu_ps(weights + v * kLanes);
       }
       for (size_t r = 0; r < Rows; ++r) {
@@ -66,14 +90,14 @@ struct Bf16 {
   using Value = uint16_t;
   template <size_t Rows>
   [[gnu::target("avx512f,avx512bw,avx512bf16")]] static void block(
-      const PanelProduct<uint16_t>& product) {
+      const PanelProduct<uint16_t>& product, Ahead ahead) {
     __m512 sum[Rows][kVectors];
     load_sums(product.y, product.y_stride, product.add, sum);
     const uint16_t* weights = product.panel;
     for (size_t k = 0; k < product.k; k += 2, weights += 2 * kPanelWidth) {
       __m512i w[kVectors];
+      ask_for_step(ahead);
       for (size_t v = 0; v < kVectors; ++v) {
-        ask_for(weights + 2 * v * kLanes);
         w[v] = _mm512_loadu_si512(weights + 2 * v * kLanes);
       }
       for (size_t r = 0; r < Rows; ++r) {
@@ -90,14 +114,15 @@ struct Bf16 {
 struct WidenedBf16 {
   using Value = uint16_t;
   template <size_t Rows>
-  [[gnu::target("avx512f,avx512bw")]] static void block(const PanelProduct<uint16_t>& product) {
+  [[gnu::target("avx512f,avx512bw")]] static void block(const PanelProduct<uint16_t>& product,
+                                                           Ahead ahead) {
     __m512 sum[Rows][kVectors];
     load_sums(product.y, product.y_stride, product.add, sum);
     const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xffff0000u));
     const uint16_t* weights = product.panel;
     for (size_t k = 0; k < product.k; k += 2, weights += 2 * kPanelWidth) {
+      ask_for_step(ahead);
       for (size_t v = 0; v < kVectors; ++v) {
-        ask_for(weights + 2 * v * kLanes);
         const __m512i both = _mm512_loadu_si512(weights + 2 * v * kLanes);
         const __m512 even = _mm512_castsi512_ps(_mm512_slli_epi32(both, 16));
         const __m512 odd = _mm512_castsi512_ps(_mm512_and_si512(both, upper));
@@ -114,42 +139,26 @@ struct WidenedBf16 {
   }
 };
 
+template <class Kernel, size_t... Rows>
+constexpr auto blocks_of(std::index_sequence<Rows...>) {
+  using Block = void (*)(const PanelProduct<typename Kernel::Value>&, Ahead);
+  return std::array<Block, sizeof...(Rows)>{Kernel::template block<Rows + 1>...};
+}
+
 template <class Kernel>
 void all_rows(const PanelProduct<typename Kernel::Value>& product) {
-  constexpr size_t kMost = 6;
-  for (size_t row = 0; row < product.rows;) {
-    const size_t left = product.rows - row;
-    // Seven or eight rows go as halves: 6 + 1 would stream the panel for a single row.
-    const size_t count = left <= kMost ? left : left < 2 * kMost ? (left + 1) / 2 : kMost;
-    const auto piece = rows_of(product, row, count);
-    switch (count) {
-      case 1:
-        Kernel::template block<1>(piece);
-        break;
-      case 2:
-        Kernel::template block<2>(piece);
-        break;
-      case 3:
-        Kernel::template block<3>(piece);
-        break;
-      case 4:
-        Kernel::template block<4>(piece);
-        break;
-      case 5:
-        Kernel::template block<5>(piece);
-        break;
-      default:
-        Kernel::template block<6>(piece);
-        break;
-    }
-    row += count;
-  }
+  static constexpr auto kBlocks = blocks_of<Kernel>(std::make_index_sequence<kMostRowsOfPass>());
+  const size_t passes = (product.rows + kMostRowsOfPass - 1) / kMostRowsOfPass;
+  size_t pass = 0;
+  for_passes(product, [&](const PanelProduct<typename Kernel::Value>& rows) {
+    kBlocks[rows.rows - 1](rows, ahead_of_pass(product, pass++, passes));
+  });
 }
 
 }  // namespace
 
-void few_rows_avx512(const PanelProduct<float>& product) { all_rows<F32>(product); }
-void few_rows_avx512(const PanelProduct<uint16_t>& product) { all_rows<WidenedBf16>(product); }
-void few_rows_avx512bf16(const PanelProduct<uint16_t>& product) { all_rows<Bf16>(product); }
+void rows_avx512(const PanelProduct<float>& product) { all_rows<F32>(product); }
+void rows_avx512(const PanelProduct<uint16_t>& product) { all_rows<WidenedBf16>(product); }
+void rows_avx512bf16(const PanelProduct<uint16_t>& product) { all_rows<Bf16>(product); }
 
 }  // namespace evalharness::detail

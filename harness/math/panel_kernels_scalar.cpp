@@ -22,13 +22,13 @@ void each_row(const PanelProduct<T>& product, const Weight& weight, const Input&
 
 }  // namespace
 
-void few_rows_scalar(const PanelProduct<float>& product) {
+void rows_scalar(const PanelProduct<float>& product) {
   each_row(
       product, [&](size_t k, size_t j) { return product.panel[k * kPanelWidth + j]; },
       [&](size_t row, size_t k) { return product.x[row * product.x_stride + k]; });
 }
 
-void few_rows_scalar(const PanelProduct<uint16_t>& product) {
+void rows_scalar(const PanelProduct<uint16_t>& product) {
   each_row(
       product,
       [&](size_t k, size_t j) {

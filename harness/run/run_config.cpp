@@ -123,8 +123,7 @@ RunConfig read_run_config(const std::string& path, const RunOverrides& overrides
   config.name = std::filesystem::path(path).stem().string();
   config.model = root.at("model").as_string();
   config.dtype = root.get_one_of("dtype", {"bf16", "f32"}, "bf16") == "f32" ? Dtype::f32 : Dtype::bf16;
-  const std::string gemm = root.get_one_of("gemm", {"onednn", "openblas"}, "onednn");
-  config.gemm = gemm == "onednn" ? GemmLibrary::onednn : GemmLibrary::openblas;
+  config.gemm = gemm_library(root.get_one_of("gemm", kGemmNames, kGemmNames.front()));
   read_methods(root, config);
   config.calibration = read_calibration(root);
   read_tasks(root, overrides, config);

@@ -36,7 +36,7 @@ struct RunConfig {
   std::string name;   // of the file, without folder and ending
   std::string model;  // a name of the model list, a folder, a .gguf file
   Dtype dtype = Dtype::bf16;
-  GemmLibrary gemm = GemmLibrary::onednn;
+  GemmLibrary gemm = GemmLibrary::fastest;
   std::vector<MethodPtr> methods;
   std::vector<std::string> method_names;
   CalibrationConfig calibration;

@@ -72,7 +72,8 @@ std::vector<CpuOptions> all_options() {
   std::vector<CpuOptions> options;
   for (const Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512, Isa::avx512bf16, Isa::amx}) {
     if (!has_isa(isa)) continue;
-    options.push_back({.isa = isa, .gemm = GemmLibrary::onednn});
+    options.push_back({.isa = isa, .gemm = GemmLibrary::fastest});
+    if (isa == best_isa()) options.push_back({.isa = isa, .gemm = GemmLibrary::onednn});
     if (isa == best_isa()) options.push_back({.isa = isa, .gemm = GemmLibrary::openblas});
   }
   return options;
@@ -211,10 +212,14 @@ TEST_CASE("kernel() names what runs", "[backend]") {
   CHECK(bind_cpu(*make_chain(make_dense(w.view(), Dtype::f32), make_dense(Matrix(9, 64).view(), Dtype::bf16)), scalar)
             ->kernel(1) == "chain(dense.f32 few scalar, dense.bf16 few scalar)");
   if (!has_isa(Isa::avx512bf16)) return;
-  const CpuOptions fast{.isa = Isa::avx512bf16, .gemm = GemmLibrary::onednn};
+  const CpuOptions fast{.isa = Isa::avx512bf16, .gemm = GemmLibrary::fastest};
   CHECK(bind_cpu(*f32, fast)->kernel(8) == "dense.f32 few avx512");
   CHECK(bind_cpu(*bf16, fast)->kernel(8) == "dense.bf16 few avx512bf16");
-  CHECK(bind_cpu(*bf16, fast)->kernel(9) == "dense.bf16 many onednn");
+  CHECK(bind_cpu(*bf16, fast)->kernel(64) == "dense.bf16 few avx512bf16");
+  CHECK(bind_cpu(*bf16, fast)->kernel(65) == "dense.bf16 many avx512bf16");
+  CHECK(bind_cpu(*f32, fast)->kernel(65) == "dense.f32 many avx512");
+  const CpuOptions onednn{.isa = Isa::avx512bf16, .gemm = GemmLibrary::onednn};
+  CHECK(bind_cpu(*f32, onednn)->kernel(9) == "dense.f32 many onednn");
   const CpuOptions blas{.isa = Isa::avx512bf16, .gemm = GemmLibrary::openblas};
   CHECK(bind_cpu(*bf16, blas)->kernel(9) == "dense.bf16 many openblas f32");
 }

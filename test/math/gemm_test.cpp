@@ -86,8 +86,8 @@ TEST_CASE("a few rows by a panel are exact on integers, on every instruction set
     INFO(isa_name(isa));
     for (const size_t rows : {1, 2, 3, 4, 5, 6, 7, 8, 13}) {
       for (const size_t k : {32, 96, 576}) {
-        check_product<float>(rows, k, [&](const auto& p) { multiply_few_rows(isa, p); });
-        check_product<uint16_t>(rows, k, [&](const auto& p) { multiply_few_rows(isa, p); });
+        check_product<float>(rows, k, [&](const auto& p) { multiply_in_registers(isa, p); });
+        check_product<uint16_t>(rows, k, [&](const auto& p) { multiply_in_registers(isa, p); });
       }
     }
   }
@@ -99,7 +99,7 @@ TEST_CASE("a few rows are added to what is there where asked", "[math]") {
     if (!has_isa(isa)) continue;
     INFO(isa_name(isa));
     std::vector<float> y(kPanelWidth, 100);
-    multiply_few_rows(isa,
+    multiply_in_registers(isa,
                       PanelProduct<float>{x.data(), 16, 1, 16, panel.data(), y.data(), 64, true});
     CHECK(y == std::vector<float>(kPanelWidth, 132));
   }
@@ -107,7 +107,8 @@ TEST_CASE("a few rows are added to what is there where asked", "[math]") {
 
 TEST_CASE("many rows by a panel are exact on integers, in every library", "[math]") {
   const Isa isa = best_isa();
-  for (const GemmLibrary library : {GemmLibrary::onednn, GemmLibrary::openblas}) {
+  for (const GemmLibrary library :
+       {GemmLibrary::fastest, GemmLibrary::onednn, GemmLibrary::openblas}) {
     for (const size_t rows : {1, 8, 9, 33, 128, 300}) {
       for (const size_t k : {32, 576}) {
         check_product<float>(rows, k, [&](const auto& p) { multiply_rows(library, isa, p); });

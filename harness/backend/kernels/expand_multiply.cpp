@@ -2,10 +2,12 @@
 
 #include <immintrin.h>
 
+#include <array>
 #include <cstring>
+#include <utility>
 
 #include "harness/backend/kernels/expand_registers.h"
-#include "harness/base/error.h"
+#include "harness/math/panel_kernels.h"
 
 namespace evalharness {
 namespace {
@@ -72,6 +74,15 @@ template <size_t Rows>
   store_sums(product, sum);
 }
 
+template <size_t... Rows>
+constexpr auto float_kernels(std::index_sequence<Rows...>) {
+  return std::array{&rows_f32<Rows + 1>...};
+}
+template <size_t... Rows>
+constexpr auto bf16_kernels(std::index_sequence<Rows...>) {
+  return std::array{&rows_bf16<Rows + 1>...};
+}
+
 }  // namespace
 
 bool multiplies_expanded(Isa isa, Dtype dtype) {
@@ -81,32 +92,18 @@ bool multiplies_expanded(Isa isa, Dtype dtype) {
 
 void multiply_expanded(std::span<const uint64_t> mask, const float* packed,
                        const PanelProduct<float>& product) {
-  switch (product.rows) {
-    case 1:
-      return rows_f32<1>(mask, packed, product);
-    case 2:
-      return rows_f32<2>(mask, packed, product);
-    case 3:
-      return rows_f32<3>(mask, packed, product);
-    case 4:
-      return rows_f32<4>(mask, packed, product);
-  }
-  EH_ASSERT(false);
+  static constexpr auto kKernels = float_kernels(std::make_index_sequence<detail::kMostRowsOfPass>());
+  detail::for_passes(product, [&](const PanelProduct<float>& pass) {
+    kKernels[pass.rows - 1](mask, packed, pass);
+  });
 }
 
 void multiply_expanded(std::span<const uint64_t> mask, const uint16_t* packed,
                        const PanelProduct<uint16_t>& product) {
-  switch (product.rows) {
-    case 1:
-      return rows_bf16<1>(mask, packed, product);
-    case 2:
-      return rows_bf16<2>(mask, packed, product);
-    case 3:
-      return rows_bf16<3>(mask, packed, product);
-    case 4:
-      return rows_bf16<4>(mask, packed, product);
-  }
-  EH_ASSERT(false);
+  static constexpr auto kKernels = bf16_kernels(std::make_index_sequence<detail::kMostRowsOfPass>());
+  detail::for_passes(product, [&](const PanelProduct<uint16_t>& pass) {
+    kKernels[pass.rows - 1](mask, packed, pass);
+  });
 }
 
 }  // namespace evalharness

@@ -10,8 +10,9 @@
 
 namespace evalharness {
 
-// Most rows of one call: their sums and the expanded values stay in registers.
-inline constexpr size_t kMostExpandedRows = 4;
+// Most rows for which values are expanded anew for each six rows, whose sums stay in registers: cheap
+// beside so many products. For more rows the values go through the cache once.
+inline constexpr size_t kMostExpandedRows = 32;
 
 // Is there a kernel for this type on this instruction set and machine?
 bool multiplies_expanded(Isa isa, Dtype dtype);
