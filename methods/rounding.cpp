@@ -1,6 +1,7 @@
 #include "methods/rounding.h"
 
 #include "harness/base/text.h"
+#include "harness/ops/uniform_grid.h"
 
 namespace evalharness {
 
@@ -17,6 +18,15 @@ size_t read_group(const ConfigNode& options) {
   if (inputs == 0 || inputs % 16 != 0)
     options.fail_at("group", cat("expected a multiple of 16, or row, got ", inputs));
   return inputs;
+}
+
+bool read_rounds_activations(const ConfigNode& options, const std::string& standard) {
+  return options.get_one_of("activations", {"int8", "keep"}, standard) == "int8";
+}
+
+LinearPtr round_rows_to_int8(MatrixView w, Dtype dtype) {
+  const Rounding rounding{.bits = 8, .group = 0, .fit = UniformGrid::absmax, .symmetric = true, .dtype = dtype};
+  return make_int_group(round_to_grid(w, rounding), dtype);
 }
 
 }  // namespace evalharness

@@ -4,10 +4,17 @@
 #include <cstddef>
 
 #include "harness/base/config_node.h"
+#include "harness/ops/linear_op.h"
 
 namespace evalharness {
 
 size_t read_bits(const ConfigNode& options);   // `bits: 4`, 2 .. 8
 size_t read_group(const ConfigNode& options);  // `group: 128`, inputs that share a scale; `group: row` is 0
+
+// `activations: keep` or `int8`: whether a layer's inputs are rounded too, token by token, in the forward pass.
+bool read_rounds_activations(const ConfigNode& options, const std::string& standard);
+
+// int8.row.sym, each row by its largest magnitude.
+LinearPtr round_rows_to_int8(MatrixView w, Dtype dtype);
 
 }  // namespace evalharness

@@ -20,7 +20,11 @@
 //         bits: 4              # 2 to 8
 //         group: 128           # inputs that share a scale, a multiple of 16; or row
 //         scheme: asym         # or gptq_sym, awq, absmax
+//         activations: keep    # or int8: the layers' inputs too, token by token in the forward pass, symmetric by absmax
+//
+// Plain W8A8, the baseline of SmoothQuant, is bits: 8, group: row, scheme: absmax, activations: int8.
 
+#include "harness/ops/quantised_input.h"
 #include "harness/ops/uniform_grid.h"
 #include "methods/method.h"
 #include "methods/rounding.h"
@@ -40,7 +44,7 @@ Rounding read_rounding(const ConfigNode& options) {
 
 class Rtn final : public Method {
  public:
-  explicit Rtn(const ConfigNode& options) : rounding_(read_rounding(options)) {}
+  explicit Rtn(const ConfigNode& options) : rounding_(read_rounding(options)), rounds_activations_(read_rounds_activations(options, "keep")) {}
 
   void check(const Model&) const override {}  // the last group of a row may be short: every layer fits
   bool needs_calibration() const override { return false; }
@@ -50,12 +54,14 @@ class Rtn final : public Method {
       const Matrix w = layer.weight();  // [out, in]
       Rounding rounding = rounding_;
       rounding.dtype = layer.dtype;
-      return make_int_group(round_to_grid(w.view(), rounding), layer.dtype);
+      LinearPtr op = make_int_group(round_to_grid(w.view(), rounding), layer.dtype);
+      return rounds_activations_ ? make_quantised_input(std::move(op)) : std::move(op);
     });
   }
 
  private:
   Rounding rounding_;
+  bool rounds_activations_;
 };
 
 const Register<Rtn> registration("rtn", "round weights to the nearest level of their group's grid");

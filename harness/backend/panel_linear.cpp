@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <map>
 
+#include "harness/backend/scratch.h"
 #include "harness/base/error.h"
 #include "harness/base/parallel.h"
 #include "harness/base/text.h"
-#include "harness/math/aligned.h"
 #include "harness/math/bfloat16.h"
 #include "harness/math/convert.h"
 
@@ -23,14 +23,6 @@ constexpr size_t kLeastDepth = 128;
 constexpr size_t kBlocksForManyRows = 4;
 
 size_t ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
-
-// Memory that one use of a thread after the other reuses. `Tag` tells uses at the same time apart.
-template <class T, class Tag>
-T* scratch(size_t size) {
-  thread_local AlignedVector<T> memory;
-  if (memory.size() < size) memory.resize(size);
-  return memory.data();
-}
 
 // Rows of x in the form that a kernel reads: T, and padded with zeros to the depth.
 template <class T>

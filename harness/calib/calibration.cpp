@@ -48,7 +48,10 @@ double error_by_gram(const DoubleMatrix& gram, const LinearOp& before, const Lin
 }
 
 double output_error(const Backend& backend, const Inputs& x, const LinearOp& before, const LinearOp& after) {
-  return x.gram().rows() > 0 ? error_by_gram(x.gram(), before, after) : error_on(backend, x.some().view(), before, after);
+  // A tree may round its inputs, which no matrix says.
+  const bool is_matrix = before.children().empty() && after.children().empty();
+  if (is_matrix && x.gram().rows() > 0) return error_by_gram(x.gram(), before, after);
+  return error_on(backend, x.some().view(), before, after);
 }
 
 LayerReport report_of(const Slot& slot) {

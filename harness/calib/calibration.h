@@ -46,9 +46,9 @@ class Calibration {
   // The weight that a slot of that name had before any method: [out, in].
   Matrix original(const std::string& slot_name) const;
   // Replaces the weight of every slot of every block by what `compress` makes of it; of a tree of weights each
-  // leaf, and the combinators around them stay. All seven layers of a block are seen with inputs from one forward of the block as it was (unless needs.true_sequential); its
-  // inputs come from the compressed blocks before it. Fails on a NaN among the inputs, naming block and layer.
-  // With needs.gram the reported output error is over all inputs, else over the first 512.
+  // leaf, and the combinators around them stay. All seven layers of a block are seen with inputs from one forward of
+  // the block as it was (unless needs.true_sequential); its inputs come from the compressed blocks before it. Fails on a NaN among the inputs, naming block and layer.
+  // With needs.gram the reported output error of a leaf is over all inputs, else over the first 512.
   std::vector<LayerReport> sweep(Model& model, Needs needs, const Compressor& compress) const;
 
  private:

@@ -17,6 +17,7 @@ void Inputs::add(MatrixView x) {
   sums_.resize(x.cols, 0.0);
   squares_.resize(x.cols, 0.0);
   magnitudes_.resize(x.cols, 0.0);
+  maxima_.resize(x.cols, 0.0f);
   parallel_for((x.cols + kColumnChunk - 1) / kColumnChunk, [&](size_t chunk) {
     const size_t first = chunk * kColumnChunk, end = std::min(x.cols, first + kColumnChunk);
     for (size_t i = 0; i < x.rows; ++i)
@@ -25,6 +26,7 @@ void Inputs::add(MatrixView x) {
         sums_[j] += value;
         squares_[j] += value * value;
         magnitudes_[j] += std::abs(value);
+        maxima_[j] = std::max(maxima_[j], std::abs(x(i, j)));
       }
   });
   if (needs_.gram) {
@@ -45,6 +47,11 @@ std::vector<float> Inputs::column_norms() const {
   std::vector<float> norms;
   for (const double sum : squares_) norms.push_back(static_cast<float>(std::sqrt(sum / static_cast<double>(samples_))));
   return norms;
+}
+
+const std::vector<float>& Inputs::column_maxima() const {
+  EH_ASSERT(needs_.column_maxima);
+  return maxima_;
 }
 
 std::vector<double> Inputs::column_means() const {

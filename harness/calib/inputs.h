@@ -13,6 +13,7 @@ struct Needs {
   bool column_norms = false;
   bool column_means = false;  // and variances
   bool column_magnitudes = false;
+  bool column_maxima = false;
   bool gram = false;
   // Layers see what the blocks before theirs gave as they were, not compressed: one run of each block in place of two.
   // Not with true_sequential.
@@ -21,7 +22,7 @@ struct Needs {
   // gathered again for q, k, v; then o; then gate, up; then down.
   bool true_sequential = false;
 
-  bool any() const { return column_norms || column_means || column_magnitudes || gram; }
+  bool any() const { return column_norms || column_means || column_magnitudes || column_maxima || gram; }
 };
 
 class Inputs {
@@ -41,6 +42,7 @@ class Inputs {
   std::vector<double> column_means() const;      // over all tokens: [in]
   std::vector<double> column_variances() const;  // over all tokens, not the mean of the samples' variances: [in]
   std::vector<double> column_magnitudes() const;  // mean of |x_j| over all tokens: [in]
+  const std::vector<float>& column_maxima() const;  // max |x_j| over all tokens: [in]
   // X^T X, both triangles: [in, in].
   const DoubleMatrix& gram() const { return gram_; }
   // The first tokens themselves, for methods and errors that need no more: [some tokens, in].
@@ -50,6 +52,7 @@ class Inputs {
   Needs needs_;
   size_t samples_ = 0, tokens_ = 0;
   std::vector<double> sums_, squares_, magnitudes_;
+  std::vector<float> maxima_;
   DoubleMatrix gram_;
   Matrix some_;
 };

@@ -19,6 +19,11 @@ inline float from_float16(uint16_t value) {
   return std::bit_cast<float>(sign | (wide_exponent << 23) | (fraction << 13));
 }
 
+// Of a number that is finite and not negative: no branches, so that compilers make vectors of it.
+inline float from_positive_float16(uint16_t value) {
+  return std::bit_cast<float>(static_cast<uint32_t>(value) << 13) * 0x1p112f;
+}
+
 // Rounded to nearest, ties to even; too large becomes infinity, a NaN stays one.
 inline uint16_t to_float16(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);

@@ -13,17 +13,11 @@ void each_leaf(const LinearOp& op, const std::function<void(const LinearOp&)>& v
   for (const LinearOp* const child : children) each_leaf(*child, visit);
 }
 
-LinearPtr copy(const LinearOp& op) {
-  MemoryTensors parts;
-  op.save(parts);
-  return load_linear(op.format(), op.out(), op.in(), parts);
-}
-
 LinearPtr rebuilt(const LinearOp& op, std::vector<LinearPtr>& leaves, size_t& next) {
   const std::vector<const LinearOp*> old = op.children();
   if (old.empty()) {
     LinearPtr leaf = std::move(leaves[next++]);
-    return leaf ? std::move(leaf) : copy(op);
+    return leaf ? std::move(leaf) : copy_of(op);
   }
   std::vector<LinearPtr> children;
   for (const LinearOp* const child : old) children.push_back(rebuilt(*child, leaves, next));
@@ -31,6 +25,12 @@ LinearPtr rebuilt(const LinearOp& op, std::vector<LinearPtr>& leaves, size_t& ne
 }
 
 }  // namespace
+
+LinearPtr copy_of(const LinearOp& op) {
+  MemoryTensors parts;
+  op.save(parts);
+  return load_linear(op.format(), op.out(), op.in(), parts);
+}
 
 void each_leaf_input(const LinearOp& op, MatrixView x, const Multiply& multiply,
                      const std::function<void(MatrixView input)>& see) {

@@ -11,6 +11,9 @@ namespace evalharness {
 void each_leaf_input(const LinearOp& op, MatrixView x, const Multiply& multiply,
                      const std::function<void(MatrixView input)>& see);
 
+// An op of its own with the same bytes.
+LinearPtr copy_of(const LinearOp& op);
+
 // The same tree over other leaves, each of the size of what it takes the place of. Where `replace` gives null the
 // leaf stays (a copy); null where it does so for all of them.
 LinearPtr replace_leaves(const LinearOp& op,

@@ -42,6 +42,9 @@ std::vector<std::string> every_method() {
           "{method: gptq, bits: 4, group: 16}", "{method: gptq, bits: 3, group: row, sym: true, act_order: true}",
           "{method: gptq, bits: 2, group: 16, refit: fresh, true_sequential: true}",
           "{method: gptq, bits: 4, group: 16, static_groups: true, act_order: true}",
+          "{method: rtn, bits: 8, group: row, scheme: absmax, activations: int8}", "{method: smoothquant}",
+          "{method: smoothquant, layers: all, alpha: 0.8}", "{method: smoothquant, weights: keep}",
+          "{method: llm_int8}", "{method: llm_int8, threshold: 0.5}",
           "{method: dsnot, layers: all}", "{method: dsnot, layers: all, same_sign: true}"};
 }
 
@@ -76,7 +79,8 @@ TEST_CASE("a mistyped option is an error that says where and what was meant", "[
   CHECK_THROWS_WITH(method_of("method: wanda\nsparsity: 1.5\n"),
                     "test.yaml:2:11: sparsity: expected 0 <= sparsity < 1, got 1.5");
   CHECK_THROWS_WITH(method_of("method: wnda\n"),
-                    "test.yaml:1:9: method: unknown method 'wnda' (did you mean 'wanda'?); there are: asvd, dsnot, gptq, laser, magnitude, rtn, sparsegpt, svd, wanda");
+                    "test.yaml:1:9: method: unknown method 'wnda' (did you mean 'wanda'?); there are: asvd, dsnot, gptq, laser, llm_int8, "
+                    "magnitude, rtn, smoothquant, sparsegpt, svd, wanda");
   CHECK_THROWS_WITH(method_of("method: wanda\npattern: 4:2\n"),
                     "test.yaml:2:10: pattern: expected N:M with 0 < N < M <= 32, N of M kept, as 2:4, got '4:2'");
 }

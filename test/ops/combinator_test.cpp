@@ -3,6 +3,7 @@
 
 #include "harness/ops/chain.h"
 #include "harness/ops/gathered_input.h"
+#include "harness/ops/quantised_input.h"
 #include "harness/ops/scaled_input.h"
 #include "harness/ops/sum.h"
 
@@ -68,6 +69,16 @@ TEST_CASE("a selected input leaves the other columns zero", "[ops][combinator]")
   CHECK(op->in() == 4);
   CHECK(op->to_dense() == Matrix(1, 4, {0, 6, 0, 5}));
   CHECK(op->nonzeros() == 2);
+}
+
+TEST_CASE("a quantised input is rounded to 127 steps of each token's largest magnitude", "[ops][combinator]") {
+  const LinearPtr op = make_quantised_input(dense(Matrix(1, 4, {1, 2, 3, 4})));
+  CHECK(op->to_dense() == Matrix(1, 4, {1, 2, 3, 4}));
+  // Steps of 2 and of 1 / 127; ties go to the even code; a token of zeros stays zero.
+  const Matrix x(3, 4, {-254, 3, 1, 5, 1, 0, 0.5f, -1, 0, 0, 0, 0});
+  const Matrix rounded = op->child_input(0, x.view(), product);
+  const float step = 1.0f / 127;
+  CHECK(rounded == Matrix(3, 4, {-254, 4, 0, 4, 127 * step, 0, 64 * step, -127 * step, 0, 0, 0, 0}));
 }
 
 TEST_CASE("combinators over combinators say their whole expression", "[ops][combinator]") {

@@ -1,59 +1,14 @@
 // Weights made of other weights: each child runs on its own kernels, few tokens and many.
-#include <algorithm>
-
 #include "harness/backend/kernels/token_kernels.h"
 #include "harness/backend/panel_linear.h"
+#include "harness/backend/scratch.h"
 #include "harness/base/error.h"
-#include "harness/base/parallel.h"
 #include "harness/base/text.h"
-#include "harness/math/aligned.h"
 #include "harness/ops/gathered_input.h"
 #include "harness/ops/scaled_input.h"
 
 namespace evalharness {
 namespace {
-
-constexpr size_t kRowsATask = 16;
-
-// Activations between two children, from a stack of buffers of this thread: a combinator inside another takes
-// the next one.
-class Between {
- public:
-  Between(size_t rows, size_t cols) : rows_(rows), cols_(cols) {
-    if (buffers().size() == depth()) buffers().emplace_back();
-    AlignedVector<float>& buffer = buffers()[depth()++];
-    if (buffer.size() < rows * cols) buffer.resize(rows * cols);
-    data_ = buffer.data();
-  }
-  ~Between() { --depth(); }
-  Between(const Between&) = delete;
-
-  MutableMatrixView view() const { return {data_, rows_, cols_, cols_}; }
-
- private:
-  static std::vector<AlignedVector<float>>& buffers() {
-    thread_local std::vector<AlignedVector<float>> all;
-    return all;
-  }
-  static size_t& depth() {
-    thread_local size_t used = 0;
-    return used;
-  }
-  size_t rows_, cols_;
-  float* data_ = nullptr;
-};
-
-template <class Body>
-void for_rows(size_t rows, const Body& body) {
-  if (rows <= kRowsATask) {
-    for (size_t row = 0; row < rows; ++row) body(row);
-    return;
-  }
-  parallel_for((rows + kRowsATask - 1) / kRowsATask, [&](size_t task) {
-    const size_t end = std::min(rows, (task + 1) * kRowsATask);
-    for (size_t row = task * kRowsATask; row < end; ++row) body(row);
-  });
-}
 
 using Bound = std::unique_ptr<BoundLinear>;
 

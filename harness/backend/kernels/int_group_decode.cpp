@@ -6,6 +6,8 @@
 #include <bit>
 #include <cstring>
 
+#include "harness/math/float16.h"
+
 namespace evalharness {
 namespace {
 
@@ -16,11 +18,6 @@ struct GroupParameters {
   alignas(64) float zero[kLanes];
 };
 
-// A half-precision number that is finite and not negative; no branches, so that 16 go at a time.
-[[gnu::always_inline]] inline float from_positive_half(uint16_t half) {
-  return std::bit_cast<float>(static_cast<uint32_t>(half) << 13) * 0x1p112f;
-}
-
 [[gnu::always_inline]] inline void load_parameters(const IntGroupLinear& weight, size_t panel,
                                                    size_t group, GroupParameters& to) {
   const std::byte* const scales = weight.scales(panel, group);
@@ -29,7 +26,7 @@ struct GroupParameters {
   } else {
     uint16_t halves[kLanes];
     std::memcpy(halves, scales, sizeof halves);
-    for (size_t j = 0; j < kLanes; ++j) to.scale[j] = from_positive_half(halves[j]);
+    for (size_t j = 0; j < kLanes; ++j) to.scale[j] = from_positive_float16(halves[j]);
   }
   const uint8_t* const zeros = weight.zeros(panel, group);
   const size_t bits = weight.parameters().bits;

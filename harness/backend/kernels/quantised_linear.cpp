@@ -1,0 +1,175 @@
+// Products whose activations are rounded to 8 bits a token: with int8.row.sym weights by integer kernels,
+//
+//     y[t, o] = scale_x[t] * scale_w[o] * sum over j of code_x[t, j] * (code_w[o, j] - 128),
+//
+// with any other weight by that one's own kernels on the codes, which bfloat16 holds exactly.
+#include <algorithm>
+
+#include "harness/backend/kernels/int8_multiply.h"
+#include "harness/backend/panel_linear.h"
+#include "harness/backend/scratch.h"
+#include "harness/base/error.h"
+#include "harness/base/parallel.h"
+#include "harness/base/text.h"
+#include "harness/ops/quantised_input.h"
+
+namespace evalharness {
+namespace {
+
+constexpr size_t kUnit = IntGroupLinear::kUnit;
+// Rows of x that share an unpacked panel.
+constexpr size_t kRowTile = 128;
+// Few tokens: a weight with fewer panels is split along its inputs, so that each core finds an equal share.
+constexpr size_t kWantedTiles = 32, kLeastDepth = 128;
+
+size_t ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
+
+// All tokens of a call as integers.
+struct Int8Inputs {
+  const int8_t* codes;  // [rows, depth]
+  const Int8Token* tokens;
+  size_t rows, depth;
+  const int8_t* row(size_t i) const { return codes + i * depth; }
+};
+
+class Int8Linear final : public BoundLinear {
+ public:
+  Int8Linear(const LinearOp& op, const IntGroupLinear& weight, Isa isa)
+      : op_(op), weight_(weight), kernels_(int8_kernels(isa)), depth_(ceil_div(weight.in(), kUnit) * kUnit) {
+    const size_t panels = weight.layout().panels();
+    const size_t parts = panels >= kWantedTiles ? 1 : ceil_div(kWantedTiles, panels);
+    depth_step_ = std::max(kLeastDepth, ceil_div(ceil_div(depth_, parts), kUnit) * kUnit);
+  }
+
+  size_t out() const override { return weight_.out(); }
+  size_t in() const override { return weight_.in(); }
+  size_t resident_bytes() const override { return op_.bytes(); }
+  std::string kernel(size_t tokens) const override {
+    const char* const regime = tokens <= kFewTokens ? "few" : "many";
+    return cat("quantised_input(", weight_.format(), " ", regime, " ", kernels_.name, ")");
+  }
+
+  void forward_slice(MatrixView x, size_t first, size_t count, MutableMatrixView y) const override {
+    EH_ASSERT(first % kPanelWidth == 0 && first + count <= out() && x.cols == in());
+    EH_ASSERT(y.rows == x.rows && y.cols == count);
+    if (x.rows == 0 || count == 0) return;
+    const Int8Inputs inputs = quantise(x);
+    x.rows <= kFewTokens ? few(inputs, first / kPanelWidth, y) : many(inputs, first / kPanelWidth, y);
+  }
+
+ private:
+  Int8Inputs quantise(MatrixView x) const {
+    struct Codes;
+    struct Tokens;
+    int8_t* const codes = scratch<int8_t, Codes>(x.rows * depth_);
+    Int8Token* const tokens = scratch<Int8Token, Tokens>(x.rows);
+    for_rows(x.rows, [&](size_t row) {
+      tokens[row] = kernels_.quantise(x.row(row).data(), x.cols, depth_, codes + row * depth_);
+    });
+    return {codes, tokens, x.rows, depth_};
+  }
+
+  // Tiles are (panel, part of the inputs); sums of integers have no order.
+  void few(const Int8Inputs& inputs, size_t first_panel, MutableMatrixView y) const {
+    struct Sums;
+    const size_t panels = ceil_div(y.cols, kPanelWidth), parts = ceil_div(depth_, depth_step_);
+    const size_t tile = inputs.rows * kPanelWidth;
+    int32_t* const sums = scratch<int32_t, Sums>(panels * parts * tile);  // [panels][parts][rows][64]
+    parallel_for(panels * parts, [&](size_t index) {
+      const size_t begin = index % parts * depth_step_;
+      multiply_int8_few(kernels_, weight_, first_panel + index / parts, begin,
+                        {.x = inputs.codes + begin,
+                         .x_stride = depth_,
+                         .rows = inputs.rows,
+                         .k = std::min(depth_step_, depth_ - begin),
+                         .y = sums + index * tile});
+    });
+    for (size_t panel = 0; panel < panels; ++panel) {
+      int32_t* const of_panel = sums + panel * parts * tile;
+      for (size_t part = 1; part < parts; ++part)
+        for (size_t i = 0; i < tile; ++i) of_panel[i] += of_panel[part * tile + i];
+      store(inputs.tokens, of_panel, first_panel + panel, panel * kPanelWidth, y);
+    }
+  }
+
+  // Tiles are (panel, 128 rows of x).
+  void many(const Int8Inputs& inputs, size_t first_panel, MutableMatrixView y) const {
+    const size_t panels = ceil_div(y.cols, kPanelWidth), row_tiles = ceil_div(y.rows, kRowTile);
+    parallel_for(panels * row_tiles, [&](size_t index) {
+      struct Codes;
+      struct Sums;
+      const size_t panel = index / row_tiles, row = index % row_tiles * kRowTile;
+      const size_t rows = std::min(kRowTile, y.rows - row);
+      uint8_t* const codes = scratch<uint8_t, Codes>(depth_ * kPanelWidth);
+      int32_t* const sums = scratch<int32_t, Sums>(rows * kPanelWidth);
+      kernels_.unpack(weight_, first_panel + panel, 0, depth_, codes);
+      kernels_.multiply({.x = inputs.row(row),
+                         .x_stride = depth_,
+                         .rows = rows,
+                         .k = depth_,
+                         .panel = codes,
+                         .y = sums});
+      store(inputs.tokens + row, sums, first_panel + panel, panel * kPanelWidth, y.rows_from(row, rows));
+    });
+  }
+
+  // y[:, column ...] = the sums [rows, 64] of a panel with the codes' offset and scales applied.
+  void store(const Int8Token* tokens, const int32_t* sums, size_t panel, size_t column, MutableMatrixView y) const {
+    const size_t width = std::min(kPanelWidth, y.cols - column);
+    float scales[kPanelWidth];
+    load_int8_scales(weight_, panel, scales);
+    for (size_t row = 0; row < y.rows; ++row) {
+      float* const to = y.row(row).data() + column;
+      const int32_t offset = 128 * tokens[row].sum;
+      for (size_t o = 0; o < width; ++o) {
+        to[o] = static_cast<float>(sums[row * kPanelWidth + o] - offset) * (tokens[row].scale * scales[o]);
+      }
+    }
+  }
+
+  const LinearOp& op_;
+  const IntGroupLinear& weight_;
+  const Int8Kernels& kernels_;
+  size_t depth_;           // inputs, padded
+  size_t depth_step_ = 0;  // of a tile of few tokens: a function of the shape only
+};
+
+// A weight of another format, multiplied by the codes.
+class CodesLinear final : public BoundLinear {
+ public:
+  explicit CodesLinear(std::unique_ptr<BoundLinear> child) : child_(std::move(child)) {}
+
+  size_t out() const override { return child_->out(); }
+  size_t in() const override { return child_->in(); }
+  size_t resident_bytes() const override { return child_->resident_bytes(); }
+  std::string kernel(size_t tokens) const override { return cat("quantised_input(", child_->kernel(tokens), ")"); }
+
+  void forward_slice(MatrixView x, size_t first, size_t count, MutableMatrixView y) const override {
+    const Between codes(x.rows, x.cols), scales(x.rows, 1);
+    for_rows(x.rows, [&](size_t row) {
+      thread_local std::vector<int8_t> integers;
+      integers.resize(x.cols);
+      scales.view()(row, 0) = quantise_token(x.row(row), integers);
+      std::ranges::copy(integers, codes.view().row(row).begin());
+    });
+    child_->forward_slice(codes.view(), first, count, y);
+    for_rows(x.rows, [&](size_t row) {
+      for (float& value : y.row(row)) value *= scales.view()(row, 0);
+    });
+  }
+
+ private:
+  std::unique_ptr<BoundLinear> child_;
+};
+
+const RegisterKernels registration(
+    "quantised_input(", [](const LinearOp& op, const CpuOptions& options) -> std::unique_ptr<BoundLinear> {
+      const LinearOp& child = *op.children()[0];
+      const auto* const weight = dynamic_cast<const IntGroupLinear*>(&child);
+      if (weight != nullptr && multiplies_int8(*weight))
+        return std::make_unique<Int8Linear>(op, *weight, options.isa);
+      return std::make_unique<CodesLinear>(bind_cpu(child, options));
+    });
+
+}  // namespace
+}  // namespace evalharness
