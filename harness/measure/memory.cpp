@@ -16,19 +16,23 @@ namespace {
 
 constexpr std::string_view kResetPeak = "5";  // of clear_refs: proc(5)
 
-uint64_t own_status_bytes(std::string_view key) {
-  std::ifstream file("/proc/self/status");
+uint64_t line_bytes(const char* path, std::string_view key) {
+  std::ifstream file(path);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   const std::optional<uint64_t> bytes = status_bytes(text, key);
-  if (!bytes) fail(cat("/proc/self/status: no line '", key, "'"));
+  if (!bytes) fail(cat(path, ": no line '", key, "'"));
   return *bytes;
 }
+
+uint64_t own_status_bytes(std::string_view key) { return line_bytes("/proc/self/status", key); }
 
 }  // namespace
 
 uint64_t resident_bytes() { return own_status_bytes("VmRSS"); }
 
 uint64_t peak_resident_bytes() { return own_status_bytes("VmHWM"); }
+
+uint64_t available_bytes() { return line_bytes("/proc/meminfo", "MemAvailable"); }
 
 void release_freed_memory() { malloc_trim(0); }
 

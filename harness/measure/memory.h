@@ -13,6 +13,8 @@ uint64_t peak_resident_bytes();  // the most since the start, or since the last 
 // peak then still covers what went before.
 bool reset_peak_resident();
 
+uint64_t available_bytes();  // of the machine, for new uses
+
 // Gives memory that was freed back to the system, so that it does not count as resident.
 void release_freed_memory();
 

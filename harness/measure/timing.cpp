@@ -67,7 +67,9 @@ std::vector<Timing> warmed_up(const Rounds& rounds, const TimingOptions& options
   return timings;
 }
 
-std::vector<Timing> timed(std::span<const Work> works, const TimingOptions& options) {
+}  // namespace
+
+std::vector<Timing> time_by_turns(std::span<const Work> works, const TimingOptions& options) {
   EH_ASSERT(options.min_repetitions > 0 && options.max_repetitions >= options.min_repetitions);
   const Rounds rounds(works, options);
   std::vector<Timing> timings = warmed_up(rounds, options);
@@ -85,6 +87,14 @@ std::vector<Timing> timed(std::span<const Work> works, const TimingOptions& opti
   return timings;
 }
 
+Estimate paired_speedup(const Timing& a, const Timing& b) {
+  std::vector<double> ratios(a.seconds.size());
+  for (size_t i = 0; i < ratios.size(); ++i) ratios[i] = a.seconds[i] / b.seconds[i];
+  return median_estimate(ratios);
+}
+
+namespace {
+
 void note(std::string& notes, const std::string& text) {
   if (!notes.empty()) notes += "; ";
   notes += text;
@@ -99,20 +109,18 @@ void note_doubts(std::string& notes, const Timing& timing, const std::string& wh
 
 SingleTiming time_one(const Work& work, const TimingOptions& options) {
   const Work works[] = {work};
-  SingleTiming result{.timing = timed(works, options).front(), .notes = ""};
+  SingleTiming result{.timing = time_by_turns(works, options).front(), .notes = ""};
   note_doubts(result.notes, result.timing, "the time");
   return result;
 }
 
 PairTiming time_pair(const Work& a, const Work& b, const TimingOptions& options) {
   const Work works[] = {a, b};
-  std::vector<Timing> timings = timed(works, options);
+  std::vector<Timing> timings = time_by_turns(works, options);
   PairTiming result;
   result.a = std::move(timings[0]);
   result.b = std::move(timings[1]);
-  std::vector<double> ratios(result.a.seconds.size());
-  for (size_t i = 0; i < ratios.size(); ++i) ratios[i] = result.a.seconds[i] / result.b.seconds[i];
-  result.speedup = median_estimate(ratios);
+  result.speedup = paired_speedup(result.a, result.b);
   note_doubts(result.notes, result.a, "the first");
   note_doubts(result.notes, result.b, "the second");
   if (is_wide(result.speedup)) note(result.notes, "the interval of the speedup is wider than 10 %");

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,10 @@ struct SingleTiming {
 };
 
 // Workloads must be repeatable: each call does the same work from the same state.
+std::vector<Timing> time_by_turns(std::span<const std::function<void()>> works,
+                                  const TimingOptions& options);
+// Of b over a, both timed by turns: the median of a's seconds over b's, pair by pair.
+Estimate paired_speedup(const Timing& a, const Timing& b);
 SingleTiming time_one(const std::function<void()>& work, const TimingOptions& options);
 PairTiming time_pair(const std::function<void()>& a, const std::function<void()>& b,
                      const TimingOptions& options);

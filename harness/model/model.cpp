@@ -1,7 +1,9 @@
 #include "harness/model/model.h"
 
+#include "harness/base/error.h"
 #include "harness/base/parallel.h"
 #include "harness/base/text.h"
+#include "harness/ops/format_registry.h"
 
 namespace evalharness {
 namespace {
@@ -64,6 +66,14 @@ Model load_model(const Checkpoint& checkpoint, Dtype dtype, const WeightMaker& m
   model.blocks.resize(model.config.layers);
   parallel_for(model.blocks.size(), [&](size_t i) { model.blocks[i] = read_block(checkpoint, i, make); });
   return model;
+}
+
+void store_head(Model& model, const std::string& name) {
+  EH_ASSERT(name == "dense" || name == "int8");
+  if (name == "dense") return;
+  LinearPtr& head = model.config.tied_head ? model.embedding : model.separate_head;
+  const std::string format = cat("int8.g32.sym.", dtype_name(model.dtype));
+  head = weight_format(format).nearest(format, head->to_dense().view());
 }
 
 WeightTotals linear_totals(const Model& model) {

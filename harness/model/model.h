@@ -52,6 +52,11 @@ Model load_model(const Checkpoint& checkpoint, Dtype dtype);
 // The same with the blocks' linears made by `make`: no dense copy of the model is ever held.
 Model load_model(const Checkpoint& checkpoint, Dtype dtype, const WeightMaker& make);
 
+// How the head is stored, the tied embedding with it: "dense" as it is, "int8" to the nearest of 8-bit
+// codes with a half-precision scale for each 32 inputs (llama.cpp's Q8_0).
+inline const std::vector<std::string> kHeadNames = {"dense", "int8"};
+void store_head(Model& model, const std::string& name);
+
 // Sums over stored weights; `linears`: of the blocks' slots only, else embedding, head, norms and biases too.
 struct WeightTotals {
   size_t weights = 0, nonzeros = 0, bytes = 0;

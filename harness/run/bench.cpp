@@ -1,10 +1,15 @@
 #include "harness/run/bench.h"
 
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
 #include "harness/base/interrupt.h"
 #include "harness/base/json.h"
 #include "harness/base/parallel.h"
 #include "harness/base/progress.h"
 #include "harness/base/text.h"
+#include "harness/measure/memory.h"
 #include "harness/measure/rates.h"
 #include "harness/measure/roofline.h"
 #include "harness/measure/statistics.h"
@@ -33,16 +38,90 @@ std::string test_name(const SpeedConfig& test) {
   return cat(test.decode ? "tg" : "pp", test.tokens, test.context > 0 ? cat(" @ d", test.context) : "");
 }
 
-// A shared machine's first and slow repetitions are what warm-up and medians are for.
-SpeedResult measure(Transformer& transformer, const SpeedConfig& test, double seconds, const MachineCeilings& ceilings) {
-  Workload workload(transformer, test);
+// w without the smallest magnitudes of each row: about this share of it.
+Matrix without_smallest(MatrixView w, double share) {
+  Matrix kept(w.rows, w.cols);
+  const auto cut = static_cast<size_t>(share * static_cast<double>(w.cols));
+  std::vector<float> magnitudes(w.cols);
+  for (size_t i = 0; i < w.rows; ++i) {
+    std::ranges::transform(w.row(i), magnitudes.begin(), [](float x) { return std::abs(x); });
+    const auto limit = magnitudes.begin() + static_cast<std::ptrdiff_t>(cut);
+    std::nth_element(magnitudes.begin(), limit, magnitudes.end());
+    for (size_t j = 0; j < w.cols; ++j) kept(i, j) = std::abs(w(i, j)) < *limit ? 0 : w(i, j);
+  }
+  return kept;
+}
+
+// A format by its name, as weights are made for it.
+struct BenchFormat {
+  std::string name;
+  WeightFormat format;
+  bool leaves_zeros_out = false;
+
+  // A wrong ending fails here, not after loading.
+  explicit BenchFormat(const std::string& wanted) : name(wanted), format(weight_format(wanted)) {
+    const Matrix ones(64, 64, std::vector<float>(64 * 64, 1.0f)), zeros(64, 64);
+    leaves_zeros_out = format.nearest(name, zeros.view())->bytes() < format.nearest(name, ones.view())->bytes();
+  }
+  Dtype dtype() const { return name.ends_with("f32") ? Dtype::f32 : Dtype::bf16; }
+  LinearPtr make(MatrixView w, double sparsity) const {
+    if (!leaves_zeros_out || sparsity == 0) return format.nearest(name, w);
+    return format.nearest(name, without_smallest(w, sparsity).view());
+  }
+};
+
+// A model in one format, ready to be timed.
+struct Contender {
+  std::string format;
+  Model model;
+  MachineCeilings ceilings;
+  double streamed = 0;  // bytes of weights that a pass reads
+  std::unique_ptr<Transformer> transformer;
+};
+
+std::unique_ptr<Contender> load(const Checkpoint& checkpoint, const BenchFormat& format, const BenchConfig& config,
+                                const Backend& backend) {
+  auto contender = std::make_unique<Contender>();
+  contender->format = format.name;
+  contender->model =
+      load_model(checkpoint, format.dtype(), [&](MatrixView w) { return format.make(w, config.sparsity); });
+  store_head(contender->model, config.head);
+  const size_t streamed[] = {linear_totals(contender->model).bytes + contender->model.head().bytes()};
+  contender->streamed = static_cast<double>(streamed[0]);
+  contender->ceilings = probe_machine(format.dtype(), streamed);
+  contender->transformer = std::make_unique<Transformer>(contender->model, backend);
+  return contender;
+}
+
+// All contenders do one test by turns.
+void measure(std::span<const std::unique_ptr<Contender>> contenders, const SpeedConfig& test, double seconds,
+             std::vector<BenchRow>& rows) {
+  std::vector<std::unique_ptr<Workload>> workloads;
+  std::vector<std::function<void()>> works;
+  for (const auto& contender : contenders) {
+    workloads.push_back(std::make_unique<Workload>(*contender->transformer, test));
+    works.push_back([workload = workloads.back().get()] { workload->run(); });
+  }
+  // A shared machine's first and slow repetitions are what warm-up and medians are for.
   TimingOptions options;
-  options.max_seconds = seconds;
+  options.max_seconds = seconds * static_cast<double>(works.size());
   options.min_repetitions = 5;
-  const Timing timing = time_one([&] { workload.run(); }, options).timing;
-  const WeightTotals totals = linear_totals(transformer.model());
-  const double weights = static_cast<double>(totals.bytes + transformer.model().head().bytes());
-  return speed_result(test, workload.cost(), timing.median, ceilings, weights);
+  const std::vector<Timing> timings = time_by_turns(works, options);
+  const size_t tokens = (test.decode ? 1 : test.tokens) * test.batch;
+  for (size_t i = 0; i < works.size(); ++i) {
+    const Contender& contender = *contenders[i];
+    const WeightTotals totals = model_totals(contender.model);
+    BenchRow& row = rows.emplace_back();
+    row.format = contender.format;
+    row.kernel = contender.transformer->block(0).linear(Linear::gate).kernel(tokens);
+    row.test = test_name(test);
+    row.batch = test.batch;
+    row.weight_bytes = static_cast<double>(totals.bytes);
+    row.weights = static_cast<double>(totals.weights);
+    row.speed =
+        speed_result(test, workloads[i]->cost(), timings[i].median, contender.ceilings, contender.streamed);
+    if (works.size() > 1) row.speed.speedup = paired_speedup(timings[0], timings[i]);
+  }
 }
 
 std::vector<std::string> cells(const BenchReport& report, const BenchRow& row) {
@@ -54,11 +133,11 @@ std::vector<std::string> cells(const BenchReport& report, const BenchRow& row) {
   const auto percent = [](const Estimate& e) { return e.value ? cat(fixed_text(100 * *e.value, 1), " %") : e.reason; };
   return {report.model, bytes_text(static_cast<uint64_t>(row.weight_bytes)), cat(fixed_text(row.weights / 1e6, 1), " M"), "cpu",
           cat(report.threads), row.format, row.kernel, cat(row.batch), row.test, with_error(row.speed.tokens_per_second, 2),
-          percent(row.speed.mfu), percent(row.speed.mbu)};
+          row.speed.speedup.value ? cat("×", fixed_text(*row.speed.speedup.value, 2)) : "", percent(row.speed.mfu), percent(row.speed.mbu)};
 }
 
 const std::vector<std::string> kColumns = {"model", "size", "params", "backend", "threads", "format",
-                                           "kernel", "batch", "test", "t/s", "MFU", "MBU"};
+                                           "kernel", "batch", "test", "t/s", "speedup", "MFU", "MBU"};
 
 std::string markdown(const BenchReport& report) {
   std::string text = "| " + join(kColumns, " | ") + " |\n|";
@@ -69,12 +148,12 @@ std::string markdown(const BenchReport& report) {
 }
 
 std::string csv(const BenchReport& report) {
-  std::string text = "model,weight_bytes,weights,backend,threads,format,kernel,batch,test,tokens_per_second,standard_error,n,mfu,mbu\n";
+  std::string text = "model,weight_bytes,weights,backend,threads,format,kernel,batch,test,tokens_per_second,standard_error,n,speedup,mfu,mbu\n";
   for (const BenchRow& row : report.rows) {
     const SpeedResult& s = row.speed;
     text += cat(report.model, ',', row.weight_bytes, ',', row.weights, ",cpu,", report.threads, ',', row.format, ',', row.kernel,
                 ',', row.batch, ',', row.test, ',', s.tokens_per_second.value.value_or(0), ',',
-                s.tokens_per_second.standard_error.value_or(0), ',', s.tokens_per_second.n, ',', s.mfu.value.value_or(0), ',',
+                s.tokens_per_second.standard_error.value_or(0), ',', s.tokens_per_second.n, ',', s.speedup.value ? cat(*s.speedup.value) : "", ',', s.mfu.value.value_or(0), ',',
                 s.mbu.value.value_or(0), '\n');
   }
   return text;
@@ -93,6 +172,7 @@ std::string json(const BenchReport& report) {
     value.set("tokens_per_second", row.speed.tokens_per_second.value.value_or(0));
     value.set("standard_error", row.speed.tokens_per_second.standard_error.value_or(0));
     value.set("repetitions", row.speed.tokens_per_second.n);
+    if (row.speed.speedup.value) value.set("speedup", *row.speed.speedup.value);
     value.set("mfu", row.speed.mfu.value.value_or(0));
     value.set("mbu", row.speed.mbu.value.value_or(0));
     rows.push(std::move(value));
@@ -116,40 +196,35 @@ std::string json(const BenchReport& report) {
 }  // namespace
 
 BenchReport bench(const BenchConfig& config) {
-  std::vector<WeightFormat> formats;
-  for (const std::string& name : config.formats) {
-    formats.push_back(weight_format(name));
-    formats.back().nearest(name, Matrix(64, 64).view());  // a wrong ending fails now, not after loading
-  }
+  if (config.sparsity < 0 || config.sparsity >= 1) fail(cat("--sparsity: expected 0 <= sparsity < 1, got ", config.sparsity));
+  if (std::ranges::find(kHeadNames, config.head) == kHeadNames.end())
+    fail(cat("--head: expected one of ", join(kHeadNames, ", "), ", got '", config.head, "'"));
+  std::vector<BenchFormat> formats;
+  for (const std::string& name : config.formats) formats.emplace_back(name);
   const auto checkpoint = open_checkpoint(resolve_model(config.model, config.offline));
   const auto backend = make_cpu_backend({});
   const std::vector<SpeedConfig> tests = tests_of(config);
   BenchReport report{.model = config.model, .threads = thread_count(), .compute = {}, .bandwidth = {}, .rows = {}};
   const PinnedThreads pinned;
+  Progress progress("bench", formats.size() * (tests.size() + 1));
+  std::vector<std::unique_ptr<Contender>> contenders;
+  bool together = true;
   for (size_t f = 0; f < formats.size(); ++f) {
-    const std::string& format = config.formats[f];
-    const Dtype dtype = format.ends_with("f32") ? Dtype::f32 : Dtype::bf16;
-    Progress progress(cat("bench ", format), tests.size() + 1);
-    const Model model =
-        load_model(*checkpoint, dtype, [&](MatrixView w) { return formats[f].nearest(format, w); });
-    Transformer transformer(model, *backend);
-    const WeightTotals totals = model_totals(model);
-    const size_t streamed[] = {linear_totals(model).bytes + model.head().bytes()};
-    const MachineCeilings ceilings = probe_machine(dtype, streamed);
+    contenders.push_back(load(*checkpoint, formats[f], config, *backend));
+    const MachineCeilings& ceilings = contenders.back()->ceilings;
     report.compute.insert(report.compute.end(), ceilings.compute.begin(), ceilings.compute.end());
     report.bandwidth.insert(report.bandwidth.end(), ceilings.bandwidth.begin(), ceilings.bandwidth.end());
     progress.advance();
+    // Decided once, by the first of them: the others are taken to be no larger.
+    if (f == 0) together = static_cast<double>(formats.size() - 1) * contenders[0]->streamed < static_cast<double>(available_bytes()) / 2;
+    if (together && f + 1 < formats.size()) continue;
     for (const SpeedConfig& test : tests) {
       stop_if_interrupted();
-      report.rows.push_back({.format = format,
-                             .kernel = transformer.block(0).linear(Linear::gate).kernel(test.decode ? test.batch : test.tokens),
-                             .test = test_name(test),
-                             .batch = test.batch,
-                             .weight_bytes = static_cast<double>(totals.bytes),
-                             .weights = static_cast<double>(totals.weights),
-                             .speed = measure(transformer, test, config.seconds, ceilings)});
-      progress.advance();
+      measure(contenders, test, config.seconds, report.rows);
+      progress.advance(contenders.size());
     }
+    contenders.clear();
+    release_freed_memory();
   }
   return report;
 }

@@ -12,7 +12,9 @@ struct BenchConfig {
   std::string model;                              // name, path or synthetic:NAME
   std::vector<std::string> formats = {"dense.bf16"};
   std::vector<size_t> prefill = {512}, decode = {128}, batch = {1}, depth = {0};
-  double seconds = 5;                             // of each test
+  double sparsity = 0.5;                          // for formats that store fewer bytes where weights are zero
+  std::string head = "dense";                     // see store_head
+  double seconds = 5;                             // of each test and format
   bool offline = false;
 };
 
@@ -30,8 +32,9 @@ struct BenchReport {
   std::vector<BenchRow> rows;
 };
 
-// Weights are rounded or pruned to a format in the simplest way: this measures speed, not quality. One format
-// after the other is in memory.
+// Weights are rounded or pruned to a format in the simplest way: this measures speed, not quality. All formats are
+// in memory and timed by turns (A B C A B C ...), and a speedup is over the first one; where half of the machine's
+// memory does not hold them, one after the other, without speedups.
 BenchReport bench(const BenchConfig& config);
 // As "md", "csv" or "json"; fails on another name.
 std::string bench_text(const BenchReport& report, const std::string& output);

@@ -59,7 +59,7 @@ std::string plan_text(const RunConfig& config, bool offline) {
   const auto checkpoint = open_checkpoint(path);
   const auto tokenizer = open_tokenizer(path);
   const size_t max_length = config.engine.max_length > 0 ? config.engine.max_length : checkpoint->config().context;
-  const size_t variants = config.methods.empty() ? 1 : 2;
+  const size_t variants = config.compresses() ? 2 : 1;
   std::string text = padded("task", 18) + padded("protocol", 18) + padded("requests", 10) + padded("tokens", 12) +
                      "generated at most\n";
   size_t tokens = 0, generated = 0;

@@ -93,7 +93,7 @@ Value run_context(const RunConfig& config, const RunInputs& inputs) {
 // Of everything that decides an answer: a journal of another run is refused.
 std::string run_hash(const RunConfig& config, const Value& context) {
   Value key;
-  for (const char* part : {"model", "dtype", "gemm", "compress", "calibration", "engine", "tasks"})
+  for (const char* part : {"model", "dtype", "gemm", "head", "compress", "calibration", "engine", "tasks"})
     if (const Value* value = config.resolved.find(part)) key.set(part, *value);
   for (const char* part : {"kernel_isa", "model_sha256", "tokenizer_sha256", "prompts_sha256"})
     if (const Value* value = context.find(part)) key.set(part, *value);
@@ -161,7 +161,10 @@ class Run {
       Progress progress(cat("loading ", config_.model), 0);
       loaded->model = load_model(*inputs_.checkpoint, config_.dtype);
     }
-    if (compressed) compress(loaded->model);
+    if (compressed) {
+      compress(loaded->model);
+      store_head(loaded->model, config_.head);
+    }
     loaded->runner = std::make_unique<Transformer>(loaded->model, *backend_);
     return loaded;
   }
@@ -171,7 +174,7 @@ class Run {
     for (const MethodPtr& method : config_.methods) method->check(dense->model);
     const std::vector<Evaluation> dense_quality = quality("dense", *dense->runner);
     std::unique_ptr<Loaded> compressed;
-    if (!config_.methods.empty()) {
+    if (config_.compresses()) {
       dense.reset();
       release_freed_memory();
       compressed = load(true);

@@ -37,6 +37,7 @@ struct RunConfig {
   std::string model;  // a name of the model list, a folder, a .gguf file
   Dtype dtype = Dtype::bf16;
   GemmLibrary gemm = GemmLibrary::fastest;
+  std::string head = "dense";  // of the compressed variant: see store_head
   std::vector<MethodPtr> methods;
   std::vector<std::string> method_names;
   CalibrationConfig calibration;
@@ -44,6 +45,7 @@ struct RunConfig {
   std::vector<std::string> backends;
   std::vector<SpeedConfig> speed;
   EngineOptions engine;
+  bool compresses() const { return !methods.empty() || head != "dense"; }
   Value resolved;     // every key with its value, defaults included
 };
 

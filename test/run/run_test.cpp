@@ -99,6 +99,15 @@ TEST_CASE("the journal of another config is refused", "[run][journal]") {
                     Catch::Contains("journal.jsonl"));
 }
 
+TEST_CASE("an int8 head alone makes a compressed variant, on the head's own kernels", "[run][head]") {
+  const Bench bench;
+  const RunResult result = bench.run_in("head", bench.config("head: int8\ntasks: [piqa]\nlimits: {piqa: 1}\n"));
+  REQUIRE(result.variants.size() == 2);
+  CHECK(result.variants[0].backends[0].kernels.count("int8.g32.sym.bf16 few tokens") == 0);
+  CHECK(result.variants[1].backends[0].kernels.count("int8.g32.sym.bf16 few tokens") == 1);
+  CHECK(result.variants[1].size.disk_bytes < result.variants[0].size.disk_bytes);
+}
+
 TEST_CASE("a record of a run with speed fits the schema and reads back", "[run][schema]") {
   const Bench bench;
   const RunResult result = bench.run_in(

@@ -98,7 +98,8 @@ void unpack_scalar(const uint16_t* values, const uint32_t* indices, size_t words
 }
 
 constexpr size_t kVectors = kPanelWidth / kLanes;
-// Bytes between the load and the line asked for.
+// Bytes between the load and the line asked for, which goes to the second-level cache: the first has
+// too few places for lines under way.
 constexpr size_t kAhead = 4096;
 
 [[gnu::always_inline]] inline long long four_inputs(const uint16_t* place) {
@@ -119,7 +120,7 @@ template <size_t Rows>
   for (size_t k = 0; k < product.k; k += kWordInputs, indices += kPanelWidth) {
     __m512i nibbles[kVectors];
     for (size_t v = 0; v < kVectors; ++v) {
-      _mm_prefetch(reinterpret_cast<const char*>(indices + v * kLanes) + kAhead / 8, _MM_HINT_T0);
+      _mm_prefetch(reinterpret_cast<const char*>(indices + v * kLanes) + kAhead / 8, _MM_HINT_T1);
       nibbles[v] = _mm512_loadu_si512(indices + v * kLanes);
     }
     for (size_t group = 0; group < kGroupsOfWord; ++group, x += kGroup) {
@@ -128,7 +129,7 @@ template <size_t Rows>
         four[r] = _mm512_set1_epi64(four_inputs(x + r * product.x_stride));
       }
       for (size_t v = 0; v < kVectors; ++v, values += 2 * kLanes) {
-        _mm_prefetch(reinterpret_cast<const char*>(values) + kAhead, _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(values) + kAhead, _MM_HINT_T1);
         const __m512i w = _mm512_loadu_si512(values);
         const __m512i wanted = _mm512_permutexvar_epi32(nibbles[v], select);
         nibbles[v] = _mm512_srli_epi32(nibbles[v], 4);

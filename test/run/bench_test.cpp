@@ -1,0 +1,45 @@
+// `bench`: what it makes and prints; never how fast something was.
+#include "harness/run/bench.h"
+
+#include <catch2/catch.hpp>
+
+#include "harness/base/text.h"
+#include "test/support/temporary_folder.h"
+#include "test/support/tiny_files.h"
+
+using namespace evalharness;
+
+TEST_CASE("bench times formats by turns: a row a test and format, speedups over the first", "[run][bench]") {
+  const TemporaryFolder folder;
+  write_tiny_folder(folder.path("model"), {.context = 2048});
+  const BenchReport report = bench({.model = folder.path("model"),
+                                    .formats = {"dense.bf16", "sparse.bitmask.bf16"},
+                                    .prefill = {8},
+                                    .decode = {2},
+                                    .batch = {2},
+                                    .depth = {4},
+                                    .head = "int8",
+                                    .seconds = 0});
+  REQUIRE(report.rows.size() == 4);
+  CHECK(report.rows[0].test == "pp8 @ d4");
+  CHECK(report.rows[1].test == "pp8 @ d4");
+  CHECK(report.rows[3].test == "tg2 @ d4");
+  CHECK(report.rows[1].format == "sparse.bitmask.bf16");
+  CHECK(*report.rows[0].speed.speedup.value == 1);
+  CHECK(*report.rows[1].speed.speedup.value > 0);
+  // Half of the weights are left out: two bytes of each two weights, and a bit each for the mask.
+  CHECK(report.rows[1].weight_bytes < report.rows[0].weight_bytes);
+  const std::vector<std::string> lines = split(bench_text(report, "csv"), "\n");
+  CHECK(lines[0] == "model,weight_bytes,weights,backend,threads,format,kernel,batch,test,tokens_per_second,"
+                    "standard_error,n,speedup,mfu,mbu");
+  CHECK(lines.size() == 6);  // the header, four rows, and what follows the last line's end
+}
+
+TEST_CASE("bench refuses what it cannot read", "[run][bench]") {
+  CHECK_THROWS_WITH(bench({.model = "synthetic:llama-1b", .sparsity = 1}),
+                    "--sparsity: expected 0 <= sparsity < 1, got 1");
+  CHECK_THROWS_WITH(bench({.model = "synthetic:llama-1b", .head = "int9"}),
+                    "--head: expected one of dense, int8, got 'int9'");
+  CHECK_THROWS_WITH(bench_text({}, "cvs"),
+                    "--output: expected one of md, csv, json, got 'cvs'");
+}
