@@ -16,17 +16,23 @@ class CorpusPerplexity final : public Task {
   const TaskInfo& info() const override { return info_; }
 
   // `limit` counts windows.
-  std::vector<Document> documents(const Dataset& data, const Dataset&, size_t limit) override {
-    protocol_.max_windows = limit;
+  TaskDocuments documents(const Dataset& data, const Dataset&, const Limit& limit) override {
+    protocol_.max_windows = limit.count;
+    const std::vector<Document> rows = config_.transforms.apply(data.documents);
     std::vector<std::string> texts;
-    for (const Document& row : config_.transforms.apply(data.documents)) {
+    for (const Document& row : rows) {
       if (config_.max_documents > 0 && texts.size() == config_.max_documents) break;
       texts.push_back(config_.doc_to_target->text(row));
     }
     Value whole{Value::Map{}};
     whole.set("text", join(texts, config_.join));
-    return {Document(std::move(whole), cat(data.name, ".", data.split))};
+    return {{Document(std::move(whole), cat(data.name, ".", data.split))},
+            {0},
+            1,
+            data.documents.size() - rows.size()};
   }
+
+  Value target(const Document& doc) const override { return doc.at("text"); }
 
   std::vector<Request> requests(const Document& doc) const override {
     return {Rolling{doc.string("text"), protocol_}};

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "harness/base/error.h"
+#include "harness/base/json.h"
 #include "harness/base/rng.h"
 #include "harness/base/text.h"
 #include "tasks/python.h"
@@ -42,14 +43,14 @@ std::string opened(const std::string& question, const std::string& gen_prefix,
 
 class Sampler {
  public:
-  Sampler(const FewshotConfig& config, const std::vector<Document>& pool, const std::string& place)
-      : config_(config), random_(kFewshotSeed), place_(place) {
-    if (config.indices.empty()) {
+  Sampler(const TaskConfig& task, const std::vector<Document>& pool)
+      : config_(task.fewshot), random_(kFewshotSeed), name_(task.name), place_(task.place) {
+    if (config_.indices.empty()) {
       for (const Document& doc : pool) pool_.push_back(&doc);
     } else {
-      for (size_t i : config.indices) {
+      for (size_t i : config_.indices) {
         if (i >= pool.size())
-          fail(cat(place, ": fewshot_indices: expected rows below ", pool.size(), ", got ", i));
+          fail(cat(place_, ": fewshot_indices: expected rows below ", pool.size(), ", got ", i));
         pool_.push_back(&pool[i]);
       }
     }
@@ -57,6 +58,7 @@ class Sampler {
 
   std::vector<const Document*> draw(const Document& doc) {
     const size_t n = config_.count;
+    if (config_.sampler == FewshotConfig::Sampler::kKeyed) random_ = PythonRandom(key_of(doc));
     if (config_.sampler == FewshotConfig::Sampler::kFirstN) return first(without(pool_, doc), n);
     if (!config_.drop_document) return sample(pool_, n);
     std::vector<const Document*> drawn = without(sample(pool_, n + 1), doc);
@@ -67,6 +69,10 @@ class Sampler {
 
  private:
   using Documents = std::vector<const Document*>;
+
+  uint64_t key_of(const Document& doc) const {
+    return Rng(kFewshotSeed, cat("tasks.fewshot ", name_, " ", to_json(doc.fields()))).next();
+  }
 
   Documents without(const Documents& from, const Document& doc) const {
     if (!config_.drop_document) return from;
@@ -96,32 +102,29 @@ class Sampler {
 
   const FewshotConfig& config_;
   PythonRandom random_;
-  std::string place_;
+  std::string name_, place_;
   Documents pool_;
 };
 
 }  // namespace
 
-void Prompts::prepare(const std::vector<Document>& documents, const std::vector<Document>& pool) {
-  examples_.clear();
+void Prompts::prepare(const std::vector<Document>& documents, std::vector<Document> pool) {
+  shots_.clear();
   if (config_.fewshot.count == 0) return;
-  const std::vector<Document>& rows =
-      config_.fewshot.split.empty() ? config_.fewshot.samples : pool;
-  Sampler sampler(config_.fewshot, rows, config_.place);
-  for (const Document& doc : documents) {
-    std::string text;
-    for (const Document* shot : sampler.draw(doc)) text += example(*shot);
-    if (!examples_.emplace(doc.where(), std::move(text)).second)
+  pool_ = config_.fewshot.split.empty() ? config_.fewshot.samples : std::move(pool);
+  Sampler sampler(config_, pool_);
+  for (const Document& doc : documents)
+    if (!shots_.emplace(doc.where(), sampler.draw(doc)).second)
       fail(cat(doc.where(), ": two documents have this place"));
-  }
 }
 
 std::string Prompts::prefix(const Document& doc) const {
   std::string text = config_.description ? config_.description->text(doc) : "";
   if (config_.fewshot.count == 0) return text;
-  const auto found = examples_.find(doc.where());
-  EH_ASSERT(found != examples_.end());
-  return text + found->second;
+  const auto found = shots_.find(doc.where());
+  EH_ASSERT(found != shots_.end());
+  for (const Document* shot : found->second) text += example(*shot);
+  return text;
 }
 
 // A question with its answer. An empty answer leaves the question alone, without a delimiter.

@@ -13,13 +13,14 @@ namespace evalharness {
 // The worked examples of each document. One CPython Random(1234) for a task draws them, document
 // after document in order, as lm-evaluation-harness does on one process; so the examples of a
 // document depend on how many stand before it, and drawing happens once, ahead of all requests.
+// Keyed draws depend on the seed, the task's name and the document's content only.
 class Prompts {
  public:
   explicit Prompts(const TaskConfig& config) : config_(config) {}
 
   // `pool`: rows that examples are drawn from. Fails where there are too few, or where two
   // documents have one place.
-  void prepare(const std::vector<Document>& documents, const std::vector<Document>& pool);
+  void prepare(const std::vector<Document>& documents, std::vector<Document> pool);
 
   // Precondition: the document was prepared, unless the task has no examples.
   // Everything before the answer.
@@ -33,7 +34,8 @@ class Prompts {
   std::string example(const Document& doc) const;
 
   const TaskConfig& config_;                     // outlives this
-  std::map<std::string, std::string> examples_;  // by Document::where()
+  std::vector<Document> pool_;
+  std::map<std::string, std::vector<const Document*>> shots_;  // of the pool, by Document::where()
 };
 
 }  // namespace evalharness

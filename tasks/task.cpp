@@ -40,18 +40,26 @@ class RowTask final : public Task {
 
   const TaskInfo& info() const override { return info_; }
 
-  std::vector<Document> documents(const Dataset& data, const Dataset& fewshot,
-                                  size_t limit) override {
-    std::vector<Document> documents = config_.transforms.apply(data.documents);
-    if (limit > 0 && limit < documents.size()) documents.resize(limit);
-    prompts_.prepare(documents, config_.fewshot.transforms.apply(fewshot.documents));
-    return documents;
+  TaskDocuments documents(const Dataset& data, const Dataset& fewshot,
+                          const Limit& limit) override {
+    std::vector<Document> rows = config_.transforms.apply(data.documents);
+    TaskDocuments found{
+        {}, limited_rows(rows.size(), limit), rows.size(), data.documents.size() - rows.size()};
+    // Draws for a document depend on those before it: what stands behind the last is not needed.
+    rows.resize(found.ids.empty() ? 0 : found.ids.back() + 1);
+    prompts_.prepare(rows, config_.fewshot.transforms.apply(fewshot.documents));
+    for (const size_t i : found.ids) found.asked.push_back(std::move(rows[i]));
+    return found;
   }
 
   std::vector<Request> requests(const Document& doc) const override { return kind_->requests(doc); }
 
   std::vector<Item> score(const Document& doc, const std::vector<Answer>& answers) const override {
     return kind_->score(doc, answers);
+  }
+
+  Value target(const Document& doc) const override {
+    return target_of(*config_.doc_to_target, doc, config_.doc_to_choice.has_value());
   }
 
  private:
@@ -63,8 +71,11 @@ class RowTask final : public Task {
 
 std::string tasks_directory() { return (fs::path(home_directory()) / "tasks").string(); }
 
-TaskPtr make_from(const TaskFile& file) {
+TaskPtr make_from(const TaskFile& file, const TaskOptions& options) {
   TaskConfig config = read_task_config(file);
+  FewshotConfig& fewshot = config.fewshot;
+  if (options.keyed_fewshot && fewshot.sampler == FewshotConfig::Sampler::kDefault)
+    fewshot.sampler = FewshotConfig::Sampler::kKeyed;
   if (config.kind == TaskConfig::Kind::kPerplexity) return make_perplexity(std::move(config));
   return std::make_unique<RowTask>(std::move(config));
 }
@@ -75,17 +86,19 @@ bool is_task_file(const fs::path& path) {
 
 }  // namespace
 
-TaskPtr make_task(const std::string& name_or_path) {
-  if (name_or_path.ends_with(".yaml")) return make_from(TaskFile::load(name_or_path, name_or_path));
+TaskPtr make_task(const std::string& name_or_path, const TaskOptions& options) {
+  if (name_or_path.ends_with(".yaml"))
+    return make_from(TaskFile::load(name_or_path, name_or_path), options);
   const std::vector<std::string> names = task_names();
   if (std::find(names.begin(), names.end(), name_or_path) == names.end())
     fail(cat("unknown task '", name_or_path, "'", did_you_mean(name_or_path, names)));
   const std::string file = name_or_path + ".yaml";
-  return make_from(TaskFile::load((fs::path(tasks_directory()) / file).string(), "tasks/" + file));
+  return make_from(TaskFile::load((fs::path(tasks_directory()) / file).string(), "tasks/" + file),
+                   options);
 }
 
 TaskPtr parse_task(const std::string& yaml, const std::string& name) {
-  return make_from(TaskFile::parse(yaml, name));
+  return make_from(TaskFile::parse(yaml, name), {});
 }
 
 std::vector<std::string> task_names() {

@@ -9,6 +9,7 @@
 #include "datasets/dataset.h"
 #include "harness/metrics/item.h"
 #include "harness/scorer/scorer.h"
+#include "tasks/limit.h"
 
 namespace evalharness {
 
@@ -35,12 +36,12 @@ class Task {
  public:
   virtual ~Task() = default;
   virtual const TaskInfo& info() const = 0;
-  // Documents in the order they are asked about. `limit` 0: all; of a perplexity it counts windows.
-  // `fewshot` holds the rows of info().fewshot_split (empty where that is ""). Draws of shots are
-  // made here, one document after another, as lm-evaluation-harness does. Must be called before
-  // requests().
-  virtual std::vector<Document> documents(const Dataset& data, const Dataset& fewshot,
-                                          size_t limit) = 0;
+  // Documents in the order they are asked about. Of a perplexity the limit counts windows, and
+  // the first are taken. `fewshot` holds the rows of info().fewshot_split (empty where that is ""). Draws
+  // of shots are made here, one document after another, as lm-evaluation-harness does; those of a
+  // random subset are what they are among all documents. Must be called before requests().
+  virtual TaskDocuments documents(const Dataset& data, const Dataset& fewshot,
+                                  const Limit& limit) = 0;
   // Contexts keep their trailing whitespace and targets their leading: it moves from one to the
   // other when the engine encodes the pair.
   virtual std::vector<Request> requests(const Document& doc) const = 0;
@@ -48,11 +49,18 @@ class Task {
   // that is not a number says that the model diverged.
   virtual std::vector<Item> score(const Document& doc,
                                   const std::vector<Answer>& answers) const = 0;
+  // What lm-evaluation-harness logs as the document's target: an index, a text, or several.
+  virtual Value target(const Document& doc) const = 0;
 };
 using TaskPtr = std::unique_ptr<Task>;
 
+// What a run changes in its tasks.
+struct TaskOptions {
+  bool keyed_fewshot = false;  // as `fewshot_config: {sampler: keyed}` in every task that draws
+};
+
 // A task by name (tasks/<name>.yaml) or by the path of a .yaml file. Fails with the nearest name.
-TaskPtr make_task(const std::string& name_or_path);
+TaskPtr make_task(const std::string& name_or_path, const TaskOptions& options = {});
 // From YAML text; `name` stands in errors and is the place that includes are relative to.
 TaskPtr parse_task(const std::string& yaml, const std::string& name);
 std::vector<std::string> task_names();

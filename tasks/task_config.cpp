@@ -214,7 +214,10 @@ TaskInfo info_of(const TaskConfig& config) {
   info.num_fewshot = config.fewshot.count;
   if (config.fewshot.count > 0) info.fewshot_split = config.fewshot.split;
   info.version = config.version;
+  const bool keyed =
+      config.fewshot.count > 0 && config.fewshot.sampler == FewshotConfig::Sampler::kKeyed;
   info.protocol = config.protocol_id.empty() ? cat("lm-eval ", config.version) : config.protocol_id;
+  if (keyed) info.protocol += ", keyed shots";
   info.source_hash = config.source_hash;
   for (const FilterChain& filter : config.filters)
     for (const MetricConfig& metric : config.metrics)

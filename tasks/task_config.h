@@ -19,10 +19,8 @@ namespace evalharness {
 
 // How the examples before a question are chosen and written; unset fields are the task's own.
 struct FewshotConfig {
-  enum class Sampler {
-    kDefault,
-    kFirstN
-  };  // drawn at random for each document; the first of the pool
+  // Drawn at random, document after document; drawn by the document's own key; the first of the pool.
+  enum class Sampler { kDefault, kKeyed, kFirstN };
   size_t count = 0;
   Sampler sampler = Sampler::kDefault;
   std::vector<size_t> indices;    // of the pool's rows; empty: all

@@ -2,6 +2,8 @@
 
 #include "tasks/task_sections.h"
 
+#include <map>
+
 #include "harness/base/text.h"
 #include "tasks/python.h"
 
@@ -37,9 +39,11 @@ std::string default_pool(const TaskFile& file) {
 }
 
 void read_fewshot_section(const ConfigNode& node, FewshotConfig& fewshot) {
-  const std::string sampler = node.get_one_of("sampler", {"default", "first_n"}, "default");
-  fewshot.sampler =
-      sampler == "default" ? FewshotConfig::Sampler::kDefault : FewshotConfig::Sampler::kFirstN;
+  const std::map<std::string, FewshotConfig::Sampler> samplers = {
+      {"default", FewshotConfig::Sampler::kDefault},
+      {"first_n", FewshotConfig::Sampler::kFirstN},
+      {"keyed", FewshotConfig::Sampler::kKeyed}};
+  fewshot.sampler = samplers.at(node.get_one_of("sampler", {"default", "first_n", "keyed"}, "default"));
   fewshot.split = node.get("split", fewshot.split);
   if (const std::optional<ConfigNode> list = node.find("transforms"))
     fewshot.transforms = Transforms::read(*list);

@@ -17,6 +17,8 @@
 //       - {detokenise: page, into: text}           # WikiText's and PTB's spaced tokens as plain
 //       text
 //
+// A column whose name begins with "_" is for the task alone: logs of samples leave it out.
+//
 // Without `into` a column is changed in place; of a list each text in it is. Transforms run in
 // order, row by row, and a row's result depends on that row only: a shuffle is keyed by its seed
 // and by what it shuffles.

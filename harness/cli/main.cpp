@@ -23,7 +23,7 @@ void add_run_options(CLI::App& verb, RunArguments& arguments) {
   verb.add_option("CONFIG", arguments.config, "YAML file, see configs/")->required();
   verb.add_option("--set", arguments.overrides.set, "KEY=VALUE, as calibration.samples=32; may be repeated")
       ->allow_extra_args(false);
-  verb.add_option("--limit", arguments.overrides.limit, "first N documents (windows) of every task; 0 for all")->expected(1);
+  verb.add_option("--limit", arguments.overrides.limit, "first N documents (windows) of every task, or random:N[:SEED] of them; 0 for all")->expected(1);
   verb.add_flag("--full", arguments.overrides.full, "lift the config's own limits");
   verb.add_flag("--offline", arguments.offline, "never touch the network");
 }

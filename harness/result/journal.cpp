@@ -4,9 +4,9 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "harness/base/json.h"
-#include "harness/base/mapped_file.h"
 #include "harness/result/archive.h"
 
 namespace evalharness {
@@ -55,62 +55,83 @@ std::string line_of(const Record& record) {
   return to_json(Writer::write(record, "")) + "\n";
 }
 
+std::string group_of(const JournalKey& key) {
+  return cat(key.variant, '\n', key.backend, '\n', key.task);
+}
+
 std::string system_error() { return std::strerror(errno); }
 
 }  // namespace
 
 Journal::Journal(const std::string& path, const std::string& run_hash) : path_(path) {
-  if (std::filesystem::exists(path)) read(run_hash);
   file_ = std::fopen(path.c_str(), "ab");
   if (file_ == nullptr) fail(cat(path, ": cannot open: ", system_error()));
-  if (std::filesystem::file_size(path) == 0) write(line_of(JournalHeader{run_hash}));
+  read(run_hash);
+  if (end_ == 0) write(line_of(JournalHeader{run_hash}));
 }
 
 Journal::~Journal() {
   if (file_ != nullptr) std::fclose(file_);
 }
 
-const Answer* Journal::find(const JournalKey& key) const {
-  const auto found = answers_.find(key);
-  return found == answers_.end() ? nullptr : &found->second;
+size_t Journal::size() const {
+  size_t count = 0;
+  for (const auto& [group, places] : lines_of_) count += places.size();
+  return count;
+}
+
+std::optional<Answer> Journal::find(const JournalKey& key) const {
+  const auto places = lines_of_.find(group_of(key));
+  if (places == lines_of_.end()) return std::nullopt;
+  const auto found = places->second.find({key.request, key.first_window});
+  if (found == places->second.end()) return std::nullopt;
+  const Line line = found->second;
+  // Written lines are flushed, so another stream sees them, and appending needs no seek.
+  std::ifstream file(path_, std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(line.offset));
+  std::string text;
+  if (!std::getline(file, text)) fail(cat(path_, ":", line.number, ": cannot read"));
+  return parse_line<JournalLine>(text, cat(path_, ":", line.number)).answer;
 }
 
 void Journal::add(const JournalKey& key, const std::string& request_hash, const Answer& answer) {
+  const uint64_t offset = end_;
   write(line_of(JournalLine{key, request_hash, answer}));
-  answers_.insert_or_assign(key, answer);
+  index(key, {offset, lines_});
 }
 
+void Journal::index(const JournalKey& key, Line line) {
+  lines_of_[group_of(key)].insert_or_assign({key.request, key.first_window}, line);
+}
+
+// Line by line: a journal may be larger than the memory.
 void Journal::read(const std::string& run_hash) {
-  const std::string text = read_text(path_);
-  size_t begin = 0;
-  for (size_t number = 1; begin < text.size(); ++number) {
-    const size_t end = text.find('\n', begin);
-    if (end == std::string::npos) break;
-    read_line(std::string_view(text).substr(begin, end - begin), number, run_hash);
-    begin = end + 1;
+  std::ifstream file(path_, std::ios::binary);
+  std::string text;
+  while (std::getline(file, text) && !file.eof()) {
+    read_line(text, {end_, lines_ + 1}, run_hash);
+    end_ += text.size() + 1;
+    ++lines_;
   }
   // What a kill left of its last line goes, or the next line would be glued to it.
-  if (begin < text.size()) std::filesystem::resize_file(path_, begin);
+  if (std::filesystem::file_size(path_) > end_) std::filesystem::resize_file(path_, end_);
 }
 
-void Journal::read_line(std::string_view text, size_t number, const std::string& run_hash) {
-  const std::string where = cat(path_, ":", number);
-  if (number == 1) {
-    const std::string found = parse_line<JournalHeader>(text, where).run_hash;
-    if (found != run_hash)
-      fail(
-          cat(path_,
-              ": the journal of another run (its config, model or data differ): expected run_hash ",
-              run_hash, ", got ", found));
-    return;
-  }
-  JournalLine line = parse_line<JournalLine>(text, where);
-  answers_.insert_or_assign(std::move(line.key), std::move(line.answer));
+void Journal::read_line(std::string_view text, Line line, const std::string& run_hash) {
+  const std::string where = cat(path_, ":", line.number);
+  if (line.number > 1) return index(parse_line<JournalLine>(text, where).key, line);
+  const std::string found = parse_line<JournalHeader>(text, where).run_hash;
+  if (found != run_hash)
+    fail(cat(path_,
+             ": the journal of another run (its config, model or data differ): expected run_hash ",
+             run_hash, ", got ", found));
 }
 
 void Journal::write(const std::string& line) {
   if (std::fwrite(line.data(), 1, line.size(), file_) != line.size() || std::fflush(file_) != 0)
     fail(cat(path_, ": cannot write: ", system_error()));
+  end_ += line.size();
+  ++lines_;
 }
 
 }  // namespace evalharness

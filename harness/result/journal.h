@@ -1,10 +1,11 @@
 // One JSON line for each answered unit of work, flushed as it is made, so that a killed run loses
 // at most the unit under way. From it every metric, error bar and paired test is computed again
-// without a model.
+// without a model. Answers stay in the file: in memory is only where each begins.
 #pragma once
 
 #include <cstdio>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,20 +34,30 @@ class Journal {
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
-  // Null where there is none; valid until the journal changes.
-  const Answer* find(const JournalKey& key) const;
+  // Read back from the file; nothing where there is none.
+  std::optional<Answer> find(const JournalKey& key) const;
   // Writes the line and flushes it to the system. `request_hash`: sha256 of the request's text.
   void add(const JournalKey& key, const std::string& request_hash, const Answer& answer);
-  size_t size() const { return answers_.size(); }
+  size_t size() const;
 
  private:
+  // Of an answer among those of one variant, backend and task: request and first window.
+  using Place = std::pair<size_t, size_t>;
+  struct Line {
+    uint64_t offset = 0;
+    size_t number = 0;
+  };
+
   void read(const std::string& run_hash);
-  void read_line(std::string_view text, size_t number, const std::string& run_hash);
+  void read_line(std::string_view text, Line line, const std::string& run_hash);
+  void index(const JournalKey& key, Line line);
   void write(const std::string& line);
 
   std::string path_;
-  std::FILE* file_ = nullptr;
-  std::map<JournalKey, Answer> answers_;
+  std::FILE* file_ = nullptr;  // for appending
+  uint64_t end_ = 0;           // bytes in the file
+  size_t lines_ = 0;
+  std::map<std::string, std::map<Place, Line>> lines_of_;
 };
 
 }  // namespace evalharness

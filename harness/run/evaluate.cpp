@@ -1,6 +1,8 @@
 #include "harness/run/evaluate.h"
 
+#include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "harness/base/error.h"
 #include "harness/base/progress.h"
@@ -8,6 +10,7 @@
 #include "harness/metrics/aggregate.h"
 #include "harness/metrics/paired.h"
 #include "harness/base/interrupt.h"
+#include "harness/run/lm_eval_log.h"
 
 namespace evalharness {
 namespace {
@@ -29,40 +32,74 @@ std::vector<Answer> recall(const Journal& journal, JournalKey key, const Unit& u
   for (const size_t request : unit.requests) {
     key.request = request;
     key.first_window = unit.first_window;
-    const Answer* answer = journal.find(key);
-    if (answer == nullptr) return {};
-    answers.push_back(*answer);
+    std::optional<Answer> answer = journal.find(key);
+    if (!answer) return {};
+    answers.push_back(std::move(*answer));
   }
   return answers;
 }
 
-std::vector<Answer> answer_all(const TaskData& data, Scorer& scorer, Journal& journal, JournalKey key) {
-  const std::vector<Unit> units = scorer.plan(data.requests);
-  size_t total = 0;
+// Documents whose requests are planned and answered together: enough to fill batches, and few enough that memory does not
+// grow with their number.
+constexpr size_t kDocumentsAtOnce = 1024;
+
+// What is asked about some documents in a row.
+struct Section {
+  size_t first_document = 0, documents = 0;
+  size_t first_request = 0;          // among all requests of the task
+  std::vector<Request> requests;
+  std::vector<size_t> begin;         // of each document in `requests`, and one past the last
+  std::vector<Answer> answers;       // in the order of the requests
+
+  template <class T>
+  std::span<const T> of(const std::vector<T>& all, size_t document) const {
+    return std::span(all).subspan(begin[document], begin[document + 1] - begin[document]);
+  }
+};
+
+Section make_section(const Task& task, const TaskData& data, size_t first_document, size_t first_request) {
+  Section section{first_document, std::min(kDocumentsAtOnce, data.documents.asked.size() - first_document),
+                  first_request, {}, {0}, {}};
+  for (size_t d = 0; d < section.documents; ++d) {
+    for (Request& request : task.requests(data.documents.asked[first_document + d]))
+      section.requests.push_back(std::move(request));
+    section.begin.push_back(section.requests.size());
+  }
+  return section;
+}
+
+// Progress runs over documents in thousandths, since nobody knows the tokens of sections to come.
+void answer_section(Section& section, Scorer& scorer, Journal& journal, JournalKey key, Progress& progress) {
+  const std::vector<Unit> units = scorer.plan(section.requests);
+  size_t total = 0, done = 0, shown = 0;
   for (const Unit& unit : units) total += unit.cost_tokens;
-  Progress progress(cat(key.variant, " ", key.task), total);
-  std::vector<Answer> answers(data.requests.size());
+  section.answers.resize(section.requests.size());
   for (const Unit& unit : units) {
-    std::vector<Answer> part = recall(journal, key, unit);
+    // The journal counts over all requests of the task.
+    Unit global = unit;
+    for (size_t& request : global.requests) request += section.first_request;
+    std::vector<Answer> part = recall(journal, key, global);
     if (part.empty()) {
       stop_if_interrupted();
-      part = scorer.answer(data.requests, unit);
+      part = scorer.answer(section.requests, unit);
       for (size_t i = 0; i < part.size(); ++i) {
-        key.request = unit.requests[i];
+        key.request = global.requests[i];
         key.first_window = unit.first_window;
-        journal.add(key, request_hash(data.requests[key.request]), part[i]);
+        journal.add(key, request_hash(section.requests[unit.requests[i]]), part[i]);
       }
     }
     for (size_t i = 0; i < part.size(); ++i) {
-      Answer& whole = answers[unit.requests[i]];
+      Answer& whole = section.answers[unit.requests[i]];
       if (unit.first_window == 0)
         whole = std::move(part[i]);
       else
         append(whole, part[i]);
     }
-    progress.advance(unit.cost_tokens);
+    done += unit.cost_tokens;
+    const size_t now = total == 0 ? 0 : 1000 * section.documents * done / total;
+    progress.advance(now - shown);
+    shown = now;
   }
-  return answers;
 }
 
 }  // namespace
@@ -84,46 +121,62 @@ TaskData prepare_task(const RunTask& config, const DataOptions& options) {
   if (info.num_fewshot > 0 && !info.fewshot_split.empty())
     shots = load_dataset(info.dataset, info.fewshot_split, options);
   data.documents = config.task->documents(data.data, shots, config.limit);
+  data.data.documents = {};
   std::string hashes;
-  for (const Document& document : data.documents) {
-    data.first_request.push_back(data.requests.size());
-    for (Request& request : config.task->requests(document)) {
+  for (const Document& document : data.documents.asked)
+    for (const Request& request : config.task->requests(document)) {
       hashes += request_hash(request);
-      data.requests.push_back(std::move(request));
+      ++data.requests;
+      if (const auto* rolling = std::get_if<Rolling>(&request)) data.protocol = rolling->protocol;
     }
-  }
-  data.first_request.push_back(data.requests.size());
   data.prompts_hash = sha256_hex(hashes);
-  if (data.requests.empty()) fail(cat("task ", config.name, ": no documents"));
+  if (data.requests == 0) fail(cat("task ", config.name, ": no documents"));
   return data;
 }
 
 Evaluation evaluate(const RunTask& config, const TaskData& data, Scorer& scorer, Journal& journal,
                     const Subject& subject) {
   const auto start = std::chrono::steady_clock::now();
-  const std::vector<Answer> answers =
-      answer_all(data, scorer, journal, {.variant = subject.variant, .backend = subject.backend, .task = config.name});
+  const JournalKey key{.variant = subject.variant, .backend = subject.backend, .task = config.name};
+  const std::vector<Document>& documents = data.documents.asked;
   Evaluation evaluation;
   TaskResult& result = evaluation.result;
-  for (size_t d = 0; d < data.documents.size(); ++d) {
-    const std::vector<Answer> own(answers.begin() + static_cast<ptrdiff_t>(data.first_request[d]),
-                                  answers.begin() + static_cast<ptrdiff_t>(data.first_request[d + 1]));
-    for (Item& item : config.task->score(data.documents[d], own)) evaluation.items[item.metric].push_back(std::move(item));
-    for (const Answer& answer : own) {
-      result.truncated += answer.truncated > 0;
-      result.documents += answer.window_tokens.size();
-      result.available += answer.windows_available;
+  std::optional<SampleLog> log;
+  // A corpus that was joined for its windows is no document that a viewer could show.
+  const bool corpus = data.protocol && data.protocol->kind != Protocol::Kind::kLmEval;
+  if (!subject.samples.empty() && !corpus) log.emplace(subject.samples, *config.task);
+  Progress progress(cat(subject.variant, " ", config.name), 1000 * documents.size());
+  for (size_t first = 0, requests = 0; first < documents.size();) {
+    Section section = make_section(*config.task, data, first, requests);
+    answer_section(section, scorer, journal, key, progress);
+    for (size_t d = 0; d < section.documents; ++d) {
+      const std::span<const Answer> own = section.of(section.answers, d);
+      std::vector<Item> items = config.task->score(documents[first + d], {own.begin(), own.end()});
+      if (log) log->add(data.documents.ids[first + d], documents[first + d], section.of(section.requests, d), own, items);
+      for (Item& item : items) {
+        std::vector<Item>& all = evaluation.items[item.metric];
+        item.metric = {};  // the key says it: an item a document stays in memory
+        all.push_back(std::move(item));
+      }
+      for (const Answer& answer : own) {
+        result.truncated += answer.truncated > 0;
+        result.documents += answer.window_tokens.size();
+        result.available += answer.windows_available;
+      }
     }
+    first += section.documents;
+    requests += section.requests.size();
   }
   // Of a perplexity the windows count, of everything else the documents.
-  if (result.documents == 0) {
-    result.documents = data.documents.size();
-    result.available = data.data.documents.size();
+  if (!corpus) {
+    result.documents = documents.size();
+    result.available = data.documents.available;
   }
   result.protocol = config.task->info().protocol;
   result.sample = data.data.sample;
   for (const TaskInfo::Metric& metric : config.task->info().metrics)
     result.metrics[metric.key] = aggregate(evaluation.items[metric.key], metric.aggregation);
+  if (log) evaluation.samples_hash = log->hash();
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return evaluation;
 }

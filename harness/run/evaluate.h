@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,13 +14,14 @@
 
 namespace evalharness {
 
-// A task with its documents and all that will be asked about them. Made before any model is loaded.
+// A task with its documents. Made before any model is loaded. What is asked about them is made when it is asked, some
+// documents at a time: prompts with worked examples are much longer than documents.
 struct TaskData {
-  Dataset data;
-  std::vector<Document> documents;
-  std::vector<Request> requests;
-  std::vector<size_t> first_request;  // of each document, and one past the last
-  std::string prompts_hash;           // sha256 over the requests, in order
+  Dataset data;  // without its documents
+  TaskDocuments documents;
+  size_t requests = 0;
+  std::string prompts_hash;          // sha256 over the requests, in order
+  std::optional<Protocol> protocol;  // of a task that scores running text
 };
 TaskData prepare_task(const RunTask& config, const DataOptions& options);
 
@@ -28,12 +30,14 @@ std::string request_hash(const Request& request);
 
 struct Evaluation {
   TaskResult result;
+  std::string samples_hash;                        // of the sample log; "" where there is none
   std::map<std::string, std::vector<Item>> items;  // metric -> an item a document (window), in order
 };
 
 // Who answers, as the journal and the progress line name it.
 struct Subject {
   std::string variant, backend;  // "dense", "cpu"
+  std::string samples = "";      // folder of the sample log; "" for none
 };
 
 // Answers that the journal holds are not asked for again. Throws Interrupted between units when

@@ -23,20 +23,23 @@ size_t rolling_tokens(const Rolling& rolling, const Tokenizer& tokenizer, size_t
   return std::min(tokens, (limit > 0 ? std::min(limit, windows) : windows) * window);
 }
 
-TaskPlan plan_task(const TaskData& data, const Tokenizer& tokenizer, size_t max_length) {
-  TaskPlan plan;
-  plan.requests = data.requests.size();
-  for (const Request& request : data.requests) {
-    if (const auto* pair = std::get_if<LogLikelihood>(&request)) {
-      plan.tokens += encode_pair(tokenizer, *pair, max_length).inputs.size();
-    } else if (const auto* rolling = std::get_if<Rolling>(&request)) {
-      plan.tokens += rolling_tokens(*rolling, tokenizer, max_length);
-    } else {
-      const Generate& generate = std::get<Generate>(request);
-      plan.tokens += tokenizer.encode(generate.context).size();
-      plan.generated += generate.max_tokens;
-    }
+void add_request(const Request& request, const Tokenizer& tokenizer, size_t max_length, TaskPlan& plan) {
+  if (const auto* pair = std::get_if<LogLikelihood>(&request)) {
+    plan.tokens += encode_pair(tokenizer, *pair, max_length).inputs.size();
+  } else if (const auto* rolling = std::get_if<Rolling>(&request)) {
+    plan.tokens += rolling_tokens(*rolling, tokenizer, max_length);
+  } else {
+    const Generate& generate = std::get<Generate>(request);
+    plan.tokens += tokenizer.encode(generate.context).size();
+    plan.generated += generate.max_tokens;
   }
+}
+
+TaskPlan plan_task(const Task& task, const TaskData& data, const Tokenizer& tokenizer, size_t max_length) {
+  TaskPlan plan;
+  plan.requests = data.requests;
+  for (const Document& document : data.documents.asked)
+    for (const Request& request : task.requests(document)) add_request(request, tokenizer, max_length, plan);
   return plan;
 }
 
@@ -65,7 +68,7 @@ std::string plan_text(const RunConfig& config, bool offline) {
   size_t tokens = 0, generated = 0;
   for (const RunTask& task : config.tasks) {
     const TaskData data = prepare_task(task, {.offline = offline, .allow_sample = true});
-    const TaskPlan plan = plan_task(data, *tokenizer, max_length);
+    const TaskPlan plan = plan_task(*task.task, data, *tokenizer, max_length);
     text += padded(task.name, 18) + padded(task.task->info().protocol, 18) + padded(cat(plan.requests), 10) +
             padded(cat(plan.tokens), 12) + cat(plan.generated, data.data.sample ? "  (bundled sample)" : "", "\n");
     tokens += plan.tokens;

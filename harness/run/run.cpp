@@ -17,6 +17,7 @@
 #include "harness/measure/memory.h"
 #include "harness/model/synthetic.h"
 #include "harness/run/evaluate.h"
+#include "harness/run/lm_eval_log.h"
 #include "harness/run/model_list.h"
 #include "harness/run/speed.h"
 
@@ -209,22 +210,33 @@ class Run {
     if (inputs_.tokenizer) scorer = std::make_unique<ModelScorer>(runner, *inputs_.tokenizer, config_.engine);
     for (size_t t = 0; t < config_.tasks.size(); ++t) {
       const RunTask& task = config_.tasks[t];
-      evaluations.push_back(evaluate(task, inputs_.data[t], *scorer, *journal_, {.variant = name, .backend = "cpu"}));
+      evaluations.push_back(evaluate(task, inputs_.data[t], *scorer, *journal_,
+                                     {.variant = name, .backend = "cpu", .samples = samples_folder(name)}));
       check_windows(task, inputs_.data[t], evaluations.back());
       cpu.tasks[task.name] = evaluations.back().result;
       save();
     }
     cpu.peak_memory_bytes = peak_resident_bytes();
+    if (!evaluations.empty()) write_lm_eval_results(name, evaluations);
     return evaluations;
+  }
+
+  std::string samples_folder(const std::string& variant) const { return cat(options_.folder, "/lm-eval/", variant); }
+
+  void write_lm_eval_results(const std::string& variant, const std::vector<Evaluation>& evaluations) const {
+    std::vector<LoggedTask> logged;
+    for (size_t t = 0; t < evaluations.size(); ++t)
+      logged.push_back({config_.tasks[t].task.get(), &evaluations[t].result, evaluations[t].samples_hash});
+    std::filesystem::create_directories(samples_folder(variant));
+    write_text(samples_folder(variant) + "/results.json", lm_eval_results(cat(config_.model, " ", variant), logged));
   }
 
   // 166 windows expected and 333 found is another corpus under the same name.
   void check_windows(const RunTask& task, const TaskData& data, const Evaluation& evaluation) const {
-    const auto* rolling = std::get_if<Rolling>(&data.requests.front());
-    if (rolling == nullptr || data.data.sample || rolling->protocol.kind != Protocol::Kind::kWindows) return;
-    const auto expected = expected_windows(data.data, rolling->protocol.window, inputs_.tokenizer->hash());
+    if (!data.protocol || data.data.sample || data.protocol->kind != Protocol::Kind::kWindows) return;
+    const auto expected = expected_windows(data.data, data.protocol->window, inputs_.tokenizer->hash());
     if (expected && *expected != evaluation.result.available)
-      fail(cat("task ", task.name, ": ", *expected, " windows of ", rolling->protocol.window, " tokens expected, got ",
+      fail(cat("task ", task.name, ": ", *expected, " windows of ", data.protocol->window, " tokens expected, got ",
                evaluation.result.available, ": is this another corpus?"));
   }
 

@@ -41,21 +41,22 @@ CalibrationConfig read_calibration(const ConfigNode& root) {
   return calibration;
 }
 
-std::map<std::string, size_t> read_limits(const ConfigNode& root) {
-  std::map<std::string, size_t> limits;
+std::map<std::string, Limit> read_limits(const ConfigNode& root) {
+  std::map<std::string, Limit> limits;
   if (const auto node = root.find("limits"))
-    for (const std::string& key : node->keys()) limits[key] = node->at(key).as_count();
+    for (const std::string& key : node->keys()) limits[key] = Limit::parse(node->at(key).as_string(), node->at(key).where());
   return limits;
 }
 
 void read_tasks(const ConfigNode& root, const RunOverrides& overrides, RunConfig& config) {
-  std::map<std::string, size_t> limits = read_limits(root);
+  std::map<std::string, Limit> limits = read_limits(root);
+  const bool keyed = root.get_one_of("fewshot", {"sequential", "keyed"}, "sequential") == "keyed";
   std::set<std::string> names;
   if (const auto tasks = root.find("tasks")) {
     for (const ConfigNode& node : tasks->items()) {
-      RunTask task{.name = node.as_string(), .task = nullptr, .limit = 0};
+      RunTask task{.name = node.as_string(), .task = nullptr, .limit = {}};
       try {
-        task.task = make_task(task.name);
+        task.task = make_task(task.name, {.keyed_fewshot = keyed});
       } catch (const Error& error) {
         // A mistake inside the task's file names its own place; a task that is not there is a mistake here.
         const std::string text = error.what();
@@ -65,7 +66,7 @@ void read_tasks(const ConfigNode& root, const RunOverrides& overrides, RunConfig
       task.name = task.task->info().name;
       if (!names.insert(task.name).second) node.fail(cat("task '", task.name, "' is listed twice"));
       if (!overrides.limit.empty())
-        task.limit = overrides.limit.front();
+        task.limit = Limit::parse(overrides.limit.front(), "--limit");
       else if (!overrides.full && limits.contains(task.name))
         task.limit = limits[task.name];
       config.tasks.push_back(std::move(task));

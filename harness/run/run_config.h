@@ -22,7 +22,7 @@ struct CalibrationConfig {
 struct RunTask {
   std::string name;
   TaskPtr task;
-  size_t limit = 0;  // documents, or windows of a perplexity; 0: all
+  Limit limit;  // documents, or windows of a perplexity
 };
 
 // A workload to time. Prefill: `tokens` at once behind `context`; decode: `tokens` one by one behind `context`.
@@ -52,7 +52,7 @@ struct RunConfig {
 // Changes from the command line.
 struct RunOverrides {
   std::vector<std::string> set;    // "calibration.samples=32"
-  std::vector<size_t> limit;       // empty, or one number for every task
+  std::vector<std::string> limit;  // empty, or one for every task: "200", "random:200"
   bool full = false;               // lifts the config's own limits
 };
 

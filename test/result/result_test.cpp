@@ -155,14 +155,14 @@ TEST_CASE("a journal gives back what was added, before and after it is opened ag
   answer.texts = {"The answer is 4.\n", "caf\xc3", ""};
   {
     Journal journal(path, "hash");
-    CHECK(journal.find(kKey) == nullptr);
+    CHECK(!journal.find(kKey));
     journal.add(kKey, "request", answer);
-    REQUIRE(journal.find(kKey) != nullptr);
+    REQUIRE(journal.find(kKey));
   }
   const Journal journal(path, "hash");
   REQUIRE(journal.size() == 1);
-  const Answer* back = journal.find(kKey);
-  REQUIRE(back != nullptr);
+  const std::optional<Answer> back = journal.find(kKey);
+  REQUIRE(back);
   CHECK(back->log_prob == answer.log_prob);
   CHECK(back->tokens == 2);
   CHECK(back->greedy);
@@ -171,7 +171,7 @@ TEST_CASE("a journal gives back what was added, before and after it is opened ag
   CHECK(back->windows_available == 148);
   CHECK(back->truncated == 7);
   CHECK(back->texts == answer.texts);
-  CHECK(journal.find({"compressed", "cpu", "piqa", 3, 0}) == nullptr);
+  CHECK(!journal.find({"compressed", "cpu", "piqa", 3, 0}));
 }
 
 TEST_CASE("log-probabilities of every kind come back bit by bit", "[journal]") {
@@ -189,7 +189,7 @@ TEST_CASE("log-probabilities of every kind come back bit by bit", "[journal]") {
         .add(kKey, "request", answer_with(-std::numeric_limits<double>::infinity(), values));
   }
   const Journal journal(path, "hash");
-  const Answer* back = journal.find(kKey);
+  const std::optional<Answer> back = journal.find(kKey);
   REQUIRE(back->token_log_probs.size() == values.size());
   CHECK(std::memcmp(back->token_log_probs.data(), values.data(), values.size() * sizeof(float)) ==
         0);
@@ -228,7 +228,7 @@ TEST_CASE("a line that a kill cut short is dropped and written again", "[journal
   {
     Journal journal(path, "hash");
     CHECK(journal.size() == 1);
-    CHECK(journal.find(second) == nullptr);
+    CHECK(!journal.find(second));
     journal.add(second, "request", answer_with(-2, {-2}));
   }
   CHECK(read_text(path) == whole);

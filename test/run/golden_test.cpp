@@ -73,19 +73,20 @@ TEST_CASE("log-likelihoods of lm-eval's requests equal lm-eval's", "[golden][run
     const size_t count = all_goldens() ? docs.size() : 24;
     const RunTask task = task_of(name, count);
     const TaskData data = prepare_task(task, kRealData);
-    const std::vector<Answer> answers = answers_of(real.scorer, data.requests);
+    const Asked asked(task, data);
+    const std::vector<Answer> answers = answers_of(real.scorer, asked.requests);
     size_t wrong = 0, greedy_differs = 0;
     for (size_t d = 0; d < count; ++d) {
       const Value::List& expected = docs[d].find("ll")->list();
-      REQUIRE(data.first_request[d + 1] - data.first_request[d] == expected.size());
+      REQUIRE(asked.begin[d + 1] - asked.begin[d] == expected.size());
       std::vector<Answer> own;
       for (size_t i = 0; i < expected.size(); ++i) {
-        own.push_back(answers[data.first_request[d] + i]);
+        own.push_back(answers[asked.begin[d] + i]);
         const double difference = std::abs(own.back().log_prob - expected[i].number());
         wrong += difference > std::max(1e-3, 1e-5 * std::abs(expected[i].number()));
         greedy_differs += own.back().greedy != docs[d].find("greedy")->list()[i].boolean();
       }
-      for (const Item& item : task.task->score(data.documents[d], own))
+      for (const Item& item : task.task->score(data.documents.asked[d], own))
         for (const std::string metric : {"acc", "acc_norm"})
           if (item.metric == metric + ",none") CHECK(item.value == docs[d].find(metric)->number());
     }
@@ -101,8 +102,9 @@ TEST_CASE("log-likelihoods of WikiText's pages equal lm-eval's within 1e-5", "[g
   const Value figures = golden("lm_eval.json");
   const Value::List& docs = figures.find("tasks")->find("wikitext")->find("docs")->list();
   const size_t count = all_goldens() ? docs.size() : 1;
-  const TaskData data = prepare_task(task_of("wikitext", count), kRealData);
-  const std::vector<Answer> answers = answers_of(real.scorer, data.requests);
+  const RunTask task = task_of("wikitext", count);
+  const Asked asked(task, prepare_task(task, kRealData));
+  const std::vector<Answer> answers = answers_of(real.scorer, asked.requests);
   for (size_t d = 0; d < count; ++d)
     CHECK(answers[d].log_prob == Approx(docs[d].find("ll")->number()).epsilon(1e-5));
 }
@@ -114,8 +116,9 @@ TEST_CASE("GSM8K generations equal lm-eval's on at least nine of ten documents",
   const Value figures = golden("lm_eval.json");
   const Value::List& docs = figures.find("tasks")->find("gsm8k")->find("docs")->list();
   const size_t count = all_goldens() ? docs.size() : 2;
-  const TaskData data = prepare_task(task_of("gsm8k", count), kRealData);
-  const std::vector<Answer> answers = answers_of(real.scorer, data.requests);
+  const RunTask task = task_of("gsm8k", count);
+  const Asked asked(task, prepare_task(task, kRealData));
+  const std::vector<Answer> answers = answers_of(real.scorer, asked.requests);
   size_t equal = 0;
   for (size_t d = 0; d < count; ++d) equal += answers[d].texts.front() == docs[d].find("text")->string();
   CHECK(equal >= count - (count >= 10 ? 1 : 0));

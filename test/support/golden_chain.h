@@ -23,6 +23,18 @@ inline constexpr DataOptions kRealData{.offline = true, .allow_sample = false};
 
 inline RunTask task_of(const std::string& name, size_t limit) { return {.name = name, .task = make_task(name), .limit = limit}; }
 
+// All that a task asks, and where each document's requests begin (and one past the last).
+struct Asked {
+  Asked(const RunTask& task, const TaskData& data) {
+    for (const Document& document : data.documents.asked) {
+      for (Request& request : task.task->requests(document)) requests.push_back(std::move(request));
+      begin.push_back(requests.size());
+    }
+  }
+  std::vector<Request> requests;
+  std::vector<size_t> begin = {0};
+};
+
 inline std::vector<Answer> answers_of(Scorer& scorer, std::span<const Request> requests) {
   std::vector<Answer> answers(requests.size());
   for (const Unit& unit : scorer.plan(requests)) {

@@ -44,7 +44,7 @@ std::vector<Document> documents_of(Task& task) {
   const TaskInfo& info = task.info();
   const Dataset data = load(info.dataset, info.split);
   return task.documents(
-      data, info.fewshot_split.empty() ? Dataset() : load(info.dataset, info.fewshot_split), 0);
+      data, info.fewshot_split.empty() ? Dataset() : load(info.dataset, info.fewshot_split), 0).asked;
 }
 
 std::string context_of(const Request& request) {

@@ -203,7 +203,7 @@ TEST_CASE("gsm8k writes greedily up to one of its stop strings", "[tasks]") {
     json.push_back(R"({"question": "q)" + n + R"(", "answer": "a)" + n + R"("})");
   }
   const std::vector<Document> documents =
-      task->documents(rows({R"({"question": "Q", "answer": "A"})"}), rows(json), 0);
+      task->documents(rows({R"({"question": "Q", "answer": "A"})"}), rows(json), 0).asked;
   const Generate request = std::get<Generate>(task->requests(documents[0])[0]);
   CHECK(request.until == std::vector<std::string>{"Question:", "</s>", "<|im_end|>"});
   CHECK(request.max_tokens == 256);
@@ -223,7 +223,7 @@ TEST_CASE("shots of the evaluated split never show the document itself", "[tasks
     json.push_back(R"({"question": "q)" + n + R"(", "choices": ["a)" + n + R"("], "answer": 0})");
   }
   const Dataset data = rows(json);
-  for (const Document& doc : task->documents(data, data, 0)) {
+  for (const Document& doc : task->documents(data, data, 0).asked) {
     const std::string context = pair(task->requests(doc)[0]).context;
     const std::string own = "Q: " + doc.string("question") + "\n";
     CHECK(context.find(own) == context.rfind(own));
@@ -242,7 +242,7 @@ fewshot_config:
 )");
   CHECK(task->info().fewshot_split.empty());
   const std::vector<Document> documents =
-      task->documents(rows({R"({"q": "2+2=", "a": "4"})"}), {}, 0);
+      task->documents(rows({R"({"q": "2+2=", "a": "4"})"}), {}, 0).asked;
   CHECK(std::get<Generate>(task->requests(documents[0])[0]).context ==
         "Add.\n\n1+1=2\n\n1+2=3\n\n2+2=");
 }
@@ -254,7 +254,7 @@ num_fewshot: 1
 fewshot_config: {sampler: first_n, samples: [{q: "Sky?", a: "blue"}]}
 )");
   const std::vector<Document> documents =
-      task->documents(rows({R"({"q": "Grass?", "a": "green"})"}), {}, 0);
+      task->documents(rows({R"({"q": "Grass?", "a": "green"})"}), {}, 0).asked;
   CHECK(std::get<Generate>(task->requests(documents[0])[0]).context ==
         "Sky? The answer is blue\n\nGrass? The answer is");
 }
@@ -262,15 +262,15 @@ fewshot_config: {sampler: first_n, samples: [{q: "Sky?", a: "blue"}]}
 TEST_CASE("too small a pool of shots is an error", "[tasks]") {
   const TaskPtr task = choice_task("fewshot_split: train\nnum_fewshot: 3\n");
   const Dataset data = rows({R"({"question": "q", "choices": ["a"], "answer": 0})"});
-  CHECK_THROWS_WITH(task->documents(data, data, 0),
+  CHECK_THROWS_WITH(task->documents(data, data, 0).asked,
                     "t.yaml: num_fewshot: expected a pool of at least 3 rows, got 1");
 }
 
 TEST_CASE("a limit takes the first documents", "[tasks]") {
   const TaskPtr task = make_task("lambada_openai");
   const Dataset data = rows({R"({"text": "a b"})", R"({"text": "c d"})", R"({"text": "e f"})"});
-  CHECK(task->documents(data, {}, 2).size() == 2);
-  CHECK(task->documents(data, {}, 0).size() == 3);
+  CHECK(task->documents(data, {}, 2).asked.size() == 2);
+  CHECK(task->documents(data, {}, 0).asked.size() == 3);
 }
 
 TEST_CASE("samples are voted on before one is scored", "[tasks]") {
@@ -353,7 +353,7 @@ TEST_CASE("rolling tasks count words and bytes of the text", "[tasks]") {
 TEST_CASE("wikitext2 is one text, its rows joined by a blank line", "[tasks]") {
   const TaskPtr task = make_task("wikitext2");
   const std::vector<Document> documents = task->documents(
-      rows({R"({"text": ""})", R"({"text": " = A = \n"})", R"({"text": "b\n"})"}), {}, 3);
+      rows({R"({"text": ""})", R"({"text": " = A = \n"})", R"({"text": "b\n"})"}), {}, 3).asked;
   REQUIRE(documents.size() == 1);
   const Rolling request = std::get<Rolling>(task->requests(documents[0])[0]);
   CHECK(request.text == "\n\n = A = \n\n\nb\n");
@@ -374,7 +374,7 @@ TEST_CASE("each window of a perplexity is an item", "[tasks]") {
 TEST_CASE("c4 takes the papers' documents and tokens", "[tasks]") {
   const TaskPtr task = make_task("c4");
   const std::vector<Document> documents =
-      task->documents(rows(std::vector<std::string>(1200, R"({"text": "ab"})")), {}, 0);
+      task->documents(rows(std::vector<std::string>(1200, R"({"text": "ab"})")), {}, 0).asked;
   const Rolling request = std::get<Rolling>(task->requests(documents[0])[0]);
   CHECK(request.text.size() == 1100 * 3 - 1);
   CHECK(request.protocol.max_tokens == 256 * 2048);

@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include "harness/base/json.h"
+#include "tasks/task.h"
 
 using namespace evalharness;
 
@@ -100,4 +101,44 @@ TEST_CASE("a transform that does not fit says where, what and what instead",
                     "rows.jsonl:1: t.yaml:1:2: [0]: column 'b' is there already");
   CHECK_THROWS_WITH(one("[{map: {b: '{{ c }}'}}]", R"({"a": 1})"),
                     "rows.jsonl:1: t.yaml:1:12: [0].map.b: no field 'c'; there are: a");
+}
+
+TEST_CASE("a limit takes the first documents, or some drawn by a seed", "[tasks]") {
+  CHECK(limited_rows(5, 2) == std::vector<size_t>{0, 1});
+  CHECK(limited_rows(2, 0) == std::vector<size_t>{0, 1});
+  const std::vector<size_t> few = limited_rows(100, Limit::parse("random:5", "x"));
+  const std::vector<size_t> many = limited_rows(100, Limit::parse("random:20", "x"));
+  CHECK(few.size() == 5);
+  CHECK(std::ranges::includes(many, few));  // both in order: more documents are more of the same
+  CHECK(few != limited_rows(100, Limit::parse("random:5:1", "x")));
+  CHECK_THROWS_WITH(Limit::parse("rnd:5", "--limit"),
+                    "--limit: expected N, random:N or random:N:SEED, got 'rnd:5'");
+}
+
+TEST_CASE("keyed shots do not depend on the documents before, and the protocol says so",
+          "[tasks]") {
+  const std::string yaml = R"(
+task: made_up
+dataset_path: gsm8k
+fewshot_split: train
+test_split: test
+num_fewshot: 2
+fewshot_config: {sampler: keyed}
+doc_to_text: "{{q}}"
+doc_to_target: "{{a}}"
+)";
+  Dataset pool, both, alone;
+  for (int i = 0; i < 50; ++i)
+    pool.documents.push_back(Document::parse(
+        R"({"q": "q)" + std::to_string(i) + R"(", "a": "a"})", "pool:" + std::to_string(i)));
+  both.documents = {Document::parse(R"({"q": "x", "a": ""})", "t:1"),
+                    Document::parse(R"({"q": "y", "a": ""})", "t:2")};
+  alone.documents = {both.documents[1]};
+  const auto prompt = [&](const Dataset& data) {
+    const TaskPtr task = parse_task(yaml, "t.yaml");
+    const TaskDocuments documents = task->documents(data, pool, 0);
+    return std::get<Generate>(task->requests(documents.asked.back()).at(0)).context;
+  };
+  CHECK(prompt(both) == prompt(alone));
+  CHECK(parse_task(yaml, "t.yaml")->info().protocol == "lm-eval 0, keyed shots");
 }

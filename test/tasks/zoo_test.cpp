@@ -6,6 +6,8 @@
 
 #include "harness/base/text.h"
 #include "harness/metrics/aggregate.h"
+#include "harness/run/lm_eval_log.h"
+#include "tasks/python.h"
 #include "tasks/task.h"
 #include "test/support/environment.h"
 #include "test/support/golden.h"
@@ -53,7 +55,7 @@ std::vector<Document> sample_documents(Task& task) {
   const TaskInfo& info = task.info();
   Dataset shots;
   if (!info.fewshot_split.empty()) shots = load_dataset(info.dataset, info.fewshot_split, options);
-  return task.documents(load_dataset(info.dataset, info.split, options), shots, 0);
+  return task.documents(load_dataset(info.dataset, info.split, options), shots, 0).asked;
 }
 
 // What lm-eval gives for one document: a number, or the pair (log-likelihood, words or bytes).
@@ -80,6 +82,10 @@ void check_task(const std::string& name, const Value& expected) {
     REQUIRE(requests.size() == wanted.size());
     for (size_t r = 0; r < requests.size(); ++r)
       CHECK(texts_of(requests[r]) == strings_of(wanted[r]));
+    CHECK(sha256_hex(to_json(logged_document(documents[d]), 2)) ==
+          docs[d].find("doc_hash")->string());
+    CHECK(sha256_hex(python::str(task->target(documents[d]))) ==
+          docs[d].find("target_hash")->string());
     const std::vector<Item> scores = task->score(documents[d], answers_of(docs[d]));
     check_scores(*docs[d].find("scores"), scores);
     for (const Item& item : scores) items[item.metric].push_back(item);
