@@ -16,6 +16,7 @@ void add_linear(ModelCost& total, const Cost& cost) {
   total.dense_flops += cost.dense_flops;
   total.executed_flops += cost.executed_flops;
   total.effective_flops += cost.effective_flops;
+  total.integer_flops += cost.integer_flops;
   total.weight_bytes += cost.weight_bytes;
 }
 
@@ -33,6 +34,7 @@ ModelCost& ModelCost::operator+=(const ModelCost& other) {
   executed_flops += other.executed_flops;
   effective_flops += other.effective_flops;
   attention_flops += other.attention_flops;
+  integer_flops += other.integer_flops;
   weight_bytes += other.weight_bytes;
   kv_bytes += other.kv_bytes;
   edge_bytes += other.edge_bytes;
@@ -68,6 +70,7 @@ ModelCost decode_cost(const ModelParts& parts, size_t sequences, size_t context,
 Cost as_op(const ModelCost& cost) {
   return {.dense_flops = cost.dense_flops,
           .executed_flops = cost.executed_flops,
+          .integer_flops = cost.integer_flops,
           .effective_flops = cost.effective_flops,
           .weight_bytes = cost.weight_bytes,
           .activation_bytes = cost.kv_bytes + cost.edge_bytes};

@@ -37,6 +37,7 @@ struct ModelParts {
 struct ModelCost {
   double dense_flops = 0, executed_flops = 0, effective_flops = 0;
   double attention_flops = 0;  // the part of each of the three above
+  double integer_flops = 0;    // of the executed: products of 8-bit integers
   double weight_bytes = 0;     // each weight once a pass, scales and masks included
   double kv_bytes = 0;         // the past read once, the pass's own tokens written once
   double edge_bytes = 0;

@@ -25,6 +25,14 @@ double peak_flops(const MachineCeilings& ceilings) {
   fail("roofline: no compute ceiling is a roof");
 }
 
+double integer_peak(const MachineCeilings& ceilings) {
+  double peak = peak_flops(ceilings);
+  for (const Ceiling& ceiling : ceilings.compute) {
+    if (ceiling.name.starts_with("int8 ")) peak = std::max(peak, ceiling.per_second);
+  }
+  return peak;
+}
+
 double bandwidth_at(const MachineCeilings& ceilings, double working_set) {
   const Ceiling* best = nullptr;
   for (const Ceiling& ceiling : ceilings.bandwidth) {
@@ -36,8 +44,9 @@ double bandwidth_at(const MachineCeilings& ceilings, double working_set) {
 }
 
 double bound_seconds(const MachineCeilings& ceilings, const Cost& cost, double working_set) {
-  return std::max(cost.executed_flops / peak_flops(ceilings),
-                  bytes_of(cost) / bandwidth_at(ceilings, working_set));
+  double compute = (cost.executed_flops - cost.integer_flops) / peak_flops(ceilings);
+  if (cost.integer_flops > 0) compute += cost.integer_flops / integer_peak(ceilings);
+  return std::max(compute, bytes_of(cost) / bandwidth_at(ceilings, working_set));
 }
 
 double ridge(const MachineCeilings& ceilings, double working_set) {

@@ -21,11 +21,13 @@ struct OpMeasurement {
 
 // FLOP/s of the compute ceiling that is the roof.
 double peak_flops(const MachineCeilings& ceilings);
+// That of products of 8-bit integers: the best probed one of "int8", where the machine has such an instruction.
+double integer_peak(const MachineCeilings& ceilings);
 // Bytes a second of the roof of the largest probed working set that is not larger than this one; of
 // the smallest where all are larger. Never too low for what was probed: the bound stays a bound.
 double bandwidth_at(const MachineCeilings& ceilings, double working_set);
 
-// max(executed / peak, bytes / bandwidth).
+// max(executed / peak, bytes / bandwidth), integer products by their own peak.
 double bound_seconds(const MachineCeilings& ceilings, const Cost& cost, double working_set);
 // Operations a byte above which compute bounds an op of this working set.
 double ridge(const MachineCeilings& ceilings, double working_set);

@@ -79,6 +79,7 @@ Cost combined_cost(const LinearOp& op, size_t tokens) {
   for (const LinearOp* const child : op.children()) {
     const Cost part = child->cost(tokens);
     cost.executed_flops += part.executed_flops;
+    cost.integer_flops += part.integer_flops;
     cost.effective_flops += part.effective_flops;
   }
   return cost;

@@ -52,6 +52,9 @@ float stored_scale(float scale, Dtype dtype);
 // Fails with a line where a scale, a code or the group cannot be stored.
 LinearPtr make_int_group(const QuantisedMatrix& q, Dtype dtype);
 
+// Sums of so many products of 8-bit codes and 8-bit inputs, 255 * 128 each, fit into an int32.
+inline constexpr size_t kMostInt8Depth = 65536;
+
 // What a format's name says: "int4.g128.bf16", "int8.row.sym.f32".
 struct IntGroupFormat {
   size_t bits = 4;

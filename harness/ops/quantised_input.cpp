@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "harness/base/error.h"
+#include "harness/ops/int_group.h"
 
 namespace evalharness {
 namespace {
@@ -30,6 +31,13 @@ LinearPtr make_quantised_input(LinearPtr op) {
   return std::make_unique<QuantisedInput>(std::move(op));
 }
 
+bool multiplies_integers(const LinearOp& weight) {
+  const auto* const codes = dynamic_cast<const IntGroupLinear*>(&weight);
+  if (codes == nullptr) return false;
+  const IntGroupFormat& format = codes->parameters();
+  return format.bits == 8 && format.group == 0 && format.symmetric && codes->in() <= kMostInt8Depth;
+}
+
 float quantise_token(std::span<const float> x, std::span<int8_t> codes) {
   float largest = 0;
   for (const float value : x) largest = std::max(largest, std::abs(value));
@@ -47,6 +55,12 @@ Matrix QuantisedInput::child_input(size_t, MatrixView x, const Multiply&) const 
     for (size_t j = 0; j < x.cols; ++j) rounded(t, j) = static_cast<float>(codes[j]) * scale;
   }
   return rounded;
+}
+
+Cost QuantisedInput::cost(size_t tokens) const {
+  Cost cost = combined_cost(*this, tokens);
+  if (multiplies_integers(*op_)) cost.integer_flops = cost.executed_flops;
+  return cost;
 }
 
 LinearPtr QuantisedInput::with_children(std::vector<LinearPtr> children) const {

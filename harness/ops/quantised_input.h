@@ -12,6 +12,9 @@ namespace evalharness {
 
 LinearPtr make_quantised_input(LinearPtr op);
 
+// Whether kernels multiply codes by codes: weights of 8 bits, a scale a row, symmetric.
+bool multiplies_integers(const LinearOp& weight);
+
 // The codes of one token; returns the scale (0 where x is all zeros).
 float quantise_token(std::span<const float> x, std::span<int8_t> codes);
 
@@ -30,7 +33,7 @@ class QuantisedInput final : public LinearOp {
   size_t bytes() const override { return op_->bytes(); }
   size_t nonzeros() const override { return op_->nonzeros(); }
   void save(TensorWriter& to) const override;  // "op.*"
-  Cost cost(size_t tokens) const override { return combined_cost(*this, tokens); }
+  Cost cost(size_t tokens) const override;
 
  private:
   LinearPtr op_;

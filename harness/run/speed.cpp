@@ -99,6 +99,7 @@ void measure_ops(std::span<Transformer* const> variants, const std::string& phas
         const Cost one = block.slot(linear).op->cost(tokens);
         cost.dense_flops += one.dense_flops / layers;
         cost.executed_flops += one.executed_flops / layers;
+        cost.integer_flops += one.integer_flops / layers;
         cost.effective_flops += one.effective_flops / layers;
         cost.weight_bytes += one.weight_bytes / layers;
         cost.activation_bytes += one.activation_bytes / layers;
@@ -170,7 +171,7 @@ std::vector<VariantSpeed> measure_speed(std::span<Transformer* const> variants, 
       results[v].speed.push_back(result);
       const double passes = config.decode ? static_cast<double>(config.tokens) : 1;
       Cost one = as_op(cost);
-      for (double* part : {&one.dense_flops, &one.executed_flops, &one.effective_flops, &one.weight_bytes, &one.activation_bytes})
+      for (double* part : {&one.dense_flops, &one.executed_flops, &one.integer_flops, &one.effective_flops, &one.weight_bytes, &one.activation_bytes})
         *part /= passes;
       ops[v].push_back({.name = "model", .phase = result.phase, .kernel = "", .cost = one, .working_set = weights,
                         .seconds = scaled(timings[v].median, 1 / passes)});

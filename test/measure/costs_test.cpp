@@ -147,6 +147,17 @@ TEST_CASE("an op is bounded by the compute roof or by the bandwidth at its worki
   CHECK(ridge(ceilings(), 5000) == 10);
 }
 
+TEST_CASE("products of integers are bounded by their own peak", "[measure]") {
+  MachineCeilings machine = ceilings();
+  Cost half = cost(500, 10, 0);
+  half.integer_flops = 250;
+  CHECK(integer_peak(machine) == 100);  // none was probed: the roof
+  CHECK(bound_seconds(machine, half, 100) == 5);
+  machine.compute.push_back({.name = "int8 multiply peak (vpdpbusd, 2 threads)", .per_second = 250, .role = "line"});
+  CHECK(integer_peak(machine) == 250);
+  CHECK(bound_seconds(machine, half, 100) == 3.5);  // 250 / 100 + 250 / 250
+}
+
 TEST_CASE("between probed working sets the smaller one's bandwidth bounds", "[measure]") {
   CHECK(bandwidth_at(ceilings(), 99) == 40);  // smaller than all
   CHECK(bandwidth_at(ceilings(), 999) == 40);

@@ -81,6 +81,18 @@ TEST_CASE("a quantised input is rounded to 127 steps of each token's largest mag
   CHECK(rounded == Matrix(3, 4, {-254, 4, 0, 4, 127 * step, 0, 64 * step, -127 * step, 0, 0, 0, 0}));
 }
 
+TEST_CASE("only codes times codes count as integer products, and trees sum them up", "[ops][combinator]") {
+  const Matrix w(1, 32, std::vector<float>(32, 1.0f));
+  const auto cost_of = [&](const std::string& format) { return weight_format(format).nearest(format, w.view()).get()->cost(3); };
+  const Cost integers = cost_of("quantised_input(int8.row.sym.bf16)");
+  CHECK(integers.integer_flops == integers.executed_flops);
+  CHECK(cost_of("quantised_input(int4.g32.bf16)").integer_flops == 0);
+  CHECK(cost_of("int8.row.sym.bf16").integer_flops == 0);
+  const Cost sum = cost_of("sum(scaled_input(quantised_input(int8.row.sym.bf16)), dense.bf16)");
+  CHECK(sum.integer_flops == integers.executed_flops);
+  CHECK(sum.executed_flops == integers.executed_flops + cost_of("dense.bf16").executed_flops);
+}
+
 TEST_CASE("combinators over combinators say their whole expression", "[ops][combinator]") {
   const LinearPtr op = make_scaled_input({1, 2, 3}, make_sum(example_chain(), dense(Matrix(2, 3, {0, 1, 0, 0, 0, 1}))));
   CHECK(op->format() == "scaled_input(sum(chain(dense.f32, dense.f32), dense.f32))");

@@ -41,6 +41,15 @@ constexpr uint32_t kNibbles = 0x0f0f0f0f;
   }
 }
 
+// Eight codes into the order of the bytes, in place.
+[[gnu::always_inline]] inline void order_codes(int8_t* codes) {
+  using Eight = int8_t __attribute__((vector_size(8)));
+  Eight eight;
+  std::memcpy(&eight, codes, sizeof eight);
+  eight = __builtin_shufflevector(eight, eight, 0, 4, 1, 5, 2, 6, 3, 7);
+  std::memcpy(codes, &eight, sizeof eight);
+}
+
 // The bits of magnitudes rise with them; a maximum of floats would not become vectors.
 [[gnu::always_inline]] inline float largest_magnitude(const float* x, size_t n) {
   uint32_t largest = 0;
@@ -273,11 +282,6 @@ void load_int8_scales(const IntGroupLinear& weight, size_t panel, float* scales)
   uint16_t halves[kPanelWidth];
   std::memcpy(halves, stored, sizeof halves);
   for (size_t o = 0; o < kPanelWidth; ++o) scales[o] = from_positive_float16(halves[o]);
-}
-
-bool multiplies_int8(const IntGroupLinear& weight) {
-  const IntGroupFormat& format = weight.parameters();
-  return format.bits == 8 && format.group == 0 && format.symmetric && weight.in() <= kMostInt8Depth;
 }
 
 }  // namespace evalharness

@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include "harness/math/isa.h"
 #include "harness/ops/int_group.h"
@@ -23,23 +22,12 @@ struct Int8Product {
   int32_t* y = nullptr;            // [rows, 64], compact
   bool add = false;
 };
-// 255 * 128 * so many fit into an int32.
-inline constexpr size_t kMostInt8Depth = 65536;
 
 // A token's activations as integers: x_j is nearly codes[place of j] * scale.
 struct Int8Token {
   float scale = 0;
   int32_t sum = 0;  // of the codes
 };
-
-// Eight codes into that order, in place.
-inline void order_codes(int8_t* codes) {
-  using Eight = int8_t __attribute__((vector_size(8)));
-  Eight eight;
-  std::memcpy(&eight, codes, sizeof eight);
-  eight = __builtin_shufflevector(eight, eight, 0, 4, 1, 5, 2, 6, 3, 7);
-  std::memcpy(codes, &eight, sizeof eight);
-}
 
 // The scales of the 64 outputs of a panel, 0 for those of the padding.
 void load_int8_scales(const IntGroupLinear& weight, size_t panel, float* scales);
@@ -61,8 +49,5 @@ const Int8Kernels& int8_kernels(Isa isa);
 // multiply_packed where that pays, else block by block through unpack and multiply.
 void multiply_int8_few(const Int8Kernels& kernels, const IntGroupLinear& weight, size_t panel, size_t begin,
                        Int8Product product);
-
-// Whether the integer kernels multiply this weight.
-bool multiplies_int8(const IntGroupLinear& weight);
 
 }  // namespace evalharness

@@ -1,8 +1,7 @@
 // Integer weights with scales. A few tokens multiply codes from registers, or where the machine has
 // no bfloat16 instructions from blocks decoded into cache; many tokens decode a panel and multiply
-// as dense. Rows of 8-bit codes are multiplied as integers by a few tokens. A decoded value of a bfloat16 layout is (code - zero) * scale rounded to bfloat16, as
+// as dense. A decoded value of a bfloat16 layout is (code - zero) * scale rounded to bfloat16, as
 // dense weights are; the register kernel does not round it.
-#include "harness/backend/kernels/int8_digits.h"
 #include "harness/backend/kernels/int_group_decode.h"
 #include "harness/backend/kernels/int_group_multiply.h"
 #include "harness/backend/panel_linear.h"
@@ -29,18 +28,14 @@ class IntGroupReader final : public PanelReader<T> {
 
   void multiply_few(Isa isa, size_t panel, size_t begin, PanelProduct<T> product) const override {
     if constexpr (std::is_same_v<T, uint16_t>) {
-      if (multiplies_int8_digits(isa, weight_)) return multiply_int8_digits(weight_, panel, begin, product);
       if (multiplies_int_group(isa)) return multiply_int_group(weight_, panel, begin, product);
     }
     PanelReader<T>::multiply_few(isa, panel, begin, product);
   }
 
   std::string few_kernel(Isa isa) const override {
-    if constexpr (std::is_same_v<T, uint16_t>) {
-      if (multiplies_int8_digits(isa, weight_)) return "avx512vnni digits";
-      if (multiplies_int_group(isa)) return "avx512bf16 lookup";
-    }
-    return PanelReader<T>::few_kernel(isa);
+    const bool in_registers = std::is_same_v<T, uint16_t> && multiplies_int_group(isa);
+    return in_registers ? "avx512bf16 lookup" : PanelReader<T>::few_kernel(isa);
   }
 
  private:

@@ -166,7 +166,7 @@ const RegisterKernels registration(
     "quantised_input(", [](const LinearOp& op, const CpuOptions& options) -> std::unique_ptr<BoundLinear> {
       const LinearOp& child = *op.children()[0];
       const auto* const weight = dynamic_cast<const IntGroupLinear*>(&child);
-      if (weight != nullptr && multiplies_int8(*weight))
+      if (multiplies_integers(child))
         return std::make_unique<Int8Linear>(op, *weight, options.isa);
       return std::make_unique<CodesLinear>(bind_cpu(child, options));
     });
