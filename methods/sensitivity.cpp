@@ -86,7 +86,7 @@ BlockwiseLoss::BlockwiseLoss(const Model& model, const Calibration& calibration,
   }
   rope_ = make_rope_table(model.config, length_);
   const std::vector<size_t> capacities(samples, length_);
-  cache_ = backend_.make_cache(attention_shape(model.config), 1, capacities);
+  cache_ = backend_.make_cache(attention_shape(model.config), 1, capacities, model.dtype);
   head_ = backend_.bind(model.head());
   workspace_.reserve(batch_.tokens.size(), model.config);
   x_ = Matrix(batch_.tokens.size(), model.config.hidden);

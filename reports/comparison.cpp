@@ -138,6 +138,7 @@ class Builder {
     if (row.count != count) note(cat("on ", count, " documents"), variant);
     if (row.protocol != protocol) note("by " + protocol, variant);
     if (task.truncated > 0) note(cat("requests whose context was cut: ", task.truncated), variant);
+    if (task.saved_tokens > 0) note(cat("tokens of prompts shared, not computed again: ", task.saved_tokens), variant);
   }
 
   void set_change(ComparisonRow& row, const PairResult& pair, MetricStyle style) {

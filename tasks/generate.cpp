@@ -20,8 +20,10 @@ class GenerateUntil final : public Kind {
                      .until = generation.until,
                      .max_tokens = generation.max_tokens,
                      .temperature = generation.temperature,
+                     .top_k = generation.top_k,
+                     .top_p = generation.top_p,
                      .samples = generation.samples,
-                     .seed = 0}};
+                     .seed = generation.seed}};
   }
 
   std::vector<Item> score(const Document& doc, const std::vector<Answer>& answers) const override {

@@ -36,7 +36,10 @@ struct GenerationConfig {
   std::vector<std::string> until;
   size_t max_tokens = 256;
   double temperature = 0;  // 0: greedy
+  size_t top_k = 50;       // Hugging Face's default
+  double top_p = 1;
   size_t samples = 1;
+  uint64_t seed = 0;
 };
 
 struct MetricConfig {

@@ -31,6 +31,17 @@ double read_temperature(const ConfigNode& node) {
   return sample && !sample->is_null() && !read_bool(*sample) ? 0 : temperature;
 }
 
+void read_sampling(const ConfigNode& node, GenerationConfig& generation) {
+  generation.temperature = read_temperature(node);
+  if (generation.temperature < 0)
+    node.fail_at("temperature", cat("expected at least 0, got ", generation.temperature));
+  generation.top_k = node.get("top_k", generation.top_k);
+  generation.top_p = node.get("top_p", generation.top_p);
+  if (!(generation.top_p > 0 && generation.top_p <= 1))
+    node.fail_at("top_p", cat("expected 0 < top_p <= 1, got ", generation.top_p));
+  generation.seed = node.get("seed", size_t{0});
+}
+
 // The pool where no split is named: training rows, else validation, else test.
 std::string default_pool(const TaskFile& file) {
   for (const char* key : {"training_split", "validation_split", "test_split"})
@@ -95,7 +106,7 @@ GenerationConfig read_generation(const TaskFile& file, const std::string& fewsho
     if (!given) generation.max_tokens = value;
     given = true;
   }
-  generation.temperature = read_temperature(*node);
+  read_sampling(*node, generation);
   return generation;
 }
 

@@ -6,62 +6,18 @@
 #include <limits>
 
 #include "harness/backend/backend.h"
+#include "harness/backend/cpu_attention.h"
+#include "harness/backend/cpu_cache.h"
 #include "harness/backend/kernels/token_kernels.h"
 #include "harness/base/parallel.h"
+#include "harness/math/aligned.h"
 
 namespace evalharness {
 namespace {
 
-size_t round_up(size_t n, size_t block) { return (n + block - 1) / block * block; }
-
-// One buffer a (layer, sequence, kv head): keys as [blocks][dim][kKeyBlock], then values as [keys][dim].
-class CpuKvCache final : public KvCache {
- public:
-  CpuKvCache(const AttentionShape& shape, size_t layers, std::span<const size_t> capacities)
-      : kv_heads_(shape.kv_heads), dim_(round_up(shape.head_dim, kDimBlock)), layers_(layers) {
-    for (const size_t capacity : capacities) {
-      const size_t keys = round_up(capacity, kKeyBlock);
-      sequences_.push_back({keys, 0, std::vector<float>(2 * keys * dim_ * kv_heads_ * layers)});
-    }
-  }
-  size_t length(size_t sequence) const override { return sequences_[sequence].length; }
-  void set_length(size_t sequence, size_t tokens) override {
-    EH_ASSERT(tokens <= sequences_[sequence].capacity);
-    sequences_[sequence].length = tokens;
-  }
-  size_t bytes() const override {
-    size_t sum = 0;
-    for (const Sequence& s : sequences_) sum += s.values.size() * sizeof(float);
-    return sum;
-  }
-  size_t dim() const { return dim_; }
-  size_t capacity(size_t sequence) const { return sequences_[sequence].capacity; }
-  float* keys(size_t layer, size_t sequence, size_t kv_head) {
-    Sequence& s = sequences_[sequence];
-    return s.values.data() + ((layer % layers_) * kv_heads_ + kv_head) * 2 * s.capacity * dim_;
-  }
-  float* values(size_t layer, size_t sequence, size_t kv_head) {
-    return keys(layer, sequence, kv_head) + capacity(sequence) * dim_;
-  }
-
- private:
-  struct Sequence {
-    size_t capacity, length;
-    std::vector<float> values;
-  };
-  size_t kv_heads_, dim_, layers_;
-  std::vector<Sequence> sequences_;
-};
-
-// Query rows of one tile: a tile is kTileTokens tokens times the query heads of one kv head.
-constexpr size_t kTileTokens = 32;
-// Rows of the head's logits held at once, and ids of one slice.
+// Rows of the head's logits that a thread holds at once, and ids of one slice.
 constexpr size_t kHeadRows = 256;
-constexpr size_t kHeadSlice = 2048;
-
-struct Tile {
-  size_t segment, kv_head, first_token, tokens;
-};
+constexpr size_t kHeadSlice = 1024;
 
 class CpuBackend final : public Backend {
  public:
@@ -72,8 +28,8 @@ class CpuBackend final : public Backend {
   std::unique_ptr<BoundLinear> bind(const LinearOp& op) const override { return bind_cpu(op, options_); }
 
   std::unique_ptr<KvCache> make_cache(const AttentionShape& shape, size_t layers,
-                                      std::span<const size_t> capacities) const override {
-    return std::make_unique<CpuKvCache>(shape, layers, capacities);
+                                      std::span<const size_t> capacities, Dtype dtype) const override {
+    return std::make_unique<CpuKvCache>(shape, layers, capacities, dtype);
   }
 
   void rms_norm(MatrixView x, std::span<const float> weight, float epsilon,
@@ -102,7 +58,11 @@ class CpuBackend final : public Backend {
   }
   void attention(MatrixView q, MatrixView k, MatrixView v, std::span<const Segment> segments,
                  const AttentionShape& shape, size_t layer, KvCache& cache,
-                 MutableMatrixView out) const override;
+                 MutableMatrixView out) const override {
+    auto& cpu_cache = dynamic_cast<CpuKvCache&>(cache);
+    store_in_cache(k, v, segments, shape, layer, cpu_cache);
+    attend(options_, q, segments, shape, layer, cpu_cache, out);
+  }
   void head(MatrixView x, const BoundLinear& weight, std::span<const int32_t> targets,
             std::span<TokenScore> scores) const override;
 
@@ -125,110 +85,47 @@ class CpuBackend final : public Backend {
   const TokenKernels& kernels_;
 };
 
-// The first `shared` keys and values of the parent become the sequence's own. Whole blocks of keys are copied:
-// what lies behind the shared ones is overwritten or unseen.
-void copy_parent(const Segment& segment, size_t kv_head, size_t layer, CpuKvCache& cache) {
-  const size_t dim = cache.dim();
-  const float* keys = cache.keys(layer, segment.parent, kv_head);
-  std::copy_n(keys, round_up(segment.shared, kKeyBlock) * dim, cache.keys(layer, segment.sequence, kv_head));
-  const float* values = cache.values(layer, segment.parent, kv_head);
-  std::copy_n(values, segment.shared * dim, cache.values(layer, segment.sequence, kv_head));
-}
-
-void store_keys(MatrixView k, MatrixView v, const Segment& segment, const AttentionShape& shape,
-                size_t kv_head, size_t layer, CpuKvCache& cache) {
-  const size_t past = cache.length(segment.sequence), dim = cache.dim();
-  float* keys = cache.keys(layer, segment.sequence, kv_head);
-  float* values = cache.values(layer, segment.sequence, kv_head);
-  for (size_t t = 0; t < segment.count; ++t) {
-    const size_t key = past + t;
-    const float* from_k = k.row(segment.first + t).data() + kv_head * shape.head_dim;
-    const float* from_v = v.row(segment.first + t).data() + kv_head * shape.head_dim;
-    float* block = keys + key / kKeyBlock * kKeyBlock * dim + key % kKeyBlock;
-    for (size_t d = 0; d < shape.head_dim; ++d) block[d * kKeyBlock] = from_k[d];
-    std::copy_n(from_v, shape.head_dim, values + key * dim);
-  }
-}
-
-void CpuBackend::attention(MatrixView q, MatrixView k, MatrixView v, std::span<const Segment> segments,
-                           const AttentionShape& shape, size_t layer, KvCache& cache_base,
-                           MutableMatrixView out) const {
-  auto& cache = dynamic_cast<CpuKvCache&>(cache_base);
-  const size_t dim = cache.dim(), group = shape.heads / shape.kv_heads;
-  // Parents first: their keys are there when a child copies them.
-  for (const bool children : {false, true}) {
-    parallel_for(segments.size() * shape.kv_heads, [&](size_t i) {
-      const Segment& segment = segments[i / shape.kv_heads];
-      if ((segment.parent != kNoParent) != children) return;
-      if (children) copy_parent(segment, i % shape.kv_heads, layer, cache);
-      store_keys(k, v, segment, shape, i % shape.kv_heads, layer, cache);
-    });
-  }
-  std::vector<Tile> tiles;
-  for (size_t s = 0; s < segments.size(); ++s) {
-    EH_ASSERT(cache.length(segments[s].sequence) + segments[s].count <= cache.capacity(segments[s].sequence));
-    for (size_t t = 0; t < segments[s].count; t += kTileTokens)
-      for (size_t h = 0; h < shape.kv_heads; ++h)
-        tiles.push_back({s, h, t, std::min(kTileTokens, segments[s].count - t)});
-  }
-  // Late tiles see most keys: they go first, so that threads end together.
-  std::reverse(tiles.begin(), tiles.end());
-  const float scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
-  parallel_for(tiles.size(), [&](size_t i) {
-    const Tile& tile = tiles[i];
-    const Segment& segment = segments[tile.segment];
-    const size_t rows = tile.tokens * group;
-    static thread_local std::vector<float> buffer;
-    static thread_local std::vector<size_t> keys;
-    buffer.assign(2 * rows * dim + attention_scratch(rows), 0.0f);
-    keys.resize(rows);
-    float* tile_q = buffer.data();
-    float* tile_out = tile_q + rows * dim;
-    for (size_t r = 0; r < rows; ++r) {
-      const size_t token = tile.first_token + r / group;
-      const size_t head = tile.kv_head * group + r % group;
-      const float* from = q.row(segment.first + token).data() + head * shape.head_dim;
-      for (size_t d = 0; d < shape.head_dim; ++d) tile_q[r * dim + d] = from[d] * scale;
-      keys[r] = cache.length(segment.sequence) + token + 1;
+// What slices of the vocabulary say of a row, taken together in their order.
+HeadState merged(std::span<const HeadState> slices) {
+  HeadState whole = slices[0];
+  for (const HeadState& slice : slices.subspan(1)) {
+    if (slice.maximum > whole.maximum) {
+      whole = {slice.maximum, slice.sum + whole.sum * std::exp(static_cast<double>(whole.maximum - slice.maximum)), slice.best};
+    } else {
+      whole.sum += slice.sum * std::exp(static_cast<double>(slice.maximum - whole.maximum));
     }
-    kernels_.attention({.q = tile_q, .rows = rows, .dim = dim,
-                        .k = cache.keys(layer, segment.sequence, tile.kv_head),
-                        .v = cache.values(layer, segment.sequence, tile.kv_head),
-                        .keys = keys.data(), .out = tile_out, .scratch = tile_out + rows * dim});
-    for (size_t r = 0; r < rows; ++r) {
-      const size_t head = tile.kv_head * group + r % group;
-      std::copy_n(tile_out + r * dim, shape.head_dim,
-                  out.row(segment.first + tile.first_token + r / group).data() + head * shape.head_dim);
-    }
-  });
+  }
+  return whole;
 }
 
 void CpuBackend::head(MatrixView x, const BoundLinear& weight, std::span<const int32_t> targets,
                       std::span<TokenScore> scores) const {
-  const size_t vocab = weight.out();
-  Matrix logits(std::min(kHeadRows, x.rows), kHeadSlice);
+  const size_t vocab = weight.out(), slices = (vocab + kHeadSlice - 1) / kHeadSlice;
   for (size_t first_row = 0; first_row < x.rows; first_row += kHeadRows) {
     const size_t rows = std::min(kHeadRows, x.rows - first_row);
-    std::vector<HeadState> states(rows, {-std::numeric_limits<float>::infinity(), 0, 0});
+    std::vector<HeadState> states(rows * slices, {-std::numeric_limits<float>::infinity(), 0, 0});
     std::vector<float> target_logits(rows, 0.0f);
-    for (size_t first = 0; first < vocab; first += kHeadSlice) {
-      const size_t count = std::min(kHeadSlice, vocab - first);
-      const MutableMatrixView slice{logits.values().data(), rows, count, kHeadSlice};
+    parallel_for(slices, [&](size_t s) {
+      thread_local AlignedVector<float> logits;
+      logits.resize(kHeadRows * kHeadSlice);
+      const size_t first = s * kHeadSlice, count = std::min(kHeadSlice, vocab - first);
+      const MutableMatrixView slice{logits.data(), rows, count, kHeadSlice};
       weight.forward_slice(x.rows_from(first_row, rows), first, count, slice);
-      for_rows(rows, count, [&](size_t i) {
-        kernels_.head(slice.row(i).data(), count, static_cast<int32_t>(first), &states[i]);
+      for (size_t i = 0; i < rows; ++i) {
+        kernels_.head(slice.row(i).data(), count, static_cast<int32_t>(first), &states[i * slices + s]);
         const int64_t target = targets[first_row + i] - static_cast<int64_t>(first);
         if (target >= 0 && target < static_cast<int64_t>(count))
           target_logits[i] = slice(i, static_cast<size_t>(target));
-      });
-    }
+      }
+    });
     for (size_t i = 0; i < rows; ++i) {
-      const double log_sum = static_cast<double>(states[i].maximum) + std::log(states[i].sum);
+      const HeadState state = merged(std::span(states).subspan(i * slices, slices));
+      const double log_sum = static_cast<double>(state.maximum) + std::log(state.sum);
       const bool wanted = targets[first_row + i] >= 0;
       scores[first_row + i] = {
           .log_prob = wanted ? static_cast<float>(static_cast<double>(target_logits[i]) - log_sum) : 0.0f,
-          .best = states[i].best,
-          .best_log_prob = static_cast<float>(static_cast<double>(states[i].maximum) - log_sum)};
+          .best = state.best,
+          .best_log_prob = static_cast<float>(static_cast<double>(state.maximum) - log_sum)};
     }
   }
 }

@@ -83,7 +83,7 @@ class Walk {
       Batch batch;
       for (size_t s = 0; s < count; ++s) batch.add(s, 0, set_.samples[first + s]);
       const std::vector<size_t> capacities(count, length_);
-      const auto cache = backend_.make_cache(attention_shape(model_.config), 1, capacities);
+      const auto cache = backend_.make_cache(attention_shape(model_.config), 1, capacities, model_.dtype);
       const MutableMatrixView x = x_.view().rows_from(first * length_, count * length_);
       workspace_.reserve(x.rows, model_.config);
       const MutableMatrixView y = keep ? x : workspace_.hidden;

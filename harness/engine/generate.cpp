@@ -1,22 +1,29 @@
-// Generation, batched over requests: every sequence is prefilled, then all that are not finished take one
-// step together.
+// Generation, continuous: sequences wait in the order of the requests, as many run together as the cache has room for,
+// and where one is finished the next enters. Prompts are read in the steps in which others write. What runs together
+// depends on a unit's requests only, so that its answers are the same bytes on any number of threads.
 
 #include <algorithm>
 
 #include "harness/base/error.h"
+#include "harness/base/rng.h"
 #include "harness/base/text.h"
+#include "harness/engine/cache_slots.h"
 #include "harness/engine/model_scorer.h"
-#include "harness/engine/shared_batch.h"
+#include "harness/engine/sampling.h"
 
 namespace evalharness {
 namespace {
 
+// One text to be written: a request's only one, or one of its samples.
 struct Sequence {
   const Generate* request;
   std::vector<int32_t> context, generated;
-  size_t truncated = 0;
+  Rng rng;  // keyed by what is asked, so that neither order nor company matters
+  size_t slot = 0, shared = 0, truncated = 0;
   bool finished = false;
 };
+
+bool greedy(const Generate& request) { return request.temperature == 0; }
 
 // The text before the first of the stop strings, taken in their order as lm-evaluation-harness does.
 std::string cut_at_stops(std::string text, const std::vector<std::string>& until) {
@@ -41,68 +48,110 @@ void take(Sequence& s, int32_t token, const Tokenizer& tokenizer) {
                contains_stop(tokenizer.decode(s.generated), s.request->until);
 }
 
+Sequence make_sequence(const Generate& request, size_t sample, const Tokenizer& tokenizer, size_t max_length) {
+  if (request.max_tokens + 1 > max_length)
+    fail(cat("max_tokens ", request.max_tokens, " leaves no room in the model's context of ", max_length));
+  Sequence s{.request = &request, .context = tokenizer.encode(request.context), .generated = {},
+             .rng = Rng(request.seed, "generate.sample" + request.context, sample)};
+  if (s.context.empty()) s.context.push_back(prefix_token(tokenizer));
+  const size_t room = max_length - request.max_tokens;
+  if (s.context.size() > room) {
+    s.truncated = s.context.size() - room;
+    s.context.erase(s.context.begin(), s.context.begin() + static_cast<ptrdiff_t>(s.truncated));
+  }
+  return s;
+}
+
+// The sequences of a unit, as they are answered.
+class Generation {
+ public:
+  Generation(Transformer& transformer, const Tokenizer& tokenizer, std::vector<Sequence> sequences)
+      : transformer_(transformer), tokenizer_(tokenizer), sequences_(std::move(sequences)) {}
+
+  std::vector<Sequence> run(const EngineOptions& options) {
+    size_t capacity = 0;
+    for (const Sequence& s : sequences_) capacity = std::max(capacity, s.context.size() + s.request->max_tokens);
+    CacheSlots slots(transformer_, std::clamp<size_t>(options.generation_tokens / capacity, 1, sequences_.size()), capacity);
+    std::vector<Sequence*> running;
+    for (size_t waiting = 0; waiting < sequences_.size() || !running.empty();) {
+      Batch batch;
+      for (const Sequence* s : running) slots.append(s->slot, s->generated.back(), batch);
+      while (waiting < sequences_.size() && slots.has_room() && batch.tokens.size() < options.batch_tokens) {
+        Sequence& s = sequences_[waiting++];
+        const CacheSlots::Entry entry = slots.enter(s.context, batch);
+        s.slot = entry.slot;
+        s.shared = entry.shared;
+        running.push_back(&s);
+      }
+      step(batch, running, slots.cache());
+      slots.batch_done();
+      for (const Sequence* s : running)
+        if (s->finished) slots.leave(s->slot);
+      std::erase_if(running, [](const Sequence* s) { return s->finished; });
+    }
+    return std::move(sequences_);
+  }
+
+ private:
+  // Segment i of the batch belongs to running[i], which takes what follows its last row.
+  void step(const Batch& batch, std::span<Sequence* const> running, KvCache& cache) {
+    const MatrixView hidden = transformer_.forward(batch, cache);
+    for (const bool greedily : {true, false}) {
+      std::vector<Sequence*> chosen;
+      Matrix last(running.size(), hidden.cols);
+      for (size_t i = 0; i < running.size(); ++i) {
+        if (greedy(*running[i]->request) != greedily) continue;
+        const Segment& segment = batch.segments[i];
+        std::ranges::copy(hidden.row(segment.first + segment.count - 1), last.row(chosen.size()).begin());
+        chosen.push_back(running[i]);
+      }
+      if (chosen.empty()) continue;
+      const MatrixView rows = last.view().rows_from(0, chosen.size());
+      greedily ? take_likeliest(rows, chosen) : take_samples(rows, chosen);
+    }
+  }
+
+  void take_likeliest(MatrixView hidden, std::span<Sequence* const> sequences) {
+    const std::vector<int32_t> no_target(sequences.size(), -1);
+    const std::vector<TokenScore> scores = transformer_.head(hidden, no_target);
+    for (size_t i = 0; i < sequences.size(); ++i) take(*sequences[i], scores[i].best, tokenizer_);
+  }
+
+  void take_samples(MatrixView hidden, std::span<Sequence* const> sequences) {
+    const Matrix logits = transformer_.logits(hidden);
+    for (size_t i = 0; i < sequences.size(); ++i) {
+      Sequence& s = *sequences[i];
+      const SamplingRule rule{.temperature = s.request->temperature, .top_k = s.request->top_k, .top_p = s.request->top_p};
+      take(s, sample_token(logits.row(i), rule, s.rng.uniform()), tokenizer_);
+    }
+  }
+
+  Transformer& transformer_;
+  const Tokenizer& tokenizer_;
+  std::vector<Sequence> sequences_;
+};
+
 }  // namespace
 
 std::vector<Answer> ModelScorer::generate(std::span<const Generate* const> requests) {
   std::vector<Sequence> sequences;
-  std::vector<size_t> answers_room;
-  for (const Generate* request : requests) {
-    if (request->temperature != 0 || request->samples != 1)
-      fail("sampling (temperature above 0, several samples) is not built yet: use temperature 0");
-    if (request->max_tokens + 1 > max_length())
-      fail(cat("max_tokens ", request->max_tokens, " leaves no room in the model's context of ", max_length()));
-    Sequence s{request, tokenizer_.encode(request->context), {}, 0, false};
-    if (s.context.empty()) s.context.push_back(prefix_token(tokenizer_));
-    const size_t room = max_length() - request->max_tokens;
-    if (s.context.size() > room) {
-      s.truncated = s.context.size() - room;
-      s.context.erase(s.context.begin(), s.context.begin() + static_cast<ptrdiff_t>(s.truncated));
-    }
-    answers_room.push_back(request->max_tokens);
-    sequences.push_back(std::move(s));
-  }
-  std::vector<std::span<const int32_t>> contexts;
-  for (const Sequence& s : sequences) contexts.push_back(s.context);
-  const SharedBatch prompts(contexts, options_.batch_tokens);
-  const auto cache = transformer_.make_cache(prompts.capacities(answers_room), true);
-
-  // Runs the batch; each listed sequence takes the most likely follower of its row.
-  const auto step = [&](const Batch& batch, std::span<const size_t> active, auto&& row_of) {
-    const MatrixView hidden = transformer_.forward(batch, *cache);
-    Matrix last(active.size(), hidden.cols);
-    for (size_t a = 0; a < active.size(); ++a) std::ranges::copy(hidden.row(row_of(active[a])), last.row(a).begin());
-    const std::vector<int32_t> no_target(active.size(), -1);
-    const std::vector<TokenScore> scores = transformer_.head(last.view(), no_target);
-    for (size_t a = 0; a < active.size(); ++a) take(sequences[active[a]], scores[a].best, tokenizer_);
-  };
-
-  const auto prompt_end = [&](size_t s) { return prompts.row(s, sequences[s].context.size() - 1); };
-  for (size_t b = 0; b < prompts.batches().size(); ++b) {
-    std::vector<size_t> active;
-    for (size_t s = 0; s < sequences.size(); ++s)
-      if (prompt_end(s).batch == b) active.push_back(s);
-    step(prompts.batches()[b], active, [&](size_t s) { return prompt_end(s).row; });
-  }
-  for (;;) {
-    std::vector<size_t> active;
-    Batch batch;
-    for (size_t s = 0; s < sequences.size(); ++s) {
-      if (sequences[s].finished) continue;
-      active.push_back(s);
-      batch.add(s, cache->length(s), std::span(sequences[s].generated).last(1));
-    }
-    if (active.empty()) break;
-    std::vector<size_t> rows(sequences.size());
-    for (size_t a = 0; a < active.size(); ++a) rows[active[a]] = a;
-    step(batch, active, [&](size_t s) { return rows[s]; });
-  }
+  for (const Generate* request : requests)
+    for (size_t sample = 0; sample < texts_written(*request); ++sample)
+      sequences.push_back(make_sequence(*request, sample, tokenizer_, max_length()));
+  const std::vector<Sequence> done = Generation(transformer_, tokenizer_, std::move(sequences)).run(options_);
 
   std::vector<Answer> answers;
-  for (const Sequence& s : sequences) {
+  size_t next = 0;
+  for (const Generate* request : requests) {
     Answer answer;
-    answer.tokens = s.generated.size();
-    answer.truncated = s.truncated;
-    answer.texts.push_back(cut_at_stops(tokenizer_.decode(s.generated), s.request->until));
+    for (size_t sample = 0; sample < texts_written(*request); ++sample) {
+      const Sequence& s = done[next++];
+      answer.tokens += s.generated.size();
+      answer.truncated = s.truncated;
+      answer.saved += s.shared;
+      answer.texts.push_back(cut_at_stops(tokenizer_.decode(s.generated), request->until));
+    }
+    answer.texts.resize(request->samples, answer.texts.front());  // greedy samples are one text
     answers.push_back(std::move(answer));
   }
   return answers;

@@ -24,24 +24,36 @@ Answer make_answer(std::span<const TokenScore> scores, const Scored& sequence) {
   return answer;
 }
 
-// What a unit costs as it is filled: rows of a scoring batch, a shared prefix once; tokens of the cache of a
-// generation, where each sequence has its own.
+// Texts that a unit of generation writes. So many that it ends seldom: at its end the last ones write with little
+// company, and what its requests begin with in common is computed once a unit.
+constexpr size_t kUnitTexts = 64;
+
+// What a unit costs as it is filled: rows of a scoring batch, a shared prefix once; tokens read and written at most of
+// a generation.
 class Filling {
  public:
   void add(std::span<const int32_t> inputs, const Generate* generate) {
+    if (generate != nullptr) {
+      const size_t written = texts_written(*generate);
+      texts_ += written;
+      generation_tokens_ += written * (inputs.size() + generate->max_tokens);
+      return;
+    }
     const size_t before = rows();
     if (!group_.join(inputs)) closed_rows_ = before;
-    if (generate != nullptr) cache_tokens_ += inputs.size() + generate->max_tokens;
   }
-  size_t cost() const { return cache_tokens_ > 0 ? cache_tokens_ : rows(); }
+  bool fits(const EngineOptions& options) const { return texts_ <= kUnitTexts && rows() <= options.batch_tokens; }
+  size_t cost() const { return generation_tokens_ + rows(); }
 
  private:
   size_t rows() const { return closed_rows_ + group_.rows(); }
   PrefixGrouper group_;
-  size_t closed_rows_ = 0, cache_tokens_ = 0;
+  size_t closed_rows_ = 0, texts_ = 0, generation_tokens_ = 0;
 };
 
 }  // namespace
+
+size_t texts_written(const Generate& request) { return request.temperature == 0 ? 1 : request.samples; }
 
 ModelScorer::ModelScorer(Transformer& transformer, const Tokenizer& tokenizer, const EngineOptions& options)
     : transformer_(transformer), tokenizer_(tokenizer), options_(options) {}
@@ -89,10 +101,9 @@ std::vector<Unit> ModelScorer::plan(std::span<const Request> requests) {
     }
     const auto* generate = std::get_if<Generate>(&requests[i]);
     const std::vector<int32_t> inputs = inputs_of(requests[i]);
-    const size_t room = generate != nullptr ? options_.generation_tokens : options_.batch_tokens;
     Filling with = filling;
     with.add(inputs, generate);
-    if (kind != requests[i].index() || with.cost() > room) {
+    if (kind != requests[i].index() || !with.fits(options_)) {
       units.push_back({});
       kind = requests[i].index();
       with = {};
@@ -110,7 +121,7 @@ std::vector<Answer> ModelScorer::score(std::span<const Scored> sequences) {
   for (const Scored& s : sequences) inputs.push_back(s.inputs);
   const SharedBatch shared(inputs);
   const auto cache = transformer_.make_cache(shared.capacities(), false);
-  const MatrixView hidden = transformer_.forward(shared.batches().front(), *cache);
+  const MatrixView hidden = transformer_.forward(shared.batch(), *cache);
   size_t rows = 0;
   for (const Scored& s : sequences) rows += s.targets.size();
   Matrix wanted(rows, hidden.cols);  // the head runs on rows whose logits are asked for
@@ -118,16 +129,17 @@ std::vector<Answer> ModelScorer::score(std::span<const Scored> sequences) {
   for (size_t s = 0; s < sequences.size(); ++s) {
     const size_t first = sequences[s].inputs.size() - sequences[s].targets.size();
     for (size_t i = 0; i < sequences[s].targets.size(); ++i) {
-      std::ranges::copy(hidden.row(shared.row(s, first + i).row), wanted.row(targets.size()).begin());
+      std::ranges::copy(hidden.row(shared.row(s, first + i)), wanted.row(targets.size()).begin());
       targets.push_back(sequences[s].targets[i]);
     }
   }
   const std::vector<TokenScore> scores = transformer_.head(wanted.view(), targets);
   std::vector<Answer> answers;
   size_t next = 0;
-  for (const Scored& s : sequences) {
-    answers.push_back(make_answer(std::span(scores).subspan(next, s.targets.size()), s));
-    next += s.targets.size();
+  for (size_t s = 0; s < sequences.size(); ++s) {
+    answers.push_back(make_answer(std::span(scores).subspan(next, sequences[s].targets.size()), sequences[s]));
+    answers.back().saved = shared.saved(s);
+    next += sequences[s].targets.size();
   }
   return answers;
 }

@@ -1,6 +1,6 @@
 // The engine: a Scorer over a model. Batches are rows without padding, filled by tokens in the order of
-// the requests; what neighbours begin with in common is computed once; the plan depends on the requests and the
-// options only.
+// the requests; what neighbours begin with in common is computed once; generation is continuous within a unit. The plan
+// depends on the requests and the options only.
 #pragma once
 
 #include <functional>
@@ -16,9 +16,12 @@ namespace evalharness {
 
 struct EngineOptions {
   size_t batch_tokens = 2048;        // rows of one forward pass, unless one request has more
-  size_t generation_tokens = 10240;  // tokens of KV cache (contexts and answers) of one generation batch
+  size_t generation_tokens = 20480;  // tokens of KV cache (contexts and answers) of what is generated together
   size_t max_length = 0;             // longest sequence; 0: the model's context
 };
+
+// Greedy samples of a request are one text.
+size_t texts_written(const Generate& request);
 
 class ModelScorer final : public Scorer {
  public:

@@ -3,12 +3,6 @@
 #include <algorithm>
 
 namespace evalharness {
-namespace {
-
-constexpr size_t kLeastShared = 8;  // tokens: copying keys and an own segment cost about that much
-
-}  // namespace
-
 bool PrefixGrouper::join(std::span<const int32_t> tokens) {
   const size_t bound = std::min(shared_, tokens.size());
   const auto common = static_cast<size_t>(

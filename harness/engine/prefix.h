@@ -7,6 +7,8 @@
 
 namespace evalharness {
 
+inline constexpr size_t kLeastShared = 8;  // tokens: copying keys and an own segment cost about that much
+
 // Neighbours [first, first + count) begin with the same `shared` tokens; 0 where that is not worth a
 // sequence of its own.
 struct PrefixGroup {

@@ -120,8 +120,8 @@ void BoundBlock::forward(MutableMatrixView x, const Batch& batch, const RopeTabl
   backend_.add(x, w.delta);
 }
 
-Transformer::Transformer(const Model& model, const Backend& backend)
-    : model_(model), backend_(backend), workspace_(std::make_unique<Workspace>()) {
+Transformer::Transformer(const Model& model, const Backend& backend, std::optional<Dtype> cache_dtype)
+    : model_(model), backend_(backend), cache_dtype_(cache_dtype.value_or(model.dtype)), workspace_(std::make_unique<Workspace>()) {
   for (const Block& block : model.blocks)
     blocks_.push_back(std::make_unique<BoundBlock>(model, block, backend));
   head_ = backend.bind(model.head());
@@ -130,7 +130,8 @@ Transformer::Transformer(const Model& model, const Backend& backend)
 Transformer::~Transformer() = default;
 
 std::unique_ptr<KvCache> Transformer::make_cache(std::span<const size_t> capacities, bool all_layers) const {
-  return backend_.make_cache(attention_shape(model_.config), all_layers ? model_.config.layers : 1, capacities);
+  const size_t layers = all_layers ? model_.config.layers : 1;
+  return backend_.make_cache(attention_shape(model_.config), layers, capacities, cache_dtype_);
 }
 
 MatrixView Transformer::forward(const Batch& batch, KvCache& cache) {
@@ -154,6 +155,12 @@ std::vector<TokenScore> Transformer::head(MatrixView hidden, std::span<const int
   std::vector<TokenScore> scores(hidden.rows);
   backend_.head(hidden, *head_, targets, scores);
   return scores;
+}
+
+Matrix Transformer::logits(MatrixView hidden) const {
+  Matrix logits(hidden.rows, head_->out());
+  head_->forward(hidden, logits.view());
+  return logits;
 }
 
 size_t Transformer::resident_bytes() const {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,8 +64,8 @@ RopeTable make_rope_table(const ModelConfig& config, size_t positions);
 
 class Transformer {
  public:
-  // `model` and `backend` are borrowed and must outlive this.
-  Transformer(const Model& model, const Backend& backend);
+  // `model` and `backend` are borrowed and must outlive this. The type of its caches is the model's unless said.
+  Transformer(const Model& model, const Backend& backend, std::optional<Dtype> cache_dtype = {});
   ~Transformer();
 
   const Model& model() const { return model_; }
@@ -77,6 +78,7 @@ class Transformer {
   MatrixView forward(const Batch& batch, KvCache& cache);
   // Row i of `hidden` scored against targets[i] (see Backend::head).
   std::vector<TokenScore> head(MatrixView hidden, std::span<const int32_t> targets) const;
+  Matrix logits(MatrixView hidden) const;  // [rows, vocabulary]
 
   const BoundBlock& block(size_t i) const { return *blocks_[i]; }
   const BoundLinear& bound_head() const { return *head_; }
@@ -87,6 +89,7 @@ class Transformer {
  private:
   const Model& model_;
   const Backend& backend_;
+  Dtype cache_dtype_;
   std::vector<std::unique_ptr<BoundBlock>> blocks_;
   std::unique_ptr<BoundLinear> head_;
   RopeTable rope_;

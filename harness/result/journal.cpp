@@ -39,6 +39,7 @@ void visit(auto& archive, Like<JournalLine> auto& line) {
   archive("windows_available", line.answer.windows_available);
   archive.bytes("texts", line.answer.texts);
   archive("truncated", line.answer.truncated);
+  archive("saved", line.answer.saved);
 }
 
 namespace {

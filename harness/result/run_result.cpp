@@ -58,6 +58,7 @@ void visit(auto& archive, Like<TaskResult> auto& task) {
   archive("available", task.available);
   archive("sample", task.sample);
   archive("truncated", task.truncated);
+  archive("saved_tokens", task.saved_tokens);
   archive("seconds", task.seconds);
   archive("metrics", task.metrics);
 }

@@ -61,6 +61,7 @@ struct TaskResult {
   size_t available = 0;    // there are
   bool sample = false;     // the data is the bundled sample
   size_t truncated = 0;    // requests whose context was cut
+  size_t saved_tokens = 0; // of prompts, computed once for several requests
   double seconds = 0;
   std::map<std::string, Estimate> metrics;  // "acc,none", "perplexity"
   bool operator==(const TaskResult&) const = default;

@@ -109,8 +109,9 @@ std::string request_hash(const Request& request) {
   if (const auto* rolling = std::get_if<Rolling>(&request))
     return sha256_hex(cat(rolling->text, '\0', rolling->protocol.window, ' ', static_cast<int>(rolling->protocol.kind)));
   const Generate& generate = std::get<Generate>(request);
+  const std::string sampling = generate.temperature == 0 ? "" : cat(' ', generate.top_k, ' ', generate.top_p);
   return sha256_hex(cat(generate.context, '\0', join(generate.until, std::string_view("\0", 1)), '\0', generate.max_tokens,
-                        ' ', generate.temperature, ' ', generate.samples, ' ', generate.seed));
+                        ' ', generate.temperature, ' ', generate.samples, ' ', generate.seed, sampling));
 }
 
 TaskData prepare_task(const RunTask& config, const DataOptions& options) {
@@ -160,6 +161,7 @@ Evaluation evaluate(const RunTask& config, const TaskData& data, Scorer& scorer,
       }
       for (const Answer& answer : own) {
         result.truncated += answer.truncated > 0;
+        result.saved_tokens += answer.saved;
         result.documents += answer.window_tokens.size();
         result.available += answer.windows_available;
       }

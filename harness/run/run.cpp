@@ -94,7 +94,7 @@ Value run_context(const RunConfig& config, const RunInputs& inputs) {
 // Of everything that decides an answer: a journal of another run is refused.
 std::string run_hash(const RunConfig& config, const Value& context) {
   Value key;
-  for (const char* part : {"model", "dtype", "gemm", "head", "compress", "calibration", "engine", "tasks"})
+  for (const char* part : {"model", "dtype", "kv_cache", "gemm", "head", "compress", "calibration", "engine", "tasks"})
     if (const Value* value = config.resolved.find(part)) key.set(part, *value);
   for (const char* part : {"kernel_isa", "model_sha256", "tokenizer_sha256", "prompts_sha256"})
     if (const Value* value = context.find(part)) key.set(part, *value);
@@ -166,7 +166,7 @@ class Run {
       compress(loaded->model);
       store_head(loaded->model, config_.head);
     }
-    loaded->runner = std::make_unique<Transformer>(loaded->model, *backend_);
+    loaded->runner = std::make_unique<Transformer>(loaded->model, *backend_, config_.kv_cache);
     return loaded;
   }
 

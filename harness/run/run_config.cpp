@@ -124,6 +124,7 @@ RunConfig read_run_config(const std::string& path, const RunOverrides& overrides
   config.name = std::filesystem::path(path).stem().string();
   config.model = root.at("model").as_string();
   config.dtype = root.get_one_of("dtype", {"bf16", "f32"}, "bf16") == "f32" ? Dtype::f32 : Dtype::bf16;
+  config.kv_cache = root.get_one_of("kv_cache", {"bf16", "f32"}, dtype_name(config.dtype)) == "f32" ? Dtype::f32 : Dtype::bf16;
   config.gemm = gemm_library(root.get_one_of("gemm", kGemmNames, kGemmNames.front()));
   config.head = root.get_one_of("head", kHeadNames, kHeadNames.front());
   read_methods(root, config);

@@ -36,6 +36,7 @@ struct RunConfig {
   std::string name;   // of the file, without folder and ending
   std::string model;  // a name of the model list, a folder, a .gguf file
   Dtype dtype = Dtype::bf16;
+  Dtype kv_cache = Dtype::bf16;  // and of the products of attention; default: the dtype
   GemmLibrary gemm = GemmLibrary::fastest;
   std::string head = "dense";  // of the compressed variant: see store_head
   std::vector<MethodPtr> methods;

@@ -42,6 +42,8 @@ struct Generate {
   std::vector<std::string> until;  // the text ends before the first of these
   size_t max_tokens = 256;
   double temperature = 0;  // 0: greedy
+  size_t top_k = 50;       // of a sampled token: the likeliest so many, 0: all; Hugging Face's default
+  double top_p = 1;        // and of those the fewest that hold this much probability
   size_t samples = 1;
   uint64_t seed = 0;
   bool operator==(const Generate&) const = default;
@@ -58,6 +60,7 @@ struct Answer {
   size_t windows_available = 0;         // Rolling: windows before max_windows
   std::vector<std::string> texts;       // Generate: one a sample, cut at the stop string
   size_t truncated = 0;                 // tokens of the context cut off on the left
+  size_t saved = 0;                     // tokens that were computed for another request already
 };
 
 // A piece of work that is computed as a whole or not at all: requests batched together, or some

@@ -5,6 +5,7 @@
 
 #include "harness/backend/backend.h"
 #include "harness/base/parallel.h"
+#include "harness/math/convert.h"
 #include "test/support/tiny_model.h"
 
 using namespace evalharness;
@@ -13,7 +14,7 @@ namespace {
 
 std::vector<Isa> isas() {
   std::vector<Isa> there;
-  for (const Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512})
+  for (const Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512, Isa::avx512bf16, Isa::amx})
     if (has_isa(isa)) there.push_back(isa);
   return there;
 }
@@ -100,12 +101,76 @@ TEST_CASE("attention equals softmax(q k / sqrt(d)) v, for ragged lengths, groups
         Matrix out(tokens, s.heads * s.head_dim);
         const auto backend = cpu(isa);
         const size_t capacity[] = {tokens};
-        const auto cache = backend->make_cache(s, 1, capacity);
+        const auto cache = backend->make_cache(s, 1, capacity, Dtype::f32);
         const Segment segment[] = {{0, tokens, 0}};
         backend->attention(q.view(), k.view(), v.view(), segment, s, 0, *cache, out.view());
         CHECK(largest_difference(out, plain_attention(q, k, v, s, 0)) < 2e-6);
       }
     }
+  }
+}
+
+namespace {
+
+Matrix rounded(Matrix x) {
+  round_to_bfloat16(x.values(), x.values().data());
+  return x;
+}
+
+// One pass of `tokens` tokens through an empty cache of this type.
+Matrix attended(Isa isa, const AttentionShape& s, Dtype dtype, const Matrix& q, const Matrix& k, const Matrix& v) {
+  const auto backend = cpu(isa);
+  const size_t capacity[] = {q.rows()};
+  const auto cache = backend->make_cache(s, 1, capacity, dtype);
+  const Segment segment[] = {{0, q.rows(), 0}};
+  Matrix out(q.rows(), s.heads * s.head_dim);
+  backend->attention(q.view(), k.view(), v.view(), segment, s, 0, *cache, out.view());
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("attention over a bf16 cache is within bfloat16's rounding of the formula", "[backend]") {
+  for (const Isa isa : isas()) {
+    for (const AttentionShape& s : {AttentionShape{4, 2, 4}, {9, 3, 64}, {3, 1, 80}}) {
+      for (const size_t tokens : {1, 65, 300}) {
+        CAPTURE(isa_name(isa), s.heads, s.head_dim, tokens);
+        const Matrix q = random_matrix(tokens, s.heads * s.head_dim, 1);
+        const Matrix k = rounded(random_matrix(tokens, s.kv_heads * s.head_dim, 2));
+        const Matrix v = rounded(random_matrix(tokens, s.kv_heads * s.head_dim, 3));
+        // A query and a weight are each off by 2^-9 of themselves at most: scores of up to 5 by 0.01, sums likewise.
+        CHECK(largest_difference(attended(isa, s, Dtype::bf16, q, k, v), plain_attention(q, k, v, s, 0)) < 0.03);
+      }
+    }
+  }
+}
+
+TEST_CASE("a bf16 cache weighs equal keys equally and a far one not at all", "[backend]") {
+  const AttentionShape s{1, 1, 4};
+  for (const Isa isa : isas()) {
+    // Scores q k / 2: 0, 0, -100; so the third token sees the first two only.
+    const Matrix q(3, 4, {1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0}), k(3, 4, {0, 1, 0, 0, 0, 0, 1, 0, -200, 0, 0, 0});
+    const Matrix v(3, 4, {4, 0, 1, 0, 8, 0, 1, 0, 100, 0, 100, 0});
+    CHECK(attended(isa, s, Dtype::bf16, q, k, v) == Matrix(3, 4, {4, 0, 1, 0, 6, 0, 1, 0, 6, 0, 1, 0}));
+  }
+}
+
+TEST_CASE("NaN that a sequence left in the cache does not reach the next one", "[backend]") {
+  const AttentionShape s{1, 1, 4};
+  for (const Dtype dtype : {Dtype::f32, Dtype::bf16}) {
+    const auto backend = cpu(best_isa());
+    const size_t capacity[] = {70};
+    const auto cache = backend->make_cache(s, 1, capacity, dtype);
+    Matrix q(70, 4), k(70, 4), v(70, 4), out(70, 4);
+    for (float& x : v.values()) x = std::nanf("");
+    const Segment whole[] = {{0, 70, 0}};
+    backend->attention(q.view(), k.view(), v.view(), whole, s, 0, *cache, out.view());
+    CHECK(std::isnan(out(0, 0)));
+    cache->set_length(0, 0);
+    for (float& x : v.values()) x = 1;
+    const Segment part[] = {{0, 5, 0}};
+    backend->attention(q.view(), k.view(), v.view(), part, s, 0, *cache, out.view());
+    CHECK(out(4, 0) == 1);
   }
 }
 
@@ -117,7 +182,7 @@ TEST_CASE("attention behind a cache sees what one pass would have seen, and sequ
   for (const Isa isa : isas()) {
     const auto backend = cpu(isa);
     const size_t capacities[] = {total, total};
-    const auto cache = backend->make_cache(s, 2, capacities);
+    const auto cache = backend->make_cache(s, 2, capacities, Dtype::f32);
     Matrix out(total, 32);
     for (const size_t layer : {0, 1}) {
       // Sequence 1 takes the first tokens, then the rest in the same batch as a first token of sequence 0.
@@ -138,27 +203,28 @@ TEST_CASE("attention behind a cache sees what one pass would have seen, and sequ
 TEST_CASE("a child sees its parent's first tokens and its own, whole blocks or not", "[backend]") {
   const AttentionShape s{4, 2, 8};
   for (const Isa isa : isas()) {
-    for (const size_t shared : {3, 64, 100}) {
-      CAPTURE(isa_name(isa), shared);
-      const size_t total = shared + 70;
+    for (const auto& [shared, dtype] : {std::pair{3, Dtype::f32}, {64, Dtype::f32}, {100, Dtype::f32}, {3, Dtype::bf16}, {100, Dtype::bf16}}) {
+      CAPTURE(isa_name(isa), shared, dtype_name(dtype));
+      const size_t total = size_t(shared) + 70, own = size_t(shared);
       const Matrix q = random_matrix(total, 32, 1), k = random_matrix(total, 16, 2), v = random_matrix(total, 16, 3);
       const auto backend = cpu(isa);
-      const size_t capacities[] = {total, total, shared};
-      const auto cache = backend->make_cache(s, 1, capacities);
-      for (const size_t child : {0, 1}) cache->set_length(child, shared);
+      const size_t capacities[] = {total, total, own};
+      const auto cache = backend->make_cache(s, 1, capacities, dtype);
+      for (const size_t child : {0, 1}) cache->set_length(child, own);
       // Rows: the parent's, then two children with the same tokens.
-      Matrix all_q(shared + 140, 32), all_k(shared + 140, 16), all_v(shared + 140, 16), out(shared + 140, 32);
-      for (size_t t = 0; t < shared + 140; ++t) {
+      Matrix all_q(own + 140, 32), all_k(own + 140, 16), all_v(own + 140, 16), out(own + 140, 32);
+      for (size_t t = 0; t < own + 140; ++t) {
         const size_t from = t < total ? t : t - 70;
         std::ranges::copy(q.row(from), all_q.row(t).begin());
         std::ranges::copy(k.row(from), all_k.row(t).begin());
         std::ranges::copy(v.row(from), all_v.row(t).begin());
       }
-      const Segment segments[] = {{0, shared, 2}, {shared, 70, 0, 2, shared}, {total, 70, 1, 2, shared}};
+      const Segment segments[] = {{0, own, 2}, {own, 70, 0, 2, own}, {total, 70, 1, 2, own}};
       backend->attention(all_q.view(), all_k.view(), all_v.view(), segments, s, 0, *cache, out.view());
-      const Matrix expected = plain_attention(q, k, v, s, 0);
+      // What one pass over the whole sequence gives; blocks of the softmax are the same ones.
+      const Matrix expected = dtype == Dtype::f32 ? plain_attention(q, k, v, s, 0) : attended(isa, s, dtype, q, k, v);
       double largest = 0;
-      for (size_t t = 0; t < shared + 140; ++t)
+      for (size_t t = 0; t < own + 140; ++t)
         for (size_t j = 0; j < 32; ++j)
           largest = std::max(largest, std::abs(double(out(t, j)) - double(expected(t < total ? t : t - 70, j))));
       CHECK(largest < 2e-6);

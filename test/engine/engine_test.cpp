@@ -1,10 +1,12 @@
 #include <catch2/catch.hpp>
 
 #include <cmath>
+#include <set>
 
 #include "harness/base/parallel.h"
 #include "harness/engine/model_scorer.h"
 #include "harness/engine/prefix.h"
+#include "harness/engine/sampling.h"
 #include "test/support/byte_tokenizer.h"
 #include "test/support/tiny_model.h"
 
@@ -143,6 +145,9 @@ TEST_CASE("choices behind one context cost it once, and score as they do alone",
     CHECK(together[i].greedy == alone.greedy);
     CHECK(together[i].tokens == alone.tokens);
   }
+  CHECK(together[0].saved == 0);
+  CHECK(together[1].saved == 26);
+  CHECK(together[3].saved == 0);
 }
 
 TEST_CASE("generations behind one header are what they are alone", "[engine]") {
@@ -150,12 +155,84 @@ TEST_CASE("generations behind one header are what they are alone", "[engine]") {
   std::vector<Request> requests;
   for (const std::string end : {"ABC", "ABD", "Q", ""})
     requests.push_back(Generate{.context = header + end, .until = {}, .max_tokens = 6});
-  Engine e({.batch_tokens = 64});
-  const std::vector<Answer> together = e.answers(requests);
-  for (size_t i = 0; i < requests.size(); ++i) {
-    const std::vector<Request> one = {requests[i]};
-    CHECK(e.answers(one)[0].texts == together[i].texts);
+  // A cache for all of them, for two at a time, and for one: an answer's tokens are in it, too.
+  for (const size_t room : {10000, 220, 10}) {
+    Engine e({.batch_tokens = 64, .generation_tokens = room});
+    const std::vector<Answer> together = e.answers(requests);
+    for (size_t i = 0; i < requests.size(); ++i) {
+      CAPTURE(room, i);
+      const std::vector<Request> one = {requests[i]};
+      CHECK(e.answers(one)[0].texts == together[i].texts);
+    }
+    CHECK(together[0].saved == 0);
+    CHECK(together[1].saved >= 100);  // the header and "AB" or, behind others, a little less
+    CHECK(together[2].saved == 100);
+    CHECK(together[3].saved == 99);  // the last token of a prompt is computed in any case
   }
+}
+
+TEST_CASE("a finished text makes room for the next, whatever their lengths", "[engine]") {
+  std::vector<Request> requests;
+  for (size_t i = 0; i < 9; ++i)
+    requests.push_back(Generate{.context = std::string(1 + 7 * i % 30, static_cast<char>('A' + i)), .until = {}, .max_tokens = 1 + i % 4 * 3});
+  Engine few({.generation_tokens = 90}), many;  // two sequences at a time, and all
+  const std::vector<Answer> a = few.answers(requests), b = many.answers(requests);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    CAPTURE(i);
+    CHECK(a[i].texts == b[i].texts);
+    CHECK(a[i].tokens <= 1 + i % 4 * 3);
+  }
+}
+
+TEST_CASE("a token is drawn by temperature, top_k and top_p, the likeliest first", "[engine][sampling]") {
+  const std::vector<float> logits = {0, std::log(2.0f), std::log(5.0f)};  // 1/8, 2/8, 5/8
+  CHECK(sample_token(logits, {}, 0.62) == 2);
+  CHECK(sample_token(logits, {}, 0.63) == 1);
+  CHECK(sample_token(logits, {}, 0.87) == 1);
+  CHECK(sample_token(logits, {}, 0.88) == 0);
+  CHECK(sample_token(logits, {.temperature = 0.5}, 0.83) == 2);  // 1/30, 4/30, 25/30
+  CHECK(sample_token(logits, {.temperature = 0.5}, 0.84) == 1);
+  CHECK(sample_token(logits, {.top_k = 1}, 0.99) == 2);
+  CHECK(sample_token(logits, {.top_k = 2}, 0.99) == 1);
+  CHECK(sample_token(logits, {.top_p = 0.6}, 0.99) == 2);
+  CHECK(sample_token(logits, {.top_p = 0.7}, 0.99) == 1);
+  CHECK(sample_token(logits, {.top_p = 0.7}, 0.70) == 2);  // 5/7 of what is left
+  const std::vector<float> ties = {1, 3, 3, 3};
+  CHECK(sample_token(ties, {.top_k = 2}, 0.0) == 1);   // ties with the second stay, as in the original
+  CHECK(sample_token(ties, {.top_k = 2}, 0.99) == 3);
+}
+
+TEST_CASE("samples are drawn by what is asked: not by order, company or threads", "[engine][sampling][threads]") {
+  std::vector<Request> requests;
+  for (const std::string context : {"ABC", "ABD", "a longer question than these"})
+    requests.push_back(Generate{.context = context, .until = {}, .max_tokens = 8, .temperature = 1.5, .samples = 5, .seed = 3});
+  const size_t threads = thread_count();
+  std::vector<std::vector<Answer>> seen;
+  for (const size_t n : {size_t{1}, size_t{3}}) {
+    set_thread_count(n);
+    Engine e({.generation_tokens = 80});
+    seen.push_back(e.answers(requests));
+  }
+  set_thread_count(threads);
+  Engine e;
+  for (size_t i = 0; i < requests.size(); ++i) {
+    CHECK(seen[0][i].texts == seen[1][i].texts);
+    CHECK(seen[0][i].texts.size() == 5);
+    CHECK(std::set<std::string>(seen[0][i].texts.begin(), seen[0][i].texts.end()).size() > 1);
+    const std::vector<Request> one = {requests[i]};
+    CHECK(e.answers(one)[0].texts == seen[0][i].texts);
+  }
+  std::get<Generate>(requests[0]).seed = 4;
+  CHECK(e.answers(requests)[0].texts != seen[0][0].texts);
+}
+
+TEST_CASE("greedy samples are one text", "[engine][sampling]") {
+  Engine e;
+  const std::vector<Request> requests = {Generate{.context = "ABC", .until = {}, .max_tokens = 4, .samples = 3}};
+  const Answer answer = e.answers(requests)[0];
+  REQUIRE(answer.texts.size() == 3);
+  CHECK(answer.texts[2] == answer.texts[0]);
+  CHECK(answer.tokens <= 4);
 }
 
 TEST_CASE("neighbours share the longest beginning that they all have, where it is worth it", "[engine]") {

@@ -152,6 +152,7 @@ TEST_CASE("a journal gives back what was added, before and after it is opened ag
   answer.window_tokens = {2047, 12};
   answer.windows_available = 148;
   answer.truncated = 7;
+  answer.saved = 9;
   answer.texts = {"The answer is 4.\n", "caf\xc3", ""};
   {
     Journal journal(path, "hash");
@@ -170,6 +171,7 @@ TEST_CASE("a journal gives back what was added, before and after it is opened ag
   CHECK(back->window_tokens == answer.window_tokens);
   CHECK(back->windows_available == 148);
   CHECK(back->truncated == 7);
+  CHECK(back->saved == 9);
   CHECK(back->texts == answer.texts);
   CHECK(!journal.find({"compressed", "cpu", "piqa", 3, 0}));
 }

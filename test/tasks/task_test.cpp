@@ -276,7 +276,7 @@ TEST_CASE("a limit takes the first documents", "[tasks]") {
 TEST_CASE("samples are voted on before one is scored", "[tasks]") {
   const TaskPtr task = write_task(R"(
 repeats: 4
-generation_kwargs: {until: ["Q:"], do_sample: true, temperature: 0.2, max_gen_toks: 7}
+generation_kwargs: {until: ["Q:"], do_sample: true, temperature: 0.2, top_p: 0.9, top_k: 0, seed: 5, max_gen_toks: 7}
 filter_list:
   - {name: first, filter: [{function: take_first}]}
   - {name: vote, filter: [{function: remove_whitespace}, {function: lowercase}, {function: majority_vote}, {function: take_first}]}
@@ -287,6 +287,9 @@ filter_list:
   const Generate request = std::get<Generate>(task->requests(doc)[0]);
   CHECK(request.samples == 4);
   CHECK(request.temperature == 0.2);
+  CHECK(request.top_p == 0.9);
+  CHECK(request.top_k == 0);
+  CHECK(request.seed == 5);
   CHECK(request.max_tokens == 7);
   const std::vector<Item> items = task->score(doc, written({"a", "c", " B", "b "}));
   CHECK(answer_of(items, "exact_match,first") == "a");

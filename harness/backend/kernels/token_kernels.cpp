@@ -6,8 +6,6 @@ extern const TokenKernels kTokenKernels_scalar;
 extern const TokenKernels kTokenKernels_avx2;
 extern const TokenKernels kTokenKernels_avx512;
 
-size_t attention_scratch(size_t rows) { return rows * (kKeyBlock + 2); }
-
 const TokenKernels& token_kernels(Isa isa) {
   if (isa >= Isa::avx512) return kTokenKernels_avx512;
   return isa == Isa::avx2 ? kTokenKernels_avx2 : kTokenKernels_scalar;

@@ -1,4 +1,4 @@
-// What a transformer does besides its linear layers, one row or one tile at a time, in float32. The same
+// What a transformer does besides its linear layers, one row at a time. The same
 // source (token_kernels.inc) is compiled for each instruction set; token_kernels() picks at run time.
 // The plain references that they are tested against are in test/backend/.
 #pragma once
@@ -10,22 +10,11 @@
 
 namespace evalharness {
 
-// Keys of one block of the cache lie side by side: K is [block][head_dim][kKeyBlock], V is [key][head_dim].
-inline constexpr size_t kKeyBlock = 64;
-// head_dim in the cache is padded with zeros to a multiple of this.
-inline constexpr size_t kDimBlock = 16;
-
-// A tile of queries of one key-value head against all keys that they may see.
-struct AttentionTile {
-  const float* q;      // [rows, dim], scaled by 1 / sqrt(head_dim); zeros in the padding
-  size_t rows, dim;    // dim: padded head_dim
-  const float* k;      // [blocks][dim][kKeyBlock]
-  const float* v;      // [keys][dim]
-  const size_t* keys;  // [rows]: row r sees keys 0 .. keys[r]-1, at least one; not decreasing
-  float* out;          // [rows, dim]
-  float* scratch;      // attention_scratch(rows) floats
+// The online softmax of a row of scores: what its weights are relative to, and their sum so far.
+struct SoftmaxState {
+  float maximum = -__builtin_inff();
+  float sum = 0;
 };
-size_t attention_scratch(size_t rows);
 
 // Running log-sum-exp and the best logit of one row of the head, over slices of the vocabulary.
 struct HeadState {
@@ -42,7 +31,14 @@ struct TokenKernels {
   void (*add)(float* x, const float* y, size_t n);
   // Rotates pairs (j, j + half) of each head, Hugging Face's order.
   void (*rope)(float* x, size_t heads, size_t head_dim, size_t half, const float* cosines, const float* sines);
-  void (*attention)(const AttentionTile& tile);
+  // Takes scores [n] of which the first `valid` count, at least one; n is a multiple of 32. weights[j] becomes
+  // exp(scores[j] - state->maximum), zero from `valid` on. Returns the factor by which all that was summed with earlier
+  // weights shrinks.
+  float (*softmax_step)(const float* scores, size_t valid, size_t n, SoftmaxState* state, float* weights);
+  // The same in powers of two, for scores scaled by log2(e), within bfloat16's rounding.
+  float (*softmax_step_bf16)(const float* scores, size_t valid, size_t n, SoftmaxState* state, uint16_t* weights);
+  // sums = shrink * sums + x; n is a multiple of 16.
+  void (*shrink_add)(float* sums, float shrink, const float* x, size_t n);
   // Takes logits of ids first .. first+n-1 into the state.
   void (*head)(const float* logits, size_t n, int32_t first, HeadState* state);
 };
