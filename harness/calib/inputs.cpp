@@ -9,7 +9,6 @@ namespace evalharness {
 namespace {
 
 constexpr size_t kColumnChunk = 64;
-constexpr size_t kSomeTokens = 512;
 
 }  // namespace
 
@@ -33,8 +32,17 @@ void Inputs::add(MatrixView x) {
     if (gram_.rows() == 0) gram_ = DoubleMatrix(x.cols, x.cols);
     add_gram(x, gram_);
   }
-  if (some_.size() == 0) some_ = Matrix(x.rows_from(0, std::min(x.rows, kSomeTokens)));
+  keep_some(x);
   tokens_ += x.rows;
+}
+
+void Inputs::keep_some(MatrixView x) {
+  const size_t more = std::min(x.rows, needs_.some_tokens - some_.rows());
+  if (more == 0) return;
+  Matrix longer(some_.rows() + more, x.cols);
+  std::ranges::copy(some_.values(), longer.values().begin());
+  for (size_t i = 0; i < more; ++i) std::ranges::copy(x.row(i), longer.row(some_.rows() + i).begin());
+  some_ = std::move(longer);
 }
 
 bool Inputs::finish() {

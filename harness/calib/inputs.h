@@ -15,6 +15,7 @@ struct Needs {
   bool column_magnitudes = false;
   bool column_maxima = false;
   bool gram = false;
+  size_t some_tokens = 512;  // that are kept themselves
   // Layers see what the blocks before theirs gave as they were, not compressed: one run of each block in place of two.
   // Not with true_sequential.
   bool uncompressed_inputs = false;
@@ -49,6 +50,8 @@ class Inputs {
   const Matrix& some() const { return some_; }
 
  private:
+  void keep_some(MatrixView x);
+
   Needs needs_;
   size_t samples_ = 0, tokens_ = 0;
   std::vector<double> sums_, squares_, magnitudes_;

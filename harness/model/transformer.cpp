@@ -101,23 +101,32 @@ void BoundBlock::project(Linear linear, MatrixView x, MutableMatrixView y,
 
 void BoundBlock::forward(MutableMatrixView x, const Batch& batch, const RopeTable& rope, size_t layer,
                          KvCache& cache, Workspace& w, const InputObserver& observer) const {
-  const ModelConfig& config = model_.config;
-  const float epsilon = static_cast<float>(config.norm_epsilon);
+  const float epsilon = static_cast<float>(model_.config.norm_epsilon);
   backend_.rms_norm(x, block_.attention_norm, epsilon, w.normed);
-  project(Linear::q, w.normed, w.q, observer);
-  project(Linear::k, w.normed, w.k, observer);
-  project(Linear::v, w.normed, w.v, observer);
+  attention(w.normed, batch, rope, layer, cache, w, observer);
+  backend_.add(x, w.delta);
+  backend_.rms_norm(x, block_.mlp_norm, epsilon, w.normed);
+  mlp(w.normed, w, observer);
+  backend_.add(x, w.delta);
+}
+
+void BoundBlock::attention(MatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
+                           Workspace& w, const InputObserver& observer) const {
+  const ModelConfig& config = model_.config;
+  project(Linear::q, x, w.q, observer);
+  project(Linear::k, x, w.k, observer);
+  project(Linear::v, x, w.v, observer);
   backend_.rope(w.q, batch.positions, rope, config.head_dim);
   backend_.rope(w.k, batch.positions, rope, config.head_dim);
   backend_.attention(w.q, w.k, w.v, batch.segments, attention_shape(config), layer, cache, w.attended);
   project(Linear::o, w.attended, w.delta, observer);
-  backend_.add(x, w.delta);
-  backend_.rms_norm(x, block_.mlp_norm, epsilon, w.normed);
-  project(Linear::gate, w.normed, w.gate, observer);
-  project(Linear::up, w.normed, w.up, observer);
+}
+
+void BoundBlock::mlp(MatrixView x, Workspace& w, const InputObserver& observer) const {
+  project(Linear::gate, x, w.gate, observer);
+  project(Linear::up, x, w.up, observer);
   backend_.silu_gate(w.gate, w.up);
   project(Linear::down, w.gate, w.delta, observer);
-  backend_.add(x, w.delta);
 }
 
 Transformer::Transformer(const Model& model, const Backend& backend, std::optional<Dtype> cache_dtype)

@@ -46,6 +46,10 @@ class BoundBlock {
   // x [tokens, hidden] becomes the block's output. `layer` is the place in the cache.
   void forward(MutableMatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
                Workspace& workspace, const InputObserver& observer = nullptr) const;
+  // Its two halves without norms and residuals: `workspace.delta` from x [tokens, hidden] behind the norm.
+  void attention(MatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
+                 Workspace& workspace, const InputObserver& observer = nullptr) const;
+  void mlp(MatrixView x, Workspace& workspace, const InputObserver& observer = nullptr) const;
   const BoundLinear& linear(Linear linear) const { return *linears_[static_cast<size_t>(linear)]; }
   size_t resident_bytes() const;
 

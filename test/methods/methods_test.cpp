@@ -35,6 +35,7 @@ std::vector<std::string> every_method() {
           "{method: wanda, pattern: 2:4}", "{method: wanda, pattern: 4:8}", "{method: sparsegpt, sparsity: 0.5}",
           "{method: sparsegpt, pattern: 2:4}", "{method: sparsegpt, sparsity: 0.5, true_sequential: true, block: 8}",
           "{method: wanda, sparsity: 0.5, allocation: {sensitivity: {spread: 0.1}}}",
+          "{method: awq, bits: 3, group: 16}", "{method: awq, bits: 4, group: row, clip: false}",
           "{method: svd, ratio: 0.5}", "{method: asvd, rank: 3}", "{method: asvd, ratio: 0.7, search: {}}",
           "{method: laser, blocks: [1], layers: mlp}", "{method: rtn, bits: 4, group: 16}", "{method: rtn, bits: 3, group: row}",
           "{method: rtn, bits: 8, group: row, scheme: absmax}", "{method: rtn, bits: 2, group: 16, scheme: awq}",
@@ -79,8 +80,8 @@ TEST_CASE("a mistyped option is an error that says where and what was meant", "[
   CHECK_THROWS_WITH(method_of("method: wanda\nsparsity: 1.5\n"),
                     "test.yaml:2:11: sparsity: expected 0 <= sparsity < 1, got 1.5");
   CHECK_THROWS_WITH(method_of("method: wnda\n"),
-                    "test.yaml:1:9: method: unknown method 'wnda' (did you mean 'wanda'?); there are: asvd, dsnot, gptq, laser, llm_int8, "
-                    "magnitude, rtn, smoothquant, sparsegpt, svd, wanda");
+                    "test.yaml:1:9: method: unknown method 'wnda' (did you mean 'wanda'?); there are: asvd, awq, dsnot, gptq, laser, "
+                    "llm_int8, magnitude, rtn, smoothquant, sparsegpt, svd, wanda");
   CHECK_THROWS_WITH(method_of("method: wanda\npattern: 4:2\n"),
                     "test.yaml:2:10: pattern: expected N:M with 0 < N < M <= 32, N of M kept, as 2:4, got '4:2'");
 }

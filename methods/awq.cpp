@@ -1,0 +1,196 @@
+// AWQ: rounding after the weights of inputs that matter were scaled up, and with ranges that were searched for.
+//
+// J. Lin, J. Tang, H. Tang, S. Yang, W.-M. Chen, W.-C. Wang, G. Xiao, X. Dang, C. Gan and S. Han, "AWQ: Activation-aware
+// Weight Quantization for LLM Compression and Acceleration", MLSys 2024 (arXiv:2306.00978), sections 3.2 and 5.1.
+//
+// Few inputs are large, and errors of their weights count most. Scaled by s > 1 a weight is rounded s times finer, its
+// input divided by s before (by the norm or the layer that it comes from: methods/scale_pairs.h). Of the readers W of one
+// input X, and the module M that they are part of (attention; MLP; for up -> down the layer itself)
+//
+//     s_j = a_j^r / sqrt(max a^r min a^r),   a_j = mean of |x_j|,   r of 0, 1/20 .. 19/20 with the least
+//     |M(X; W) - M(X; Q(W diag(s)) diag(1/s))|^2
+//
+// r = 0 is plain rounding. Then each group of every layer but q and k, whose product is sensitive, is clamped to the range
+// with the least error of the layer's outputs (methods/clip_search.h), and rounded to AWQ's grid. Statistics are the dense
+// model's. As in the authors' code v is scaled only where o reads it head by head, and the weights' own size is no part of
+// s; they search on the whole calibration set, here on its first `samples`. Their calibration set is of the Pile.
+//
+//     compress:
+//       - method: awq
+//         bits: 4              # 2 .. 8
+//         group: 128           # inputs that share a scale: a multiple of 16, or row
+//         clip: true
+//         samples: 4           # of the calibration set, that the search looks at
+//         weights: int         # or keep: scaled only, for another method to round
+
+#include <algorithm>
+#include <cmath>
+
+#include "harness/base/text.h"
+#include "harness/model/transformer.h"
+#include "methods/clip_search.h"
+#include "methods/method.h"
+#include "methods/rounding.h"
+#include "methods/scale_pairs.h"
+
+namespace evalharness {
+namespace {
+
+constexpr size_t kGrid = 20;
+constexpr size_t kClipTokens = 512;
+
+// a^r, spread evenly around 1.
+std::vector<float> scales_of(std::span<const double> magnitudes, double power) {
+  std::vector<double> s;
+  for (const double a : magnitudes) s.push_back(std::max(std::pow(a, power), 1e-4));
+  const double middle = std::sqrt(std::ranges::max(s) * std::ranges::min(s));
+  std::vector<float> scales;
+  for (const double value : s) scales.push_back(static_cast<float>(value / middle));
+  return scales;
+}
+
+// Every n-th row, kClipTokens at most.
+Matrix spread_rows(MatrixView x) {
+  MatrixView some = x;
+  const size_t step = (x.rows + kClipTokens - 1) / kClipTokens;
+  some.rows = x.rows / step;
+  some.stride = x.stride * step;
+  return Matrix(some);
+}
+
+// What a pair's readers are part of, on some inputs: [tokens, hidden].
+class Module {
+ public:
+  Module(const Model& model, const Calibration& calibration, MatrixView x)
+      : model_(model), backend_(calibration.backend()), x_(x) {
+    const size_t length = calibration.set().samples.front().size();
+    for (size_t s = 0; s * length < x.rows; ++s) batch_.add(s, 0, calibration.set().samples[s]);
+    rope_ = make_rope_table(model.config, length);
+    cache_ = backend_.make_cache(attention_shape(model.config), 1, std::vector<size_t>(batch_.segments.size(), length));
+    workspace_.reserve(x.rows, model.config);
+  }
+
+  Matrix output(const Block& block, const ScalePair& pair) {
+    const BoundBlock bound(model_, block, backend_);
+    if (pair.reads(Linear::q))
+      bound.attention(x_, batch_, rope_, 0, *cache_, workspace_);
+    else if (pair.reads(Linear::gate))
+      bound.mlp(x_, workspace_);
+    else
+      bound.linear(pair.readers.front()).forward(x_, workspace_.delta);
+    return Matrix(workspace_.delta);
+  }
+
+ private:
+  const Model& model_;
+  const Backend& backend_;
+  MatrixView x_;
+  Batch batch_;
+  RopeTable rope_;
+  std::unique_ptr<KvCache> cache_;
+  Workspace workspace_;
+};
+
+double squared_distance(const Matrix& a, const Matrix& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const double d = static_cast<double>(a.values()[i]) - static_cast<double>(b.values()[i]);
+    sum += d * d;
+  }
+  return sum;
+}
+
+class Awq final : public Method {
+ public:
+  explicit Awq(const ConfigNode& options)
+      : rounding_{.bits = read_bits(options), .group = read_group(options), .fit = UniformGrid::awq_asymmetric},
+        clips_(options.get("clip", true)), rounds_(options.get_one_of("weights", {"int", "keep"}, "int") == "int"),
+        samples_(options.get("samples", size_t{4})) {
+    if (samples_ == 0) options.fail_at("samples", "expected at least 1, got 0");
+  }
+
+  void check(const Model& model) const override { check_leaves(model, "awq"); }
+  bool needs_calibration() const override { return true; }
+
+  Report compress(Model& model, const Calibration& calibration) const override {
+    scale(model, calibration);
+    return calibration.sweep(model, needs(calibration), [&](const Layer& layer, const Inputs& x) {
+      if (!rounds_) return LinearPtr();
+      const Rounding rounding = rounding_for(layer.dtype);
+      Matrix w = layer.weight();  // [out, in]
+      if (clips_ && layer.linear != Linear::q && layer.linear != Linear::k)
+        w = clip_groups(w, spread_rows(x.some().view()).view(), rounding);
+      return make_int_group(round_to_grid(w.view(), rounding), layer.dtype);
+    });
+  }
+
+ private:
+  // All samples that are looked at, whole.
+  Needs needs(const Calibration& calibration) const {
+    const CalibrationSet& set = calibration.set();
+    const size_t samples = std::min(samples_, set.samples.size());
+    return {.column_magnitudes = true, .some_tokens = samples * (samples > 0 ? set.samples.front().size() : 0), .uncompressed_inputs = true};
+  }
+
+  Rounding rounding_for(Dtype dtype) const {
+    Rounding rounding = rounding_;
+    rounding.dtype = dtype;
+    return rounding;
+  }
+
+  // Searches all scales in the model as it is, then applies them: it computes the same before and after.
+  void scale(Model& model, const Calibration& calibration) const {
+    std::vector<ScalePair> pairs = norm_pairs();
+    std::ranges::copy(layer_pairs(model.config), std::back_inserter(pairs));
+    std::vector<std::vector<std::vector<float>>> scales(model.blocks.size(), std::vector<std::vector<float>>(pairs.size()));
+    calibration.sweep(model, needs(calibration), [&](const Layer& layer, const Inputs& x) {
+      for (size_t p = 0; p < pairs.size(); ++p)
+        if (pairs[p].readers.front() == layer.linear)
+          scales[layer.block][p] = search(model, model.blocks[layer.block], pairs[p], calibration, x);
+      return LinearPtr();
+    });
+    for (size_t b = 0; b < model.blocks.size(); ++b)
+      for (size_t p = 0; p < pairs.size(); ++p) apply_scales(model.blocks[b], pairs[p], scales[b][p], model.dtype);
+  }
+
+  // The block's weights are changed meanwhile and put back.
+  std::vector<float> search(const Model& model, Block& block, const ScalePair& pair, const Calibration& calibration,
+                            const Inputs& x) const {
+    Module module(model, calibration, x.some().view());
+    const Matrix expected = module.output(block, pair);
+    std::vector<LinearPtr> originals;
+    for (const Linear linear : pair.readers) originals.push_back(std::move(block.slot(linear).op));
+    std::vector<float> best;
+    double least = 0;
+    for (size_t step = 0; step < kGrid; ++step) {
+      const std::vector<float> s = scales_of(x.column_magnitudes(), static_cast<double>(step) / kGrid);
+      for (size_t i = 0; i < originals.size(); ++i) block.slot(pair.readers[i]).op = rounded(*originals[i], s, model.dtype);
+      const double found = squared_distance(module.output(block, pair), expected);
+      if (!best.empty() && found >= least) continue;
+      least = found;
+      best = s;
+    }
+    for (size_t i = 0; i < originals.size(); ++i) block.slot(pair.readers[i]).op = std::move(originals[i]);
+    return best;
+  }
+
+  // Q(W diag(s)) diag(1/s), dense.
+  LinearPtr rounded(const LinearOp& op, std::span<const float> s, Dtype dtype) const {
+    Matrix w = op.to_dense();
+    for (size_t i = 0; i < w.rows(); ++i)
+      for (size_t j = 0; j < w.cols(); ++j) w(i, j) *= s[j];
+    w = make_int_group(round_to_grid(w.view(), rounding_for(dtype)), dtype)->to_dense();
+    for (size_t i = 0; i < w.rows(); ++i)
+      for (size_t j = 0; j < w.cols(); ++j) w(i, j) /= s[j];
+    return make_dense(w.view(), dtype);
+  }
+
+  Rounding rounding_;
+  bool clips_, rounds_;
+  size_t samples_;
+};
+
+const Register<Awq> registration("awq", "round after scaling up the weights of large inputs, clipping ranges");
+
+}  // namespace
+}  // namespace evalharness

@@ -1,0 +1,143 @@
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+#include "harness/model/transformer.h"
+#include "methods/clip_search.h"
+#include "methods/method.h"
+#include "test/support/tiny_model.h"
+
+using namespace evalharness;
+
+namespace {
+
+CalibrationSet some_text() {
+  CalibrationSet set;
+  Rng rng(8, "test.tokens");
+  for (size_t s = 0; s < 4; ++s) {
+    set.samples.emplace_back();
+    for (size_t t = 0; t < 16; ++t) set.samples.back().push_back(static_cast<int32_t>(rng.below(64)));
+  }
+  return set;
+}
+
+Report compress(Model& model, const std::string& yaml) {
+  const auto backend = make_cpu_backend({});
+  return make_method(ConfigNode::parse(yaml, "test.yaml"))->compress(model, Calibration(some_text(), *backend));
+}
+
+// One input in three of each norm is 30 times larger, and its weights as much smaller: the same model, with outliers.
+Model with_outliers() {
+  Model model = tiny_model(5);
+  const auto plant = [](std::vector<float>& norm, Slot& slot) {
+    Matrix w = slot.op->to_dense();
+    for (size_t j = 0; j < w.cols(); j += 8) {
+      norm[j] = 30;
+      for (size_t i = 0; i < w.rows(); ++i) w(i, j) /= 5;
+    }
+    slot.op = make_dense(w.view(), Dtype::f32);
+  };
+  for (Block& block : model.blocks) {
+    for (const Linear linear : {Linear::q, Linear::k, Linear::v}) plant(block.attention_norm, block.slot(linear));
+    for (const Linear linear : {Linear::gate, Linear::up}) plant(block.mlp_norm, block.slot(linear));
+  }
+  return model;
+}
+
+// Final hidden states of some tokens.
+Matrix hidden(const Model& model) {
+  const auto backend = make_cpu_backend({});
+  Transformer transformer(model, *backend);
+  Batch batch;
+  batch.add(0, 0, some_text().samples[0]);
+  const std::vector<size_t> capacity{16};
+  const auto cache = transformer.make_cache(capacity, false);
+  return Matrix(transformer.forward(batch, *cache));
+}
+
+double squared_distance(const Matrix& a, const Matrix& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += std::pow(double(a.values()[i]) - double(b.values()[i]), 2);
+  return sum;
+}
+
+Matrix weight(const Model& model, size_t block, Linear linear) { return model.blocks[block].slot(linear).op->to_dense(); }
+
+}  // namespace
+
+TEST_CASE("before it is rounded, the model that awq has scaled computes what the original does", "[methods][awq]") {
+  Model model = with_outliers();
+  compress(model, "{method: awq, bits: 3, group: 16, weights: keep}");
+  CHECK(weight(model, 0, Linear::q) != weight(with_outliers(), 0, Linear::q));
+  CHECK(weight(model, 0, Linear::down) != weight(with_outliers(), 0, Linear::down));
+  const Matrix before = hidden(with_outliers()), after = hidden(model);
+  for (size_t i = 0; i < before.size(); ++i) CHECK(after.values()[i] == Approx(before.values()[i]).epsilon(1e-4).margin(1e-5));
+}
+
+TEST_CASE("awq's output is nearer to the original's than rounding's where some inputs are large", "[methods][awq]") {
+  Model rounded = with_outliers(), aware = with_outliers(), clipped = with_outliers();
+  compress(rounded, "{method: rtn, bits: 3, group: 16, scheme: awq}");
+  compress(aware, "{method: awq, bits: 3, group: 16, clip: false}");
+  compress(clipped, "{method: awq, bits: 3, group: 16}");
+  const Matrix expected = hidden(with_outliers());
+  CHECK(squared_distance(hidden(aware), expected) < 0.8 * squared_distance(hidden(rounded), expected));
+  CHECK(squared_distance(hidden(clipped), expected) < 0.8 * squared_distance(hidden(rounded), expected));
+}
+
+TEST_CASE("awq scales the largest input most", "[methods][awq]") {
+  Model model = with_outliers();
+  for (float& gain : model.blocks[0].attention_norm) gain = 1;
+  model.blocks[0].attention_norm[5] = 30;
+  const std::vector<float> before = model.blocks[0].attention_norm;
+  compress(model, "{method: awq, bits: 3, group: 16, weights: keep}");
+  // The norm is divided by the scale.
+  std::vector<float> scales;
+  for (size_t j = 0; j < 16; ++j) scales.push_back(before[j] / model.blocks[0].attention_norm[j]);
+  CHECK(std::ranges::max_element(scales) - scales.begin() == 5);
+}
+
+TEST_CASE("a group is clamped to the range that leaves the least error: by hand", "[methods][awq]") {
+  // Two bits: levels a third of the range apart. Whole, (-1, 0, 0, 5) gets steps of 2, and -1 becomes 0 or -2. Only the
+  // first input is there, so that the range in which -1 is nearest to a level wins: -2.75 .. 2.75 has steps of 1.25.
+  Matrix inputs(1, 4, {1, 0, 0, 0});
+  const Matrix w(1, 4, {-1, 0, 0, 5});
+  const Rounding rounding{.bits = 2, .group = 4, .fit = UniformGrid::awq_asymmetric, .dtype = Dtype::f32};
+  CHECK(clip_groups(w, inputs.view(), rounding).values()[3] == Approx(2.75f));
+  // With the last input alone nothing may be cut.
+  inputs = Matrix(1, 4, {0, 0, 0, 1});
+  CHECK(clip_groups(w, inputs.view(), rounding) == w);
+}
+
+TEST_CASE("clamping never leaves a larger error of the outputs than rounding alone", "[methods][awq]") {
+  const Matrix w = random_matrix(12, 40, 3), x = random_matrix(50, 40, 4);
+  const Rounding rounding{.bits = 3, .group = 16, .fit = UniformGrid::awq_asymmetric, .dtype = Dtype::f32};
+  const auto round = [&](const Matrix& m) { return make_int_group(round_to_grid(m.view(), rounding), Dtype::f32)->to_dense(); };
+  const Matrix plain = round(w), clipped = round(clip_groups(w, x.view(), rounding));
+  size_t better = 0;
+  for (size_t i = 0; i < w.rows(); ++i)
+    for (size_t first = 0; first < 40; first += 16) {
+      double errors[2] = {0, 0};
+      for (size_t t = 0; t < x.rows(); ++t) {
+        double sums[2] = {0, 0};
+        for (size_t j = first; j < std::min<size_t>(40, first + 16); ++j) {
+          sums[0] += double(x(t, j)) * double(plain(i, j) - w(i, j));
+          sums[1] += double(x(t, j)) * double(clipped(i, j) - w(i, j));
+        }
+        for (size_t k = 0; k < 2; ++k) errors[k] += sums[k] * sums[k];
+      }
+      CHECK(errors[1] <= errors[0] * (1 + 1e-5));
+      better += errors[1] < 0.99 * errors[0];
+    }
+  CHECK(better > 0);
+}
+
+TEST_CASE("options of awq that cannot be are refused", "[methods][awq][config]") {
+  const auto method = [](const std::string& yaml) { return make_method(ConfigNode::parse(yaml, "test.yaml")); };
+  CHECK_THROWS_WITH(method("{method: awq, bits: 1}"), "test.yaml:1:21: bits: expected 2..8, got 1");
+  CHECK_THROWS_WITH(method("{method: awq, samples: 0}"), "test.yaml:1:24: samples: expected at least 1, got 0");
+  Model model = tiny_model(5);
+  compress(model, "{method: svd, ratio: 0.5}");
+  CHECK_THROWS_WITH(method("method: awq")->check(model),
+                    "awq: model.layers.0.q_proj is chain(dense.f32, dense.f32): it scales whole weights, so it comes before what splits them");
+}
