@@ -66,7 +66,8 @@ class Module {
     const size_t length = calibration.set().samples.front().size();
     for (size_t s = 0; s * length < x.rows; ++s) batch_.add(s, 0, calibration.set().samples[s]);
     rope_ = make_rope_table(model.config, length);
-    cache_ = backend_.make_cache(attention_shape(model.config), 1, std::vector<size_t>(batch_.segments.size(), length));
+    const std::vector<size_t> capacities(batch_.segments.size(), length);
+    cache_ = backend_.make_cache(attention_shape(model.config), 1, capacities, model.dtype);
     workspace_.reserve(x.rows, model.config);
   }
 

@@ -39,6 +39,20 @@ Field Field::read(const ConfigNode& node) {
   return field;
 }
 
+void Field::add_mentions(Mentions& to) const {
+  if (template_) {
+    const Mentions& own = template_->mentions();
+    to.columns.insert(own.columns.begin(), own.columns.end());
+    to.members.insert(own.members.begin(), own.members.end());
+    to.strings.insert(own.strings.begin(), own.strings.end());
+  } else if (constant_ && constant_->is_list()) {
+    for (const Value& one : constant_->list())
+      if (one.is_string()) to.strings.insert(one.string());
+  } else if (!constant_ && could_be_column(plain_)) {
+    to.columns.insert(plain_);
+  }
+}
+
 bool Field::rendered(const Document& doc) const {
   return !constant_ && (template_ || !doc.has(plain_));
 }

@@ -27,6 +27,8 @@ class Field {
   std::string text(const Document& doc) const;
   // True where the value is made by a template (or is plain text), not taken from a column.
   bool rendered(const Document& doc) const;
+  // Adds what a row must have for this field.
+  void add_mentions(Mentions& to) const;
   const std::string& where() const { return where_; }  // "tasks/piqa.yaml:7:14: doc_to_text"
 
  private:

@@ -21,6 +21,9 @@ class Kind {
 };
 using KindPtr = std::unique_ptr<Kind>;
 
+// The kind that the config names; kPerplexity is none, since its task is made as a whole.
+KindPtr make_kind(const TaskConfig& config, const Prompts& prompts);
+
 // Which of several continuations is likeliest: output_type multiple_choice.
 KindPtr make_choice(const TaskConfig& config, const Prompts& prompts);
 // Is this continuation what the model would write, and how likely is it: output_type loglikelihood.

@@ -13,22 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-KindPtr make_kind(const TaskConfig& config, const Prompts& prompts) {
-  switch (config.kind) {
-    case TaskConfig::Kind::kMultipleChoice:
-      return make_choice(config, prompts);
-    case TaskConfig::Kind::kLogLikelihood:
-      return make_cloze(config, prompts);
-    case TaskConfig::Kind::kRolling:
-      return make_rolling(config);
-    case TaskConfig::Kind::kGenerate:
-      return make_generate(config, prompts);
-    case TaskConfig::Kind::kPerplexity:
-      break;
-  }
-  EH_ASSERT(false);
-}
-
 // A task of lm-evaluation-harness: a document a row.
 class RowTask final : public Task {
  public:
@@ -85,6 +69,22 @@ bool is_task_file(const fs::path& path) {
 }
 
 }  // namespace
+
+KindPtr make_kind(const TaskConfig& config, const Prompts& prompts) {
+  switch (config.kind) {
+    case TaskConfig::Kind::kMultipleChoice:
+      return make_choice(config, prompts);
+    case TaskConfig::Kind::kLogLikelihood:
+      return make_cloze(config, prompts);
+    case TaskConfig::Kind::kRolling:
+      return make_rolling(config);
+    case TaskConfig::Kind::kGenerate:
+      return make_generate(config, prompts);
+    case TaskConfig::Kind::kPerplexity:
+      break;
+  }
+  EH_ASSERT(false);
+}
 
 TaskPtr make_task(const std::string& name_or_path, const TaskOptions& options) {
   if (name_or_path.ends_with(".yaml"))

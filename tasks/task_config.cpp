@@ -136,12 +136,6 @@ void refuse_what_is_not_run(const TaskFile& file) {
   if (const std::optional<ConfigNode> unsafe = file.find("unsafe_code");
       unsafe && read_bool(*unsafe))
     unsafe->fail("code written by a model is not run here");
-  if (const std::optional<ConfigNode> options = file.find("dataset_kwargs"))
-    for (const std::string& key : options->keys()) {
-      if (key != "trust_remote_code")
-        options->fail_at(key, "the dataset's manifest says which files are read");
-      options->at(key).to_value();
-    }
   for (const char* key :
        {"tag", "task_alias", "should_decontaminate", "doc_to_decontamination_query"})
     file.ignore(key);
@@ -200,16 +194,24 @@ TaskConfig read_task_config(const TaskFile& file) {
   task.metrics = read_metrics(file, kind);
   if (task.kind == Kind::kPerplexity) read_perplexity(file, task);
   if (task.kind == Kind::kRolling) task.counted_text = read_field(file, "counted_text");
-  const std::string subset = file.get("dataset_name", "");
+  task.dataset_path = file.get("dataset_path", "");
+  task.dataset_name = file.get("dataset_name", "");
+  if (const std::optional<ConfigNode> options = file.find("dataset_kwargs"))
+    for (const std::string& key : options->keys()) {
+      const ConfigNode option = options->at(key);
+      option.to_value();
+      if (key != "trust_remote_code") task.other_files = cat(option.where(), ": ", option.key());
+    }
   file.reject_unread();
-  task.dataset = dataset_for(file.get("dataset_path", ""), subset);
   return task;
 }
 
 TaskInfo info_of(const TaskConfig& config) {
   TaskInfo info;
   info.name = config.name;
-  info.dataset = config.dataset;
+  info.dataset = dataset_for(config.dataset_path, config.dataset_name);
+  if (!config.other_files.empty())
+    fail(cat(config.other_files, ": the dataset's manifest says which files are read"));
   info.split = config.split;
   info.num_fewshot = config.fewshot.count;
   if (config.fewshot.count > 0) info.fewshot_split = config.fewshot.split;

@@ -51,7 +51,9 @@ struct MetricConfig {
 struct TaskConfig {
   enum class Kind { kMultipleChoice, kLogLikelihood, kRolling, kGenerate, kPerplexity };
   Kind kind = Kind::kGenerate;
-  std::string name, dataset, split, source_hash;
+  std::string name, split, source_hash;
+  std::string dataset_path, dataset_name;  // as on Hugging Face
+  std::string other_files;    // the place of a dataset_kwargs that chooses other files; "" if none
   std::string version = "0";  // metadata.version
   std::string place;          // of the task file, for errors
   Transforms transforms;      // of the dataset's rows

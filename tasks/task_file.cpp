@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
@@ -15,6 +16,17 @@ std::string read_text(const std::string& path, const std::string& asked_by) {
   std::ifstream file(path, std::ios::binary);
   if (!file) fail(cat(asked_by, asked_by.empty() ? "" : ": include: ", "cannot read '", path, "'"));
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// The fields below `name` whose value is a Python function.
+void collect_python(const ConfigNode& node, const std::string& name,
+                    std::map<std::string, ConfigNode>& fields) {
+  if (node.tag() == "!function") fields.emplace(name, node);
+  if (node.is_list())
+    for (const ConfigNode& item : node.items()) collect_python(item, name, fields);
+  if (node.is_map())
+    for (const std::string& key : node.keys())
+      collect_python(node.at(key), cat(name, ".", key), fields);
 }
 
 void refuse_python(const ConfigNode& node) {
@@ -43,7 +55,7 @@ TaskFile TaskFile::load(const std::string& path, const std::string& name) {
 }
 
 void TaskFile::add(const std::string& yaml, const std::string& path, const std::string& name) {
-  ConfigNode root = ConfigNode::parse(yaml, name);
+  ConfigNode root = ConfigNode::parse(yaml, name, DuplicateKeys::kLastWins);
   if (!root.is_map()) root.fail("expected a map");
   texts_ += yaml;
   files_.push_back(root);
@@ -64,6 +76,23 @@ void TaskFile::add(const std::string& yaml, const std::string& path, const std::
 }
 
 std::optional<ConfigNode> TaskFile::find(std::string_view key) const {
+  const std::optional<ConfigNode> strongest = find_any(key);
+  if (!strongest || strongest->is_null()) return std::nullopt;
+  refuse_python(*strongest);
+  return strongest;
+}
+
+bool TaskFile::has(std::string_view key) const {
+  const std::optional<ConfigNode> node = find_any(key);
+  return node && !node->is_null();
+}
+
+bool TaskFile::names_tasks() const {
+  const std::optional<ConfigNode> node = find_any("task");
+  return node && node->is_list();
+}
+
+std::optional<ConfigNode> TaskFile::find_any(std::string_view key) const {
   std::optional<ConfigNode> strongest;
   for (const ConfigNode& file : files_) {
     const std::optional<ConfigNode> found = file.find(key);
@@ -73,8 +102,6 @@ std::optional<ConfigNode> TaskFile::find(std::string_view key) const {
     else
       strongest = found;
   }
-  if (!strongest || strongest->is_null()) return std::nullopt;
-  refuse_python(*strongest);
   return strongest;
 }
 
@@ -95,6 +122,15 @@ void TaskFile::ignore(std::string_view key) const {
 void TaskFile::fail_at(std::string_view key, const std::string& text) const {
   if (const std::optional<ConfigNode> node = find(key)) node->fail(text);
   files_.front().fail_at(key, text);
+}
+
+std::map<std::string, ConfigNode> TaskFile::python_fields() const {
+  std::set<std::string> seen;
+  std::map<std::string, ConfigNode> fields;
+  for (const ConfigNode& file : files_)
+    for (const std::string& key : file.keys())
+      if (seen.insert(key).second) collect_python(file.at(key), key, fields);
+  return fields;
 }
 
 void TaskFile::reject_unread() const {

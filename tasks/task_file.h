@@ -2,6 +2,7 @@
 // includes.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,9 +22,16 @@ class TaskFile {
   // on a value that is a Python function: "needs Python (!function utils.f), which is not run
   // here".
   std::optional<ConfigNode> find(std::string_view key) const;
+  // True where the key has a value, be it a Python function.
+  bool has(std::string_view key) const;
+  // True of a file whose `task` is a list: a group or a tag of other tasks.
+  bool names_tasks() const;
   std::string get(std::string_view key, const std::string& fallback) const;
   // Fails where the key is there: "<place>: <key>: <reason>".
   void refuse(std::string_view key, const std::string& reason) const;
+  // "process_docs", "metric_list.aggregation": where the strongest values are Python functions. Reads
+  // every key.
+  std::map<std::string, ConfigNode> python_fields() const;
   // Reads a key that has no bearing here.
   void ignore(std::string_view key) const;
 
@@ -35,6 +43,7 @@ class TaskFile {
   std::string hash() const;  // sha256 of all the files' texts
 
  private:
+  std::optional<ConfigNode> find_any(std::string_view key) const;
   void add(const std::string& yaml, const std::string& path, const std::string& name);
 
   std::string name_;

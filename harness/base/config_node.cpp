@@ -94,8 +94,9 @@ Value whole_value(ConfigTree& tree, bool yaml_1_1) {
 
 ConfigNode::ConfigNode(std::shared_ptr<ConfigTree> tree) : tree_(std::move(tree)) {}
 
-ConfigNode ConfigNode::parse(const std::string& text, const std::string& file_name) {
-  return ConfigNode(parse_config_tree(text, file_name));
+ConfigNode ConfigNode::parse(const std::string& text, const std::string& file_name,
+                             DuplicateKeys duplicates) {
+  return ConfigNode(parse_config_tree(text, file_name, duplicates));
 }
 
 ConfigNode ConfigNode::load(const std::string& path) { return parse(read_text(path), path); }

@@ -18,10 +18,15 @@ namespace evalharness {
 
 struct ConfigTree;
 
+// What a key that a map has twice is: a mistake, or, as PyYAML reads files that others wrote, the
+// last of its values.
+enum class DuplicateKeys { kRefused, kLastWins };
+
 class ConfigNode {
  public:
-  // An empty document is an empty map. Duplicate keys and YAML syntax errors fail with their place.
-  static ConfigNode parse(const std::string& text, const std::string& file_name);
+  // An empty document is an empty map. YAML syntax errors fail with their place.
+  static ConfigNode parse(const std::string& text, const std::string& file_name,
+                          DuplicateKeys duplicates = DuplicateKeys::kRefused);
   static ConfigNode load(const std::string& path);
 
   bool is_map() const;

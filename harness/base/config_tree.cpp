@@ -18,8 +18,8 @@ constexpr int kMaxDepth = 100;  // an alias inside its own anchor never ends
 class Walk {
  public:
   // `fixed_place`, where not empty, stands for every place.
-  Walk(const std::string& file_name, const std::string& fixed_place)
-      : file_name_(file_name), fixed_place_(fixed_place) {}
+  Walk(const std::string& file_name, const std::string& fixed_place, DuplicateKeys duplicates)
+      : file_name_(file_name), fixed_place_(fixed_place), duplicates_(duplicates) {}
 
   Tree parse(const std::string& text, const std::string& key) const try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(text);
@@ -81,7 +81,7 @@ class Walk {
     for (const auto& entry : node) {
       if (is_merge(entry.first)) continue;
       const std::string name = name_of(entry.first);
-      if (contains(own, name))
+      if (duplicates_ == DuplicateKeys::kRefused && contains(own, name))
         fail(cat(place(entry.first.Mark()), ": ", child_key(tree.key, name), ": duplicate key"));
       own.push_back(name);
       add(name, read_entry(entry.first, entry.second, child_key(tree.key, name), depth), tree);
@@ -126,7 +126,7 @@ class Walk {
   static void add(const std::string& name, Tree child, ConfigTree& tree) {
     for (auto& [other, old] : tree.children) {
       if (other != name) continue;
-      old = std::move(child);  // it came by a merge
+      old = std::move(child);  // it came by a merge, or is the last of several
       return;
     }
     tree.children.emplace_back(name, std::move(child));
@@ -134,6 +134,7 @@ class Walk {
 
   const std::string& file_name_;
   const std::string& fixed_place_;
+  const DuplicateKeys duplicates_;
 };
 
 // One step of a path: a key, or an index where `key` is empty.
@@ -216,16 +217,16 @@ std::string item_key(const std::string& parent, size_t index) {
   return cat(parent, '[', index, ']');
 }
 
-std::shared_ptr<ConfigTree> parse_config_tree(const std::string& text,
-                                              const std::string& file_name) {
-  Tree root = Walk(file_name, "").parse(text, "");
+std::shared_ptr<ConfigTree> parse_config_tree(const std::string& text, const std::string& file_name,
+                                              DuplicateKeys duplicates) {
+  Tree root = Walk(file_name, "", duplicates).parse(text, "");
   if (root->kind == Kind::kNull) root->kind = Kind::kMap;
   return root;
 }
 
 std::shared_ptr<ConfigTree> parse_config_value(const std::string& text, const std::string& where,
                                                const std::string& key) {
-  return Walk("", where).parse(text, key);
+  return Walk("", where, DuplicateKeys::kRefused).parse(text, key);
 }
 
 void set_in_config_tree(ConfigTree& root, const std::string& path, const std::string& yaml_value) {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "harness/base/config_node.h"
 #include "harness/base/value.h"
 
 namespace evalharness {
@@ -40,8 +41,8 @@ std::string child_key(const std::string& parent, std::string_view name);  // "a.
 std::string item_key(const std::string& parent, size_t index);            // "a[2]"
 
 // Fails with the place where the text is not YAML, or not YAML that a config may hold.
-std::shared_ptr<ConfigTree> parse_config_tree(const std::string& text,
-                                              const std::string& file_name);
+std::shared_ptr<ConfigTree> parse_config_tree(const std::string& text, const std::string& file_name,
+                                              DuplicateKeys duplicates);
 // The same for a value without a file: every place in it reads `where`, and its key is `key`.
 std::shared_ptr<ConfigTree> parse_config_value(const std::string& text, const std::string& where,
                                                const std::string& key);

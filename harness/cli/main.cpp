@@ -67,6 +67,15 @@ int main(int argc, char** argv) {
   add_run_options(*verb, run);
   verb->callback([&] { action = [&] { return validate_verb(run); }; });
 
+  std::string task_folder, task_output = "table";
+  verb = add_verb("tasks", "Look at task files of lm-evaluation-harness", "tasks check lm-evaluation-harness/lm_eval/tasks");
+  verb->require_subcommand(1);
+  CLI::App* check = verb->add_subcommand("check", "How many of the files below a folder are understood, and why others are not");
+  check->fallthrough();  // --threads and --quiet are the verb's
+  check->add_option("PATH", task_folder, "folder of .yaml files")->required();
+  check->add_option("--output", task_output, "table or json")->check(CLI::IsMember({"table", "json"}));
+  check->callback([&] { action = [&] { return tasks_check_verb(task_folder, task_output); }; });
+
   std::string what;
   verb = add_verb("list", "Methods, tasks, models, datasets and backends there are", "list tasks");
   verb->add_option("WHAT", what, "methods, tasks, models, datasets or backends; default: all");

@@ -22,6 +22,9 @@ int run_verb(const RunArguments& arguments);
 int plan_verb(const RunArguments& arguments);      // requests, tokens, memory; loads no weights
 int validate_verb(const RunArguments& arguments);  // reads the config and says what it resolved to
 
+// How many of the lm-evaluation-harness task files below a folder are understood; 1 where one is not.
+int tasks_check_verb(const std::string& folder, const std::string& output);
+
 int list_verb(const std::string& what);            // methods, tasks, models, datasets, backends; "": all
 int fetch_verb(const std::vector<std::string>& names, bool offline);
 int report_verb(const std::string& run_folder, const std::string& format);

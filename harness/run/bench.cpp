@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "harness/base/interrupt.h"
+#include "harness/base/error.h"
 #include "harness/base/json.h"
 #include "harness/base/parallel.h"
 #include "harness/base/progress.h"
@@ -22,7 +23,9 @@
 namespace evalharness {
 namespace {
 
+// A prefill or decode of 0 tokens is none, as for llama-bench.
 std::vector<SpeedConfig> tests_of(const BenchConfig& config) {
+  if (std::ranges::count(config.batch, 0u) > 0) fail("--batch: expected at least 1 sequence, got 0");
   std::vector<SpeedConfig> tests;
   for (const size_t batch : config.batch)
     for (const size_t depth : config.depth) {
@@ -31,6 +34,8 @@ std::vector<SpeedConfig> tests_of(const BenchConfig& config) {
       for (const size_t tokens : config.decode)
         tests.push_back({.decode = true, .tokens = tokens, .context = depth, .batch = batch});
     }
+  std::erase_if(tests, [](const SpeedConfig& test) { return test.tokens == 0; });
+  if (tests.empty()) fail("expected a --prefill or --decode of at least 1 token");
   return tests;
 }
 

@@ -24,8 +24,7 @@ class Parser {
     return {[value, condition, otherwise](Scope& scope) -> std::optional<Value> {
       if (python::truth(condition.evaluate(scope))) return value.find(scope);
       if (otherwise) return otherwise->find(scope);
-      scope.missing = "the condition is false and there is no else";
-      return std::nullopt;
+      return Value("");  // Jinja is strict about undefined names, but not about a missing else
     }};
   }
 

@@ -2,6 +2,8 @@
 
 #include "tasks/jinja/jinja.h"
 
+#include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "tasks/jinja/expression.h"
@@ -205,6 +207,7 @@ class Parser {
     std::vector<std::string> all{tokens_.expect_name()};
     while (tokens_.accept_operator(",")) all.push_back(tokens_.expect_name());
     if (bracket) tokens_.expect(Kind::kOperator, ")");
+    tokens_.assigned.insert(all.begin(), all.end());
     return all;
   }
 
@@ -219,13 +222,23 @@ class Parser {
 struct Jinja::Program {
   std::string where;
   jinja::Block block;
+  Mentions mentions;
 };
 
 Jinja::Jinja(std::string_view source, std::string where) {
   jinja::Tokens tokens(jinja::tokenize(source, where), where);
   jinja::Block block = jinja::Parser(tokens).whole();
-  program_ = std::make_shared<const Program>(Program{std::move(where), std::move(block)});
+  Mentions mentions{{}, std::move(tokens.members), std::move(tokens.strings)};
+  for (const char* given : {"loop", "true", "True", "false", "False", "none", "None"})
+    tokens.assigned.insert(given);
+  std::set_difference(tokens.variables.begin(), tokens.variables.end(), tokens.assigned.begin(),
+                      tokens.assigned.end(),
+                      std::inserter(mentions.columns, mentions.columns.end()));
+  program_ = std::make_shared<const Program>(
+      Program{std::move(where), std::move(block), std::move(mentions)});
 }
+
+const Mentions& Jinja::mentions() const { return program_->mentions; }
 
 std::string Jinja::render(const Value& fields, const std::string& fields_where) const {
   jinja::Scope scope(fields, fields_where, program_->where);

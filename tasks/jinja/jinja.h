@@ -7,12 +7,20 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "harness/base/value.h"
 
 namespace evalharness {
+
+// What a template speaks of: what a row must have for it.
+struct Mentions {
+  std::set<std::string> columns;  // variables that it does not set itself
+  std::set<std::string> members;  // of columns: a.b, a['b']
+  std::set<std::string> strings;  // constants
+};
 
 class Jinja {
  public:
@@ -24,6 +32,8 @@ class Jinja {
   // "piqa.jsonl:17: tasks/piqa.yaml:7:14: doc_to_text: no field 'goall'; there are: goal label sol1
   // sol2".
   std::string render(const Value& fields, const std::string& fields_where) const;
+
+  const Mentions& mentions() const;
 
   // True where a text holds any of {{ {% {#.
   static bool has_markup(std::string_view text);

@@ -1,6 +1,7 @@
 // A template cut into tokens.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +47,9 @@ class Tokens {
   // "<where>: expected X, got Y".
   [[noreturn]] void fail_expected(std::string_view what) const;
   [[noreturn]] void fail(const std::string& text) const;
+
+  // Noted by whoever reads them.
+  std::set<std::string> variables, assigned, members, strings;
 
  private:
   std::vector<Token> tokens_;  // the last one is kEnd

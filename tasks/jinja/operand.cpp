@@ -74,7 +74,10 @@ class OperandParser {
   }
 
   Expression name_or_call(const std::string& text) {
-    if (!tokens_.peek().is(Kind::kOperator, "(")) return name(text);
+    if (!tokens_.peek().is(Kind::kOperator, "(")) {
+      tokens_.variables.insert(text);
+      return name(text);
+    }
     const Function function = find_function(text, tokens_);
     const Arguments given = arguments();
     return defined([text, function, given](Scope& scope) {
@@ -85,6 +88,7 @@ class OperandParser {
   Expression strings() {
     std::string text;
     while (tokens_.peek().kind == Kind::kString) text += tokens_.take().text;
+    tokens_.strings.insert(text);
     return constant(std::move(text));
   }
 
@@ -151,7 +155,10 @@ class OperandParser {
   Expression member(Expression of) {
     if (tokens_.peek().kind == Kind::kInteger) return indexed(std::move(of), integer());
     const std::string text = tokens_.expect_name();
-    if (!tokens_.peek().is(Kind::kOperator, "(")) return indexed(std::move(of), constant(text));
+    if (!tokens_.peek().is(Kind::kOperator, "(")) {
+      tokens_.members.insert(text);
+      return indexed(std::move(of), constant(text));
+    }
     const Arguments given = arguments();
     return defined([of, text, given](Scope& scope) {
       return call_method(given.call(scope, "method", text, of.evaluate(scope)));
@@ -169,6 +176,7 @@ class OperandParser {
     std::vector<Expression> bounds;  // of a slice: those missing are null
     bool is_slice = false;
     const auto bound = [&] {
+      if (tokens_.peek().kind == Kind::kString) tokens_.members.insert(tokens_.peek().text);
       const bool missing =
           tokens_.peek().is(Kind::kOperator, ":") || tokens_.peek().is(Kind::kOperator, "]");
       bounds.push_back(missing ? constant(nullptr) : parse_single(tokens_));

@@ -86,6 +86,9 @@ TEST_CASE("one of several words, or an error that lists them", "[config]") {
 TEST_CASE("YAML that is broken, doubled or repeated fails with its place", "[config]") {
   CHECK_THROWS_WITH(yaml("a: 1\nb: [1, 2\n"), Catch::StartsWith("test.yaml:3:1: not valid YAML: "));
   CHECK_THROWS_WITH(yaml("a: {x: 1,\n x: 2}\n"), "test.yaml:2:2: a.x: duplicate key");
+  const ConfigNode lenient = ConfigNode::parse("a: {x: 1, x: 2}", "t", DuplicateKeys::kLastWins);
+  CHECK(lenient.at("a").at("x").as_count() == 2);
+  CHECK(lenient.at("a").keys() == std::vector<std::string>{"x"});
   CHECK_THROWS_WITH(yaml("a: 1\n---\nb: 2\n"),
                     "test.yaml:3:1: expected one YAML document, got a second");
   CHECK_THROWS_WITH(yaml("[a]: 1\n"), "test.yaml:1:1: expected a key that is a plain word");

@@ -38,6 +38,9 @@ TEST_CASE("bench times formats by turns: a row a test and format, speedups over 
 TEST_CASE("bench refuses what it cannot read", "[run][bench]") {
   CHECK_THROWS_WITH(bench({.model = "synthetic:llama-1b", .sparsity = 1}),
                     "--sparsity: expected 0 <= sparsity < 1, got 1");
+  CHECK_THROWS_WITH(bench({.model = "synthetic:llama-1b", .prefill = {0}, .decode = {0}}),
+                    "expected a --prefill or --decode of at least 1 token");
+  CHECK_THROWS_WITH(bench({.model = "synthetic:llama-1b", .batch = {0}}), "--batch: expected at least 1 sequence, got 0");
   CHECK_THROWS_WITH(bench({.model = "synthetic:llama-1b", .head = "int9"}),
                     "--head: expected one of dense, int8, got 'int9'");
   CHECK_THROWS_WITH(bench_text({}, "cvs"),

@@ -1,0 +1,94 @@
+// Checking a folder of lm-evaluation-harness task files: one file of each sort.
+
+#include "tasks/task_check.h"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "test/support/temporary_folder.h"
+
+using namespace evalharness;
+using Status = CheckedFile::Status;
+
+namespace {
+
+class Zoo {
+ public:
+  void write(const std::string& path, const std::string& text) const {
+    const std::filesystem::path place = folder_.path(path);
+    std::filesystem::create_directories(place.parent_path());
+    std::ofstream(place) << text;
+  }
+  CheckedFile check(const std::string& path) const { return check_task_file(folder_.path(), path); }
+  const std::string& path() const { return folder_.path(); }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+const char* const kChoice =
+    "task: riddles\ndataset_path: nobody/riddles\noutput_type: multiple_choice\ntest_split: test\n"
+    "doc_to_text: \"{{question}}\"\ndoc_to_choice: \"{{choices.text}}\"\n"
+    "doc_to_target: \"{{choices.label.index(answer)}}\"\nnum_fewshot: 2\n";
+
+}  // namespace
+
+TEST_CASE("a task whose dataset nobody described loads and renders a made-up row", "[tasks][check]") {
+  const Zoo zoo;
+  zoo.write("a/riddles.yaml", kChoice);
+  const CheckedFile file = zoo.check("a/riddles.yaml");
+  CHECK(file.status == Status::kNoDataset);
+  CHECK(file.family == "a");
+  CHECK(all_understood({file}));
+}
+
+TEST_CASE("a task with a dataset of ours runs", "[tasks][check]") {
+  const Zoo zoo;
+  zoo.write("p.yaml",
+            "task: p\ndataset_path: piqa\noutput_type: multiple_choice\nvalidation_split: validation\n"
+            "doc_to_text: goal\ndoc_to_choice: \"{{[sol1, sol2]}}\"\ndoc_to_target: label\n");
+  CHECK(zoo.check("p.yaml").reason == "");
+  CHECK(zoo.check("p.yaml").status == Status::kRuns);
+}
+
+TEST_CASE("fields that are Python functions are named, with the transforms that do the same",
+          "[tasks][check]") {
+  const Zoo zoo;
+  zoo.write("a/riddles.yaml", kChoice);
+  zoo.write("a/b.yaml", "include: riddles.yaml\ntask: b\nprocess_docs: !function utils.clean\n");
+  zoo.write("a/utils.py",
+            "import re\n\ndef strip(text):\n    return re.sub('x', '', text)\n\n"
+            "def other(d):\n    return d.shuffle()\n\n"
+            "def clean(dataset):\n    return dataset.filter(lambda doc: strip(doc['a']))\n");
+  const CheckedFile file = zoo.check("a/b.yaml");
+  CHECK(file.status == Status::kNeedsPython);
+  CHECK(file.python == std::set<std::string>{"process_docs"});
+  CHECK(file.instead == std::set<std::string>{"filter", "map", "regex_replace"});
+  zoo.write("a/c.yaml",
+            "include: b.yaml\ntask: c\nmetric_list:\n  - {metric: acc, aggregation: !function utils.f}\n");
+  CHECK(zoo.check("a/c.yaml").python ==
+        std::set<std::string>{"metric_list.aggregation", "process_docs"});
+}
+
+TEST_CASE("what is no task, and what is not understood, is told apart", "[tasks][check]") {
+  const Zoo zoo;
+  zoo.write("group.yaml", "group: all\ntask: [a, b]\n");
+  zoo.write("base.yaml", "dataset_path: piqa\n");
+  zoo.write("image.yaml", "include: base.yaml\ntask: i\ndoc_to_image: image\n");
+  zoo.write("typo.yaml", std::string(kChoice) + "doc_to_txt: x\n");
+  zoo.write("never.yaml", "task: n\ndataset_path: piqa\noutput_type: generate_until\ntest_split: test\n"
+            "doc_to_text: \"{{ a.b.c.d.e }}\"\ndoc_to_target: x\n");
+  CHECK(zoo.check("group.yaml").status == Status::kGroup);
+  CHECK(zoo.check("base.yaml").status == Status::kTemplate);
+  CHECK(zoo.check("image.yaml").status == Status::kNotText);
+  CHECK(zoo.check("never.yaml").status == Status::kNotRendered);
+  const CheckedFile typo = zoo.check("typo.yaml");
+  CHECK(typo.status == Status::kFails);
+  CHECK(typo.reason == zoo.path() + "/typo.yaml:9:13: doc_to_txt: unknown key (did you mean 'doc_to_text'?)");
+  const std::vector<CheckedFile> files = check_task_files(zoo.path());
+  CHECK(files.size() == 5);
+  CHECK_FALSE(all_understood(files));
+  CHECK_THAT(task_check_table(files), Catch::Contains("unknown key (did you mean 'doc_to_text'?)"));
+  CHECK(task_check_json(files).find("files")->list().size() == 5);
+}
