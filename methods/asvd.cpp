@@ -90,10 +90,7 @@ class Asvd final : public Method {
 
   std::vector<RankCandidate> losses(Model& model, const Calibration& calibration) const {
     std::vector<std::vector<double>> scales;
-    calibration.sweep(model, kNeeds, [&](const Layer&, const Inputs& x) {
-      scales.push_back(scales_of(x, alpha_));
-      return LinearPtr();
-    });
+    calibration.observe(model, kNeeds, [&](const Layer&, const Inputs& x) { scales.push_back(scales_of(x, alpha_)); });
     BlockwiseLoss loss(model, calibration, search_samples_);
     Progress progress("searching ranks", model.blocks.size());
     std::vector<RankCandidate> candidates;

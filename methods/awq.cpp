@@ -25,12 +25,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "harness/base/text.h"
-#include "harness/model/transformer.h"
+#include "harness/ops/scaled_input.h"
 #include "methods/clip_search.h"
 #include "methods/method.h"
 #include "methods/rounding.h"
+#include "methods/sample_run.h"
 #include "methods/scale_pairs.h"
 
 namespace evalharness {
@@ -58,39 +60,18 @@ Matrix spread_rows(MatrixView x) {
   return Matrix(some);
 }
 
-// What a pair's readers are part of, on some inputs: [tokens, hidden].
-class Module {
- public:
-  Module(const Model& model, const Calibration& calibration, MatrixView x)
-      : model_(model), backend_(calibration.backend()), x_(x) {
-    const size_t length = calibration.set().samples.front().size();
-    for (size_t s = 0; s * length < x.rows; ++s) batch_.add(s, 0, calibration.set().samples[s]);
-    rope_ = make_rope_table(model.config, length);
-    const std::vector<size_t> capacities(batch_.segments.size(), length);
-    cache_ = backend_.make_cache(attention_shape(model.config), 1, capacities, model.dtype);
-    workspace_.reserve(x.rows, model.config);
-  }
-
-  Matrix output(const Block& block, const ScalePair& pair) {
-    const BoundBlock bound(model_, block, backend_);
-    if (pair.reads(Linear::q))
-      bound.attention(x_, batch_, rope_, 0, *cache_, workspace_);
-    else if (pair.reads(Linear::gate))
-      bound.mlp(x_, workspace_);
-    else
-      bound.linear(pair.readers.front()).forward(x_, workspace_.delta);
-    return Matrix(workspace_.delta);
-  }
-
- private:
-  const Model& model_;
-  const Backend& backend_;
-  MatrixView x_;
-  Batch batch_;
-  RopeTable rope_;
-  std::unique_ptr<KvCache> cache_;
-  Workspace workspace_;
-};
+// What a pair's readers are part of, on the samples' inputs x: [tokens, hidden].
+Matrix module_output(const Model& model, const Block& block, const ScalePair& pair, const Backend& backend, MatrixView x,
+                     SampleRun& run) {
+  const BoundBlock bound(model, block, backend);
+  if (pair.reads(Linear::q))
+    bound.attention(x, run.batch, run.rope, 0, *run.cache, run.workspace);
+  else if (pair.reads(Linear::gate))
+    bound.mlp(x, run.workspace);
+  else
+    bound.linear(pair.readers.front()).forward(x, run.workspace.delta);
+  return Matrix(run.workspace.delta);
+}
 
 double squared_distance(const Matrix& a, const Matrix& b) {
   double sum = 0;
@@ -114,8 +95,10 @@ class Awq final : public Method {
   bool needs_calibration() const override { return true; }
 
   Report compress(Model& model, const Calibration& calibration) const override {
-    scale(model, calibration);
-    return calibration.sweep(model, needs(calibration), [&](const Layer& layer, const Inputs& x) {
+    calibration.require_text();
+    SampleRun run(model, calibration, std::min(samples_, calibration.set().samples.size()));
+    scale(model, calibration, run);
+    return calibration.sweep(model, needs(run), [&](const Layer& layer, const Inputs& x) {
       if (!rounds_) return LinearPtr();
       const Rounding rounding = rounding_for(layer.dtype);
       Matrix w = layer.weight();  // [out, in]
@@ -127,10 +110,8 @@ class Awq final : public Method {
 
  private:
   // All samples that are looked at, whole.
-  Needs needs(const Calibration& calibration) const {
-    const CalibrationSet& set = calibration.set();
-    const size_t samples = std::min(samples_, set.samples.size());
-    return {.column_magnitudes = true, .some_tokens = samples * (samples > 0 ? set.samples.front().size() : 0), .uncompressed_inputs = true};
+  Needs needs(const SampleRun& run) const {
+    return {.column_magnitudes = true, .some_tokens = run.batch.tokens.size(), .uncompressed_inputs = true};
   }
 
   Rounding rounding_for(Dtype dtype) const {
@@ -140,33 +121,33 @@ class Awq final : public Method {
   }
 
   // Searches all scales in the model as it is, then applies them: it computes the same before and after.
-  void scale(Model& model, const Calibration& calibration) const {
+  void scale(Model& model, const Calibration& calibration, SampleRun& run) const {
     std::vector<ScalePair> pairs = norm_pairs();
     std::ranges::copy(layer_pairs(model.config), std::back_inserter(pairs));
     std::vector<std::vector<std::vector<float>>> scales(model.blocks.size(), std::vector<std::vector<float>>(pairs.size()));
-    calibration.sweep(model, needs(calibration), [&](const Layer& layer, const Inputs& x) {
-      for (size_t p = 0; p < pairs.size(); ++p)
-        if (pairs[p].readers.front() == layer.linear)
-          scales[layer.block][p] = search(model, model.blocks[layer.block], pairs[p], calibration, x);
-      return LinearPtr();
+    calibration.observe(model, needs(run), [&](const Layer& layer, const Inputs& x) {
+      for (size_t p = 0; p < pairs.size(); ++p) {
+        Block& block = model.blocks[layer.block];
+        const auto output = [&] { return module_output(model, block, pairs[p], calibration.backend(), x.some().view(), run); };
+        if (pairs[p].readers.front() == layer.linear) scales[layer.block][p] = search(block, pairs[p], x, model.dtype, output);
+      }
     });
     for (size_t b = 0; b < model.blocks.size(); ++b)
       for (size_t p = 0; p < pairs.size(); ++p) apply_scales(model.blocks[b], pairs[p], scales[b][p], model.dtype);
   }
 
-  // The block's weights are changed meanwhile and put back.
-  std::vector<float> search(const Model& model, Block& block, const ScalePair& pair, const Calibration& calibration,
-                            const Inputs& x) const {
-    Module module(model, calibration, x.some().view());
-    const Matrix expected = module.output(block, pair);
+  // `output` is that of the pair's module with the block as it is; its weights are changed meanwhile and put back.
+  std::vector<float> search(Block& block, const ScalePair& pair, const Inputs& x, Dtype dtype,
+                            const std::function<Matrix()>& output) const {
+    const Matrix expected = output();
     std::vector<LinearPtr> originals;
     for (const Linear linear : pair.readers) originals.push_back(std::move(block.slot(linear).op));
     std::vector<float> best;
     double least = 0;
     for (size_t step = 0; step < kGrid; ++step) {
       const std::vector<float> s = scales_of(x.column_magnitudes(), static_cast<double>(step) / kGrid);
-      for (size_t i = 0; i < originals.size(); ++i) block.slot(pair.readers[i]).op = rounded(*originals[i], s, model.dtype);
-      const double found = squared_distance(module.output(block, pair), expected);
+      for (size_t i = 0; i < originals.size(); ++i) block.slot(pair.readers[i]).op = rounded(*originals[i], s, dtype);
+      const double found = squared_distance(output(), expected);
       if (!best.empty() && found >= least) continue;
       least = found;
       best = s;
@@ -178,8 +159,7 @@ class Awq final : public Method {
   // Q(W diag(s)) diag(1/s), dense.
   LinearPtr rounded(const LinearOp& op, std::span<const float> s, Dtype dtype) const {
     Matrix w = op.to_dense();
-    for (size_t i = 0; i < w.rows(); ++i)
-      for (size_t j = 0; j < w.cols(); ++j) w(i, j) *= s[j];
+    scale_columns(w.view(), s);
     w = make_int_group(round_to_grid(w.view(), rounding_for(dtype)), dtype)->to_dense();
     for (size_t i = 0; i < w.rows(); ++i)
       for (size_t j = 0; j < w.cols(); ++j) w(i, j) /= s[j];

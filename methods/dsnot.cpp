@@ -135,7 +135,6 @@ class Row {
   std::vector<size_t> grown_;
 };
 
-bool is_pruned(const std::string& format) { return format.starts_with("sparse."); }
 bool is_bitmask(const std::string& format) { return format.starts_with("sparse.bitmask."); }
 
 // The weight of the dense model in the model's own dtype: what grows back is stored so again.
@@ -172,9 +171,9 @@ class Dsnot final : public Method {
  private:
   bool treats(const Layer& layer) const {
     const std::string format = layer.op.format();
-    if (!is_pruned(format) && !format.starts_with("dense."))
+    if (!layer.pruned() && !format.starts_with("dense."))
       fail(cat("dsnot: ", layer.slot.name, " is ", format, ": it refines pruned layers, so it comes right after the pruning"));
-    return is_pruned(format) && !(attention_only_ && layer.linear >= Linear::gate);
+    return layer.pruned() && !(attention_only_ && layer.linear >= Linear::gate);
   }
 
   LinearPtr refine(const Layer& layer, const Matrix& original, const Inputs& x, size_t& regrown) const {

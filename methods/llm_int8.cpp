@@ -32,13 +32,6 @@
 namespace evalharness {
 namespace {
 
-Matrix columns(const Matrix& w, const std::vector<uint32_t>& ids) {
-  Matrix some(w.rows(), ids.size());
-  for (size_t o = 0; o < w.rows(); ++o)
-    for (size_t j = 0; j < ids.size(); ++j) some(o, j) = w(o, ids[j]);
-  return some;
-}
-
 LinearPtr in_integers(const Matrix& w, Dtype dtype) { return make_quantised_input(round_rows_to_int8(w.view(), dtype)); }
 
 class LlmInt8 final : public Method {
@@ -58,9 +51,9 @@ class LlmInt8 final : public Method {
       for (uint32_t j = 0; j < w.cols(); ++j) (is_outlier(x.column_maxima()[j]) ? outliers : others).push_back(j);
       counts["outlier_columns"] += outliers.size();
       if (outliers.empty()) return in_integers(w, layer.dtype);
-      LinearPtr kept = make_dense(columns(w, outliers).view(), layer.dtype);
+      LinearPtr kept = make_dense(gather_columns(w.view(), outliers).view(), layer.dtype);
       if (others.empty()) return kept;
-      LinearPtr rounded = in_integers(columns(w, others), layer.dtype);
+      LinearPtr rounded = in_integers(gather_columns(w.view(), others), layer.dtype);
       return make_sum(make_selected_input(std::move(others), w.cols(), std::move(rounded)),
                       make_selected_input(std::move(outliers), w.cols(), std::move(kept)));
     });

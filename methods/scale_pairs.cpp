@@ -6,14 +6,14 @@
 #include "harness/base/error.h"
 #include "harness/base/text.h"
 #include "harness/ops/format_registry.h"
+#include "harness/ops/scaled_input.h"
 
 namespace evalharness {
 namespace {
 
 // Pruned weights stay in their format: scaling moves no zero.
 void replace(Slot& slot, const Matrix& w, Dtype dtype) {
-  const std::string format = slot.op->format();
-  slot.op = slot.op->pruned() ? weight_format(format).nearest(format, w.view()) : make_dense(w.view(), dtype);
+  slot.op = slot.op->pruned() ? nearest_weight(slot.op->format(), w.view()) : make_dense(w.view(), dtype);
 }
 
 }  // namespace
@@ -60,8 +60,7 @@ void apply_scales(Block& block, const ScalePair& pair, std::span<const float> s,
     Slot& slot = block.slot(linear);
     Matrix w = slot.op->to_dense();
     EH_ASSERT(w.cols() == s.size());
-    for (size_t o = 0; o < w.rows(); ++o)
-      for (size_t j = 0; j < s.size(); ++j) w(o, j) *= s[j];
+    scale_columns(w.view(), s);
     replace(slot, w, dtype);
   }
 }

@@ -71,42 +71,40 @@ double sensitivity_of(Block& block, BlockwiseLoss& loss, Rng& rng) {
   return second_difference / (perturbed.step() * perturbed.step() * static_cast<double>(perturbed.weights()));
 }
 
+size_t available(size_t samples, const Calibration& calibration) {
+  const size_t there = calibration.set().samples.size();
+  if (there < samples) fail(cat("calibration: ", samples, " samples are needed to measure the loss, and there are ", there));
+  return samples;
+}
+
 }  // namespace
 
 BlockwiseLoss::BlockwiseLoss(const Model& model, const Calibration& calibration, size_t samples)
-    : model_(model), backend_(calibration.backend()) {
-  const std::vector<std::vector<int32_t>>& set = calibration.set().samples;
-  if (set.size() < samples)
-    fail(cat("calibration: ", samples, " samples are needed to measure the loss, and there are ", set.size()));
-  length_ = set.front().size();
+    : model_(model), backend_(calibration.backend()), run_(model, calibration, available(samples, calibration)) {
   for (size_t s = 0; s < samples; ++s) {
-    batch_.add(s, 0, set[s]);
-    targets_.insert(targets_.end(), set[s].begin() + 1, set[s].end());
+    const std::vector<int32_t>& tokens = calibration.set().samples[s];
+    targets_.insert(targets_.end(), tokens.begin() + 1, tokens.end());
     targets_.push_back(-1);
   }
-  rope_ = make_rope_table(model.config, length_);
-  const std::vector<size_t> capacities(samples, length_);
-  cache_ = backend_.make_cache(attention_shape(model.config), 1, capacities, model.dtype);
   head_ = backend_.bind(model.head());
-  workspace_.reserve(batch_.tokens.size(), model.config);
-  x_ = Matrix(batch_.tokens.size(), model.config.hidden);
-  embed(model, batch_.tokens, x_.view());
+  x_ = Matrix(run_.batch.tokens.size(), model.config.hidden);
+  embed(model, run_.batch.tokens, x_.view());
 }
 
 void BlockwiseLoss::run(size_t block, MutableMatrixView x) {
-  BoundBlock(model_, model_.blocks[block], backend_).forward(x, batch_, rope_, 0, *cache_, workspace_);
+  BoundBlock(model_, model_.blocks[block], backend_).forward(x, run_.batch, run_.rope, 0, *run_.cache, run_.workspace);
 }
 
 double BlockwiseLoss::loss() {
   y_ = x_;
   for (size_t b = block_; b < model_.blocks.size(); ++b) run(b, y_.view());
-  backend_.rms_norm(y_.view(), model_.final_norm, static_cast<float>(model_.config.norm_epsilon), workspace_.normed);
+  backend_.rms_norm(y_.view(), model_.final_norm, static_cast<float>(model_.config.norm_epsilon), run_.workspace.normed);
   std::vector<TokenScore> scores(targets_.size());
-  backend_.head(workspace_.normed, *head_, targets_, scores);
+  backend_.head(run_.workspace.normed, *head_, targets_, scores);
   double sum = 0;
   for (size_t i = 0; i < scores.size(); ++i)
     if (targets_[i] >= 0) sum -= static_cast<double>(scores[i].log_prob);
-  return sum / static_cast<double>(scores.size() - scores.size() / length_);
+  return sum / static_cast<double>(scores.size() - scores.size() / run_.length);
 }
 
 void BlockwiseLoss::advance() {

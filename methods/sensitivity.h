@@ -7,7 +7,7 @@
 
 #include "harness/base/config_node.h"
 #include "harness/calib/calibration.h"
-#include "harness/model/transformer.h"
+#include "methods/sample_run.h"
 
 namespace evalharness {
 
@@ -28,13 +28,10 @@ class BlockwiseLoss {
 
   const Model& model_;
   const Backend& backend_;
-  size_t length_, block_ = 0;
-  Batch batch_;
+  SampleRun run_;
+  size_t block_ = 0;
   std::vector<int32_t> targets_;
-  RopeTable rope_;
-  std::unique_ptr<KvCache> cache_;
   std::unique_ptr<BoundLinear> head_;
-  Workspace workspace_;
   Matrix x_, y_;  // inputs of the current block, and a copy on its way on: [tokens, hidden]
 };
 

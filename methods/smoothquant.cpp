@@ -54,9 +54,8 @@ std::vector<float> smoothing_scales(const Maxima& inputs, const Maxima& weights,
 // max |X(:, j)| of every layer, [blocks][layers], of the model as it is.
 std::vector<std::array<Maxima, kLinears.size()>> input_maxima(Model& model, const Calibration& calibration) {
   std::vector<std::array<Maxima, kLinears.size()>> maxima(model.blocks.size());
-  calibration.sweep(model, {.column_maxima = true, .uncompressed_inputs = true}, [&](const Layer& layer, const Inputs& x) {
+  calibration.observe(model, {.column_maxima = true, .uncompressed_inputs = true}, [&](const Layer& layer, const Inputs& x) {
     maxima[layer.block][static_cast<size_t>(layer.linear)] = x.column_maxima();
-    return LinearPtr();
   });
   return maxima;
 }

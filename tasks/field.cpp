@@ -28,7 +28,7 @@ Value::List values_of(const Value& map) {
 
 Field Field::read(const ConfigNode& node) {
   Field field;
-  field.where_ = node.key().empty() ? node.where() : cat(node.where(), ": ", node.key());
+  field.where_ = node.place();
   const Value value = node.to_value(/*yaml_1_1=*/true);
   if (value.is_string() && Jinja::has_markup(value.string()))
     field.template_ = Jinja(value.string(), field.where_);

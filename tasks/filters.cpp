@@ -51,7 +51,7 @@ struct Extraction {
 Extraction read_extraction(const ConfigNode& node) {
   const std::string pattern = node.get("regex_pattern", R"(#### (\-?[0-9\.\,]+))");
   const std::optional<ConfigNode> given = node.find("regex_pattern");
-  const std::string where = given ? cat(given->where(), ": ", given->key()) : node.where();
+  const std::string where = given ? given->place() : node.where();
   return {Regex(pattern, where), node.get("group_select", int64_t{0}),
           node.get("fallback", "[invalid]")};
 }
@@ -184,8 +184,7 @@ Step read_step(const ConfigNode& node) {
   const std::string name = node.at("function").as_string();
   const auto found = filters().find(name);
   if (found != filters().end()) return found->second(node);
-  std::vector<std::string> names;
-  for (const auto& entry : filters()) names.push_back(entry.first);
+  const std::vector<std::string> names = keys_of(filters());
   node.fail_at("function", cat("unknown filter '", name, "'", did_you_mean(name, names),
                                "; there are: ", join(names, " ")));
 }

@@ -28,10 +28,9 @@ std::string other_than_text(const TaskFile& file) {
   return "";
 }
 
-// `place`: the file's path. It is read twice, since looking for Python counts as reading every key,
-// and an unknown one is to be found.
-void check_task(const std::string& place, CheckedFile& checked) {
-  const TaskFile scanned = TaskFile::load(place, place);
+// `scanned`: the file at `place`. A task without Python is loaded again: looking for Python counts as
+// reading every key, and an unknown one is to be found.
+void check_task(const TaskFile& scanned, const std::string& place, CheckedFile& checked) {
   const std::map<std::string, ConfigNode> python = scanned.python_fields();
   for (const auto& entry : python) checked.python.insert(entry.first);
   if (!python.empty()) {
@@ -81,7 +80,7 @@ CheckedFile check_task_file(const std::string& root, const std::string& path) {
     else if (!file.has("task") && !file.has("class"))
       checked.status = Status::kTemplate;
     else
-      check_task(place, checked);
+      check_task(file, place, checked);
   } catch (const Error& error) {
     checked.reason = error.what();
   }

@@ -200,7 +200,7 @@ TaskConfig read_task_config(const TaskFile& file) {
     for (const std::string& key : options->keys()) {
       const ConfigNode option = options->at(key);
       option.to_value();
-      if (key != "trust_remote_code") task.other_files = cat(option.where(), ": ", option.key());
+      if (key != "trust_remote_code") task.other_files = option.place();
     }
   file.reject_unread();
   return task;

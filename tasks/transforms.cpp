@@ -17,10 +17,6 @@ namespace {
 using Step = Transforms::Step;
 using TextChange = std::function<std::string(const std::string&)>;
 
-std::string place(const ConfigNode& node) {
-  return node.key().empty() ? node.where() : cat(node.where(), ": ", node.key());
-}
-
 std::vector<std::string> names_of(const ConfigNode& node) {
   if (!node.is_list()) return {node.as_string()};
   std::vector<std::string> names;
@@ -61,7 +57,7 @@ Step change_texts(const ConfigNode& node, const std::string& key, TextChange cha
   const std::string into = node.get("into", "");
   if (!into.empty() && columns.size() != 1)
     node.fail_at("into", cat("expected one column in ", key, ", got ", columns.size()));
-  return [columns, into, change = std::move(change), where = place(node)](Document& row) {
+  return [columns, into, change = std::move(change), where = node.place()](Document& row) {
     for (const std::string& column : columns)
       row.fields().set(into.empty() ? column : into, changed(row, column, where, change));
     return true;
@@ -70,7 +66,7 @@ Step change_texts(const ConfigNode& node, const std::string& key, TextChange cha
 
 Step filter(const ConfigNode& node) {
   const ConfigNode condition = node.at("filter");
-  return [test = Jinja(condition.as_string(), place(condition))](Document& row) {
+  return [test = Jinja(condition.as_string(), condition.place())](Document& row) {
     const std::string text = test.render(row.fields(), row.where());
     return python::truth(python::literal(text).value_or(text));
   };
@@ -81,7 +77,7 @@ Step map(const ConfigNode& node) {
   std::vector<std::pair<std::string, Jinja>> templates;
   for (const std::string& column : columns.keys()) {
     const ConfigNode text = columns.at(column);
-    templates.emplace_back(column, Jinja(text.as_string(), place(text)));
+    templates.emplace_back(column, Jinja(text.as_string(), text.place()));
   }
   return [templates](Document& row) {
     for (const auto& [column, text] : templates)
@@ -93,8 +89,8 @@ Step map(const ConfigNode& node) {
 Step each(const ConfigNode& node) {
   const std::string column = node.at("each").as_string();
   const ConfigNode text = node.at("template");
-  return [column, into = node.get("into", column), where = place(node),
-          program = Jinja(text.as_string(), place(text))](Document& row) {
+  return [column, into = node.get("into", column), where = node.place(),
+          program = Jinja(text.as_string(), text.place())](Document& row) {
     Value fields = row.fields();
     Value::List texts;
     for (const Value& item : list_at(row, column, where)) {
@@ -116,7 +112,7 @@ Step replace(const ConfigNode& node) {
 Step regex_replace(const ConfigNode& node) {
   const ConfigNode pattern = node.at("pattern");
   return change_texts(node, "regex_replace",
-                      [regex = Regex(pattern.as_string(), place(pattern)),
+                      [regex = Regex(pattern.as_string(), pattern.place()),
                        to = node.at("new").as_string(), count = node.get("count", size_t{0})](
                           const std::string& text) { return regex.substitute(text, to, count); });
 }
@@ -125,7 +121,7 @@ Step regex_replace(const ConfigNode& node) {
 Step find_all(const ConfigNode& node) {
   const ConfigNode pattern = node.at("pattern");
   return [column = node.at("find_all").as_string(), into = node.at("into").as_string(),
-          regex = Regex(pattern.as_string(), place(pattern))](Document& row) {
+          regex = Regex(pattern.as_string(), pattern.place())](Document& row) {
     Value::List found;
     for (const std::vector<std::string>& groups : regex.find_all(row.string(column))) {
       const auto filled = std::ranges::find_if(groups, [](const auto& g) { return !g.empty(); });
@@ -137,7 +133,7 @@ Step find_all(const ConfigNode& node) {
 }
 
 Step literal_eval(const ConfigNode& node) {
-  return [columns = names_of(node.at("literal_eval")), where = place(node)](Document& row) {
+  return [columns = names_of(node.at("literal_eval")), where = node.place()](Document& row) {
     for (const std::string& column : columns) {
       std::optional<Value> value = python::literal(row.string(column));
       if (!value)
@@ -152,7 +148,7 @@ Step literal_eval(const ConfigNode& node) {
 
 Step index(const ConfigNode& node) {
   return [wanted = node.at("index").as_string(), list = node.at("of").as_string(),
-          into = node.at("into").as_string(), where = place(node)](Document& row) {
+          into = node.at("into").as_string(), where = node.place()](Document& row) {
     const Value& value = row.at(wanted);
     const Value::List& items = list_at(row, list, where);
     const auto found =
@@ -169,7 +165,7 @@ Step index(const ConfigNode& node) {
 Step join_texts(const ConfigNode& node) {
   const std::string column = node.at("join").as_string();
   return [column, into = node.get("into", column), separator = node.at("separator").as_string(),
-          where = place(node)](Document& row) {
+          where = node.place()](Document& row) {
     std::vector<std::string> texts;
     for (const Value& item : list_at(row, column, where)) texts.push_back(python::str(item));
     row.fields().set(into, join(texts, separator));
@@ -182,7 +178,7 @@ Step rename(const ConfigNode& node) {
   const ConfigNode columns = node.at("rename");
   for (const std::string& from : columns.keys())
     names.emplace_back(from, columns.at(from).as_string());
-  return [names, where = place(node)](Document& row) {
+  return [names, where = node.place()](Document& row) {
     for (const auto& [from, to] : names) {
       row.at(from);  // fails where there is none, naming those there are
       if (row.has(to)) fail_row(row, where, cat("column '", to, "' is there already"));
@@ -195,7 +191,7 @@ Step rename(const ConfigNode& node) {
 
 Step shuffle(const ConfigNode& node) {
   return [column = node.at("shuffle").as_string(), target = node.get("target", ""),
-          seed = node.get("seed", size_t{0}), where = place(node)](Document& row) {
+          seed = node.get("seed", size_t{0}), where = node.place()](Document& row) {
     Value::List items = list_at(row, column, where);
     std::vector<size_t> order(items.size());
     for (size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -244,8 +240,7 @@ Step read_step(const ConfigNode& node) {
   const std::string name = node.keys().front();
   const auto found = transforms().find(name);
   if (found != transforms().end()) return found->second(node);
-  std::vector<std::string> names;
-  for (const auto& entry : transforms()) names.push_back(entry.first);
+  const std::vector<std::string> names = keys_of(transforms());
   node.fail_at(
       name, cat("unknown transform", did_you_mean(name, names), "; there are: ", join(names, " ")));
 }

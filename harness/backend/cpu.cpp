@@ -9,6 +9,8 @@
 #include "harness/backend/cpu_attention.h"
 #include "harness/backend/cpu_cache.h"
 #include "harness/backend/kernels/token_kernels.h"
+#include "harness/backend/scratch.h"
+#include "harness/base/integers.h"
 #include "harness/base/parallel.h"
 #include "harness/math/aligned.h"
 
@@ -67,20 +69,6 @@ class CpuBackend final : public Backend {
             std::span<TokenScore> scores) const override;
 
  private:
-  // Rows in chunks that are worth a thread: a few tokens of decoding stay on this one.
-  template <class Body>
-  static void for_rows(size_t rows, size_t cols, const Body& body) {
-    const size_t chunk = std::max<size_t>(1, 16384 / std::max<size_t>(1, cols));
-    const size_t chunks = (rows + chunk - 1) / chunk;
-    if (chunks <= 1) {
-      for (size_t i = 0; i < rows; ++i) body(i);
-      return;
-    }
-    parallel_for(chunks, [&](size_t c) {
-      for (size_t i = c * chunk; i < std::min(rows, (c + 1) * chunk); ++i) body(i);
-    });
-  }
-
   CpuOptions options_;
   const TokenKernels& kernels_;
 };
@@ -100,7 +88,7 @@ HeadState merged(std::span<const HeadState> slices) {
 
 void CpuBackend::head(MatrixView x, const BoundLinear& weight, std::span<const int32_t> targets,
                       std::span<TokenScore> scores) const {
-  const size_t vocab = weight.out(), slices = (vocab + kHeadSlice - 1) / kHeadSlice;
+  const size_t vocab = weight.out(), slices = ceil_div(vocab, kHeadSlice);
   for (size_t first_row = 0; first_row < x.rows; first_row += kHeadRows) {
     const size_t rows = std::min(kHeadRows, x.rows - first_row);
     std::vector<HeadState> states(rows * slices, {-std::numeric_limits<float>::infinity(), 0, 0});

@@ -10,6 +10,7 @@
 
 #include "harness/backend/backend.h"
 #include "harness/base/error.h"
+#include "harness/base/integers.h"
 #include "harness/math/aligned.h"
 
 namespace evalharness {
@@ -19,8 +20,6 @@ inline constexpr size_t kKeyBlock = kPanelWidth;
 // Weights are multiplied in groups of so many keys: a product's depth.
 inline constexpr size_t kKeyGroup = 32;
 static_assert(kKeyGroup % kDepthMultipleF32 == 0 && kKeyGroup % kDepthMultipleBf16 == 0);
-
-inline size_t round_up(size_t n, size_t block) { return (n + block - 1) / block * block; }
 
 class CpuKvCache final : public KvCache {
  public:

@@ -6,6 +6,7 @@
 
 #include "harness/backend/scratch.h"
 #include "harness/base/error.h"
+#include "harness/base/integers.h"
 #include "harness/base/parallel.h"
 #include "harness/base/text.h"
 #include "harness/math/bfloat16.h"
@@ -17,12 +18,7 @@ namespace {
 // Rows of x that share one decoded panel: 128 rows of bfloat16 and a panel stay in a 1 MiB L2, and
 // decoding costs a few per cent of the product.
 constexpr size_t kRowTile = 128;
-// A weight with fewer panels is split along its inputs, so that each core finds an equal share.
-constexpr size_t kWantedTiles = 32;
-constexpr size_t kLeastDepth = 128;
 constexpr size_t kBlocksForManyRows = 4;
-
-size_t ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
 
 // Rows of x in the form that a kernel reads: T, and padded with zeros to the depth.
 template <class T>
@@ -81,15 +77,9 @@ class PanelLinear final : public BoundLinear {
  public:
   PanelLinear(std::unique_ptr<const PanelReader<Stored>> reader, const CpuOptions& options)
       : reader_(std::move(reader)), layout_(reader_->layout()), options_(options) {
-    depth_step_ = layout_.depth();
-    if (layout_.panels() < kWantedTiles) {
-      const size_t parts = std::min(ceil_div(kWantedTiles, layout_.panels()),
-                                    std::max<size_t>(1, layout_.depth() / kLeastDepth));
-      const size_t unit = kDepthMultipleBf16;
-      const size_t step = ceil_div(layout_.depth(), parts);
-      const size_t block = reader_->block() == SIZE_MAX ? unit : std::max(unit, reader_->block());
-      depth_step_ = ceil_div(step, block) * block;
-    }
+    const size_t unit = kDepthMultipleBf16;
+    const size_t block = reader_->block() == SIZE_MAX ? unit : std::max(unit, reader_->block());
+    depth_step_ = few_tokens_depth(layout_.panels(), layout_.depth(), block);
   }
 
   size_t out() const override { return layout_.out; }
@@ -230,6 +220,13 @@ std::map<std::string, Binder>& binders() {
 }
 
 }  // namespace
+
+size_t few_tokens_depth(size_t panels, size_t depth, size_t block) {
+  constexpr size_t kWantedTiles = 32, kLeastDepth = 128;
+  if (panels >= kWantedTiles) return depth;
+  const size_t parts = std::min(ceil_div(kWantedTiles, panels), std::max<size_t>(1, depth / kLeastDepth));
+  return round_up(ceil_div(depth, parts), block);
+}
 
 template <class T>
 void PanelReader<T>::multiply_few(Isa isa, size_t panel, size_t begin,

@@ -37,6 +37,10 @@ class PanelReader {
   virtual std::string few_kernel(Isa isa) const;
 };
 
+// Few tokens: how many of a panel's `depth` inputs make a tile, in whole blocks. A weight with few panels is split along
+// its inputs, so that each core finds an equal share; a function of the shape only.
+size_t few_tokens_depth(size_t panels, size_t depth, size_t block);
+
 // T is float or uint16_t.
 template <class T>
 std::unique_ptr<BoundLinear> bind_panels(std::unique_ptr<const PanelReader<T>> reader,

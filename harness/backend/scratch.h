@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "harness/base/integers.h"
 #include "harness/base/parallel.h"
 #include "harness/math/aligned.h"
 #include "harness/math/matrix.h"
@@ -47,17 +48,18 @@ class Between {
   float* data_ = nullptr;
 };
 
-// body(row) for each row; few rows are not worth a thread.
+// body(row) for each row of `cols` values, in chunks that are worth a thread: a few tokens of decoding stay on this one.
 template <class Body>
-void for_rows(size_t rows, const Body& body) {
-  constexpr size_t kRowsATask = 16;
-  if (rows <= kRowsATask) {
+void for_rows(size_t rows, size_t cols, const Body& body) {
+  constexpr size_t kValuesATask = 16384;
+  const size_t chunk = std::max<size_t>(1, kValuesATask / std::max<size_t>(1, cols));
+  if (rows <= chunk) {
     for (size_t row = 0; row < rows; ++row) body(row);
     return;
   }
-  parallel_for((rows + kRowsATask - 1) / kRowsATask, [&](size_t task) {
-    const size_t end = std::min(rows, (task + 1) * kRowsATask);
-    for (size_t row = task * kRowsATask; row < end; ++row) body(row);
+  parallel_for(ceil_div(rows, chunk), [&](size_t task) {
+    const size_t end = std::min(rows, (task + 1) * chunk);
+    for (size_t row = task * chunk; row < end; ++row) body(row);
   });
 }
 

@@ -14,9 +14,13 @@ namespace {
 
 using Kind = ConfigTree::Kind;
 
+std::string place_of(const std::string& where, const std::string& key) {
+  return key.empty() ? where : cat(where, ": ", key);
+}
+
 [[noreturn]] void fail_here(const std::string& where, const std::string& key,
                             const std::string& text) {
-  fail(key.empty() ? cat(where, ": ", text) : cat(where, ": ", key, ": ", text));
+  fail(cat(place_of(where, key), ": ", text));
 }
 
 [[noreturn]] void fail_expected(const ConfigTree& tree, const std::string& expected) {
@@ -106,6 +110,7 @@ bool ConfigNode::is_list() const { return tree_->kind == Kind::kList; }
 bool ConfigNode::is_scalar() const { return tree_->kind == Kind::kScalar; }
 bool ConfigNode::is_null() const { return tree_->kind == Kind::kNull; }
 std::string ConfigNode::where() const { return tree_->where; }
+std::string ConfigNode::place() const { return place_of(tree_->where, tree_->key); }
 std::string ConfigNode::key() const { return tree_->key; }
 std::string ConfigNode::tag() const { return tree_->tag; }
 bool ConfigNode::is_quoted() const { return tree_->quoted; }

@@ -34,6 +34,7 @@ class ConfigNode {
   bool is_scalar() const;
   bool is_null() const;
   std::string where() const;  // "runs/a.yaml:7:13"
+  std::string place() const;  // "runs/a.yaml:7:13: methods[0].sparsity", what errors begin with
   std::string key() const;    // path from the root: "methods[0].sparsity"; "" at the root
   std::string tag() const;    // "!function" and the like, "" if none
   bool is_quoted() const;     // a scalar in quotes is always a string

@@ -49,6 +49,14 @@ std::string nearest_name(std::string_view name, std::span<const std::string> can
 std::string did_you_mean(std::string_view name, std::span<const std::string> candidates);
 
 std::vector<std::string> split(std::string_view text, std::string_view separator);
+// The keys of a map, in its order.
+template <class Map>
+std::vector<std::string> keys_of(const Map& map) {
+  std::vector<std::string> keys;
+  for (const auto& entry : map) keys.push_back(entry.first);
+  return keys;
+}
+
 std::string join(std::span<const std::string> pieces, std::string_view separator);
 std::string replace_all(std::string text, std::string_view from, std::string_view to);
 bool is_blank(std::string_view text);

@@ -27,8 +27,7 @@ class Engine {
     if (format_ == format) return *transformer_;
     transformer_.reset();
     const Dtype dtype = format.ends_with("f32") ? Dtype::f32 : Dtype::bf16;
-    model_ = load_model(*checkpoint_, dtype,
-                        [&](MatrixView w) { return weight_format(format).nearest(format, w); });
+    model_ = load_model(*checkpoint_, dtype, [&](MatrixView w) { return nearest_weight(format, w); });
     transformer_ = std::make_unique<Transformer>(model_, *backend_);
     format_ = format;
     return *transformer_;

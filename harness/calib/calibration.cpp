@@ -163,8 +163,8 @@ class Observer {
 };
 
 // Inputs of some groups of the block as it is, and whether the walk goes on behind it.
-std::vector<GroupInputs> observe(Walk& walk, const Block& block, Groups groups, const Inputs& empty,
-                                 const Backend& backend, bool keep) {
+std::vector<GroupInputs> see_groups(Walk& walk, const Block& block, Groups groups, const Inputs& empty,
+                                    const Backend& backend, bool keep) {
   std::vector<Observer> observers;
   for (const Group group : groups) observers.emplace_back(block, group, empty, backend);
   walk.run(block, keep, [&](Linear linear, MatrixView x) {
@@ -182,8 +182,12 @@ Matrix Calibration::original(const std::string& slot_name) const {
   return originals_(slot_name);
 }
 
+void Calibration::require_text() const {
+  if (set_.samples.empty()) fail("calibration: this method needs calibration text and there is none");
+}
+
 std::vector<LayerReport> Calibration::sweep(Model& model, Needs needs, const Compressor& compress) const {
-  if (needs.any() && set_.samples.empty()) fail("calibration: this method needs calibration text and there is none");
+  if (needs.any()) require_text();
   EH_ASSERT(!(needs.uncompressed_inputs && needs.true_sequential));
   std::unique_ptr<Walk> walk;
   if (needs.any()) walk = std::make_unique<Walk>(set_, model, backend_);
@@ -212,13 +216,20 @@ std::vector<LayerReport> Calibration::sweep(Model& model, Needs needs, const Com
       stop_if_interrupted();
       const Groups groups = Groups(kGroups).subspan(g, together);
       const std::vector<GroupInputs> seen =
-          walk ? observe(*walk, model.blocks[b], groups, empty, backend_, needs.uncompressed_inputs) : std::vector<GroupInputs>(together);
+          walk ? see_groups(*walk, model.blocks[b], groups, empty, backend_, needs.uncompressed_inputs) : std::vector<GroupInputs>(together);
       for (size_t i = 0; i < together; ++i) treat(b, groups[i], seen[i]);
     }
     if (walk && !needs.uncompressed_inputs && b + 1 < model.blocks.size()) walk->run(model.blocks[b], true, nullptr);
     progress.advance();
   }
   return reports;
+}
+
+void Calibration::observe(Model& model, Needs needs, const std::function<void(const Layer&, const Inputs&)>& see) const {
+  sweep(model, needs, [&](const Layer& layer, const Inputs& inputs) {
+    see(layer, inputs);
+    return LinearPtr();
+  });
 }
 
 }  // namespace evalharness

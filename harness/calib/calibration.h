@@ -43,6 +43,8 @@ class Calibration {
 
   const CalibrationSet& set() const { return set_; }
   const Backend& backend() const { return backend_; }
+  // Fails where the set is empty.
+  void require_text() const;
   // The weight that a slot of that name had before any method: [out, in].
   Matrix original(const std::string& slot_name) const;
   // Replaces the weight of every slot of every block by what `compress` makes of it; of a tree of weights each
@@ -50,6 +52,8 @@ class Calibration {
   // the block as it was (unless needs.true_sequential); its inputs come from the compressed blocks before it. Fails on a NaN among the inputs, naming block and layer.
   // With needs.gram the reported output error of a leaf is over all inputs, else over the first 512.
   std::vector<LayerReport> sweep(Model& model, Needs needs, const Compressor& compress) const;
+  // The same walk, looking only. `see` may change the block's weights meanwhile if it puts them back.
+  void observe(Model& model, Needs needs, const std::function<void(const Layer&, const Inputs&)>& see) const;
 
  private:
   CalibrationSet set_;

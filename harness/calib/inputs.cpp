@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "harness/base/integers.h"
 #include "harness/base/parallel.h"
 
 namespace evalharness {
@@ -10,24 +11,25 @@ namespace {
 
 constexpr size_t kColumnChunk = 64;
 
+// take(to[j], x(i, j)) for every value, a column's from the first row to the last.
+template <class T, class Take>
+void take_columns(MatrixView x, std::vector<T>& to, const Take& take) {
+  to.resize(x.cols);
+  parallel_for(ceil_div(x.cols, kColumnChunk), [&](size_t chunk) {
+    const size_t first = chunk * kColumnChunk, end = std::min(x.cols, first + kColumnChunk);
+    for (size_t i = 0; i < x.rows; ++i)
+      for (size_t j = first; j < end; ++j) take(to[j], x(i, j));
+  });
+}
+
 }  // namespace
 
 void Inputs::add(MatrixView x) {
-  sums_.resize(x.cols, 0.0);
-  squares_.resize(x.cols, 0.0);
-  magnitudes_.resize(x.cols, 0.0);
-  maxima_.resize(x.cols, 0.0f);
-  parallel_for((x.cols + kColumnChunk - 1) / kColumnChunk, [&](size_t chunk) {
-    const size_t first = chunk * kColumnChunk, end = std::min(x.cols, first + kColumnChunk);
-    for (size_t i = 0; i < x.rows; ++i)
-      for (size_t j = first; j < end; ++j) {
-        const double value = static_cast<double>(x(i, j));
-        sums_[j] += value;
-        squares_[j] += value * value;
-        magnitudes_[j] += std::abs(value);
-        maxima_[j] = std::max(maxima_[j], std::abs(x(i, j)));
-      }
-  });
+  // Squares always: finish() finds what is not finite by them.
+  take_columns(x, squares_, [](double& sum, float value) { sum += static_cast<double>(value) * static_cast<double>(value); });
+  if (needs_.column_means) take_columns(x, sums_, [](double& sum, float value) { sum += static_cast<double>(value); });
+  if (needs_.column_magnitudes) take_columns(x, magnitudes_, [](double& sum, float value) { sum += std::abs(static_cast<double>(value)); });
+  if (needs_.column_maxima) take_columns(x, maxima_, [](float& most, float value) { most = std::max(most, std::abs(value)); });
   if (needs_.gram) {
     if (gram_.rows() == 0) gram_ = DoubleMatrix(x.cols, x.cols);
     add_gram(x, gram_);

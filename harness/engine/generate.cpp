@@ -98,16 +98,16 @@ class Generation {
     const MatrixView hidden = transformer_.forward(batch, cache);
     for (const bool greedily : {true, false}) {
       std::vector<Sequence*> chosen;
-      Matrix last(running.size(), hidden.cols);
+      std::vector<size_t> rows;
       for (size_t i = 0; i < running.size(); ++i) {
         if (greedy(*running[i]->request) != greedily) continue;
-        const Segment& segment = batch.segments[i];
-        std::ranges::copy(hidden.row(segment.first + segment.count - 1), last.row(chosen.size()).begin());
         chosen.push_back(running[i]);
+        rows.push_back(batch.segments[i].first + batch.segments[i].count - 1);
       }
       if (chosen.empty()) continue;
-      const MatrixView rows = last.view().rows_from(0, chosen.size());
-      greedily ? take_likeliest(rows, chosen) : take_samples(rows, chosen);
+      Matrix last(chosen.size(), hidden.cols);
+      for (size_t i = 0; i < rows.size(); ++i) std::ranges::copy(hidden.row(rows[i]), last.row(i).begin());
+      greedily ? take_likeliest(last.view(), chosen) : take_samples(last.view(), chosen);
     }
   }
 

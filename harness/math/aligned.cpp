@@ -1,4 +1,5 @@
 #include "harness/math/aligned.h"
+#include "harness/base/integers.h"
 
 #include <sys/mman.h>
 
@@ -16,8 +17,6 @@ namespace {
 constexpr size_t kCacheLine = 64, kPage = 4096, kHugePage = size_t{2} << 20;
 constexpr size_t kShared = size_t{64} << 10;  // blocks of this size and more lie in regions
 constexpr size_t kRegion = size_t{64} << 20;  // of address space: untouched pages cost nothing
-
-size_t round_up(size_t n, size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
 // Blocks side by side in regions of huge pages; first fit, neighbours join when freed.
 class HugePages {

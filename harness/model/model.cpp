@@ -73,7 +73,7 @@ void store_head(Model& model, const std::string& name) {
   if (name == "dense") return;
   LinearPtr& head = model.config.tied_head ? model.embedding : model.separate_head;
   const std::string format = cat("int8.g32.sym.", dtype_name(model.dtype));
-  head = weight_format(format).nearest(format, head->to_dense().view());
+  head = nearest_weight(format, head->to_dense().view());
 }
 
 WeightTotals linear_totals(const Model& model) {

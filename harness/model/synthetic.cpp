@@ -84,8 +84,7 @@ bool is_synthetic(const std::string& name) { return name.starts_with(kPrefix); }
 
 std::unique_ptr<Checkpoint> make_synthetic_checkpoint(const std::string& name) {
   const std::vector<std::string> parts = split(name.substr(kPrefix.size()), ":");
-  std::vector<std::string> names;
-  for (const auto& [known, config] : shapes()) names.push_back(known);
+  const std::vector<std::string> names = keys_of(shapes());
   const auto found = shapes().find(parts[0]);
   if (found == shapes().end())
     fail(cat("unknown synthetic model '", parts[0], "'", did_you_mean(parts[0], names), "; there are: ", join(names, ", ")));

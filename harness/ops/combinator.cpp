@@ -20,6 +20,22 @@ class PrefixedWriter final : public TensorWriter {
 
 }  // namespace
 
+Cost& Cost::operator+=(const Cost& other) {
+  dense_flops += other.dense_flops;
+  executed_flops += other.executed_flops;
+  integer_flops += other.integer_flops;
+  effective_flops += other.effective_flops;
+  weight_bytes += other.weight_bytes;
+  activation_bytes += other.activation_bytes;
+  return *this;
+}
+
+Cost& Cost::operator/=(double parts) {
+  for (double* part : {&dense_flops, &executed_flops, &integer_flops, &effective_flops, &weight_bytes, &activation_bytes})
+    *part /= parts;
+  return *this;
+}
+
 Matrix LinearOp::child_input(size_t, MatrixView, const Multiply&) const {
   EH_ASSERT(!"a leaf has no children");
   return {};
@@ -83,10 +99,6 @@ Cost combined_cost(const LinearOp& op, size_t tokens) {
     cost.effective_flops += part.effective_flops;
   }
   return cost;
-}
-
-LinearPtr nearest_weight(const std::string& format, MatrixView w) {
-  return weight_format(format).nearest(format, w);
 }
 
 }  // namespace evalharness

@@ -29,7 +29,4 @@ LinearPtr load_child(const ChildShape& child, const std::string& prefix, const M
 // Operations and bytes of the children, against one dense layer of the op's own size.
 Cost combined_cost(const LinearOp& op, size_t tokens);
 
-// The weight of this format near w in a simple way, for tests (WeightFormat::nearest).
-LinearPtr nearest_weight(const std::string& format, MatrixView w);
-
 }  // namespace evalharness

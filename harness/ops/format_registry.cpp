@@ -55,6 +55,8 @@ LinearPtr load_linear(const std::string& format, size_t out, size_t in,
   return weight_format(format).load(format, out, in, parts);
 }
 
+LinearPtr nearest_weight(const std::string& format, MatrixView w) { return weight_format(format).nearest(format, w); }
+
 Dtype dtype_of_format(const std::string& format) {
   for (const Dtype dtype : {Dtype::f32, Dtype::bf16}) {
     if (format.ends_with(cat(".", dtype_name(dtype)))) return dtype;

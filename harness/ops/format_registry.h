@@ -28,6 +28,7 @@ struct RegisterFormat {
 std::vector<WeightFormat> weight_formats();
 // Fails with "unknown weight format 'dense.f23'; there are: dense.bf16 dense.f32 ...".
 WeightFormat weight_format(const std::string& name);
+LinearPtr nearest_weight(const std::string& format, MatrixView w);  // by that format's `nearest`
 
 // The dtype that ends a format's name: "dense.bf16" -> bf16. Fails where it is neither.
 Dtype dtype_of_format(const std::string& format);

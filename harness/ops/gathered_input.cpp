@@ -43,10 +43,7 @@ LinearPtr nearest_gathered_input(const std::string& format, MatrixView w) {
   std::vector<uint32_t> ids;
   for (size_t i = step - 1; i < w.cols; i += step) ids.push_back(static_cast<uint32_t>(i));
   std::ranges::reverse(ids);
-  Matrix gathered(w.rows, ids.size());
-  for (size_t o = 0; o < w.rows; ++o) {
-    for (size_t j = 0; j < ids.size(); ++j) gathered(o, j) = w(o, ids[j]);
-  }
+  const Matrix gathered = gather_columns(w, ids);
   return gather(ids, w.cols, nearest_weight(child_formats(format, 1)[0], gathered.view()));
 }
 
@@ -62,6 +59,14 @@ const RegisterFormat selected({.prefix = "selected_input(",
                                .nearest = nearest_gathered_input});
 
 }  // namespace
+
+Matrix gather_columns(MatrixView x, std::span<const uint32_t> ids) {
+  Matrix gathered(x.rows, ids.size());
+  for (size_t row = 0; row < x.rows; ++row) {
+    for (size_t j = 0; j < ids.size(); ++j) gathered(row, j) = x(row, ids[j]);
+  }
+  return gathered;
+}
 
 LinearPtr make_permuted_input(std::vector<uint32_t> ids, LinearPtr op) {
   const size_t in = ids.size();
@@ -91,11 +96,7 @@ void GatheredInput::rows(std::span<const int32_t> ids, MutableMatrixView y) cons
 }
 
 Matrix GatheredInput::child_input(size_t, MatrixView x, const Multiply&) const {
-  Matrix gathered(x.rows, ids_.size());
-  for (size_t row = 0; row < x.rows; ++row) {
-    for (size_t j = 0; j < ids_.size(); ++j) gathered(row, j) = x(row, ids_[j]);
-  }
-  return gathered;
+  return gather_columns(x, ids_);
 }
 
 LinearPtr GatheredInput::with_children(std::vector<LinearPtr> children) const {

@@ -4,11 +4,15 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "harness/ops/combinator.h"
 
 namespace evalharness {
+
+// Columns ids[0], ids[1], ... of x: [rows, ids.size()].
+Matrix gather_columns(MatrixView x, std::span<const uint32_t> ids);
 
 // ids [in] is a permutation of 0 .. in-1, else this fails with a line.
 LinearPtr make_permuted_input(std::vector<uint32_t> ids, LinearPtr op);

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "harness/base/error.h"
+#include "harness/base/integers.h"
 #include "harness/base/parallel.h"
 #include "harness/base/text.h"
 #include "harness/math/float16.h"
@@ -17,8 +18,6 @@ namespace evalharness {
 namespace {
 
 constexpr size_t kLanes = 64, kUnit = IntGroupLinear::kUnit;
-
-size_t ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
 
 // Calls visit(word, bit, width, shift) for each plane of an input of a unit: bits [shift, shift +
 // width) of its code are bits [bit, bit + width) of that word.

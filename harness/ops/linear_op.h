@@ -24,6 +24,9 @@ struct Cost {
   double effective_flops = 0;   // 2 * tokens * non-zeros
   double weight_bytes = 0;      // read once: codes, scales, masks
   double activation_bytes = 0;  // x and y, float32
+
+  Cost& operator+=(const Cost& other);
+  Cost& operator/=(double parts);
 };
 
 class LinearOp;

@@ -5,23 +5,18 @@
 #include <numeric>
 
 #include "harness/base/error.h"
+#include "harness/base/integers.h"
 #include "harness/base/text.h"
 #include "harness/math/bfloat16.h"
 #include "harness/math/gemm.h"
 
 namespace evalharness {
-namespace {
-
-size_t round_up(size_t n, size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
-
-}  // namespace
-
 static_assert(kPanelWidth == 64);
 
 std::string dtype_name(Dtype dtype) { return dtype == Dtype::f32 ? "f32" : "bf16"; }
 size_t dtype_bytes(Dtype dtype) { return dtype == Dtype::f32 ? 4 : 2; }
 
-size_t PanelLayout::panels() const { return round_up(out, kPanelWidth) / kPanelWidth; }
+size_t PanelLayout::panels() const { return ceil_div(out, kPanelWidth); }
 size_t PanelLayout::depth() const {
   return round_up(in, dtype == Dtype::bf16 ? kDepthMultipleBf16 : kDepthMultipleF32);
 }

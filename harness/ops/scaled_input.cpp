@@ -38,6 +38,12 @@ const RegisterFormat registration(
 
 }  // namespace
 
+void scale_columns(MutableMatrixView x, std::span<const float> scales) {
+  for (size_t row = 0; row < x.rows; ++row) {
+    for (size_t i = 0; i < x.cols; ++i) x(row, i) *= scales[i];
+  }
+}
+
 LinearPtr make_scaled_input(std::vector<float> scales, LinearPtr op) {
   if (scales.size() != op->in())
     fail(cat("scaled_input: expected ", op->in(), " scales, got ", scales.size()));
@@ -53,16 +59,12 @@ ScaledInput::ScaledInput(std::vector<float> scales, LinearPtr op)
 
 void ScaledInput::rows(std::span<const int32_t> ids, MutableMatrixView y) const {
   op_->rows(ids, y);
-  for (size_t row = 0; row < y.rows; ++row) {
-    for (size_t i = 0; i < y.cols; ++i) y(row, i) *= scales_[i];
-  }
+  scale_columns(y, scales_);
 }
 
 Matrix ScaledInput::child_input(size_t, MatrixView x, const Multiply&) const {
   Matrix scaled(x);
-  for (size_t row = 0; row < x.rows; ++row) {
-    for (size_t i = 0; i < x.cols; ++i) scaled(row, i) *= scales_[i];
-  }
+  scale_columns(scaled.view(), scales_);
   return scaled;
 }
 

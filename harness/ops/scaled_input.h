@@ -2,11 +2,15 @@
 // before the layer can take the scale.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "harness/ops/combinator.h"
 
 namespace evalharness {
+
+// x(:, i) *= scales[i].
+void scale_columns(MutableMatrixView x, std::span<const float> scales);
 
 // s [in], float32, finite and not zero (else fails with a line).
 LinearPtr make_scaled_input(std::vector<float> scales, LinearPtr op);

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <functional>
 
-#include "harness/base/interrupt.h"
 #include "harness/base/error.h"
+#include "harness/base/interrupt.h"
 #include "harness/base/json.h"
 #include "harness/base/parallel.h"
 #include "harness/base/progress.h"

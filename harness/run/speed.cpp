@@ -96,13 +96,8 @@ void measure_ops(std::span<Transformer* const> variants, const std::string& phas
       const double layers = static_cast<double>(model.blocks.size());
       Cost cost;
       for (const Block& block : model.blocks) {
-        const Cost one = block.slot(linear).op->cost(tokens);
-        cost.dense_flops += one.dense_flops / layers;
-        cost.executed_flops += one.executed_flops / layers;
-        cost.integer_flops += one.integer_flops / layers;
-        cost.effective_flops += one.effective_flops / layers;
-        cost.weight_bytes += one.weight_bytes / layers;
-        cost.activation_bytes += one.activation_bytes / layers;
+        Cost one = block.slot(linear).op->cost(tokens);
+        cost += one /= layers;
       }
       ops[v].push_back({.name = linear_name(linear),
                         .phase = phase,
@@ -171,8 +166,7 @@ std::vector<VariantSpeed> measure_speed(std::span<Transformer* const> variants, 
       results[v].speed.push_back(result);
       const double passes = config.decode ? static_cast<double>(config.tokens) : 1;
       Cost one = as_op(cost);
-      for (double* part : {&one.dense_flops, &one.executed_flops, &one.integer_flops, &one.effective_flops, &one.weight_bytes, &one.activation_bytes})
-        *part /= passes;
+      one /= passes;
       ops[v].push_back({.name = "model", .phase = result.phase, .kernel = "", .cost = one, .working_set = weights,
                         .seconds = scaled(timings[v].median, 1 / passes)});
     }

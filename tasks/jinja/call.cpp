@@ -9,9 +9,7 @@ Function look_up(const std::map<std::string, Function>& table, const char* kind,
                  const std::string& name, const Tokens& tokens) {
   const auto found = table.find(name);
   if (found != table.end()) return found->second;
-  std::vector<std::string> names;
-  for (const auto& entry : table) names.push_back(entry.first);
-  tokens.fail(cat("unknown ", kind, " '", name, "'", did_you_mean(name, names)));
+  tokens.fail(cat("unknown ", kind, " '", name, "'", did_you_mean(name, keys_of(table))));
 }
 
 Function find_filter(const std::string& name, const Tokens& tokens) {

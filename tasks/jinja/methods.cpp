@@ -221,10 +221,8 @@ Value call_method(const Call& call) {
                                                : none;
   const auto found = table.find(call.name);
   if (found != table.end()) return found->second(call);
-  std::vector<std::string> names;
-  for (const auto& entry : table) names.push_back(entry.first);
   call.scope.fail(cat("a ", call.subject.type_name(), " has no method '", call.name, "'",
-                      did_you_mean(call.name, names)));
+                      did_you_mean(call.name, keys_of(table))));
 }
 
 }  // namespace evalharness::jinja

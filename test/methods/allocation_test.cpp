@@ -5,7 +5,7 @@
 
 #include "harness/engine/model_scorer.h"
 #include "methods/allocation.h"
-#include "methods/method.h"
+#include "test/support/calibration.h"
 #include "test/support/tiny_model.h"
 
 using namespace evalharness;
@@ -14,15 +14,7 @@ namespace {
 
 SparsityAllocation allocation_of(const std::string& yaml) { return SparsityAllocation(ConfigNode::parse(yaml, "test.yaml")); }
 
-CalibrationSet some_text() {
-  CalibrationSet set;
-  Rng rng(6, "test.tokens");
-  for (size_t s = 0; s < 4; ++s) {
-    set.samples.emplace_back();
-    for (size_t t = 0; t < 16; ++t) set.samples.back().push_back(static_cast<int32_t>(rng.below(64)));
-  }
-  return set;
-}
+CalibrationSet some_text() { return random_text(6, 4); }
 
 double zeros(const Model& model, size_t block, Linear linear) {
   const LinearOp& op = *model.blocks[block].slot(linear).op;

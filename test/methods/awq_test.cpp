@@ -5,27 +5,16 @@
 
 #include "harness/model/transformer.h"
 #include "methods/clip_search.h"
-#include "methods/method.h"
+#include "test/support/calibration.h"
 #include "test/support/tiny_model.h"
 
 using namespace evalharness;
 
 namespace {
 
-CalibrationSet some_text() {
-  CalibrationSet set;
-  Rng rng(8, "test.tokens");
-  for (size_t s = 0; s < 4; ++s) {
-    set.samples.emplace_back();
-    for (size_t t = 0; t < 16; ++t) set.samples.back().push_back(static_cast<int32_t>(rng.below(64)));
-  }
-  return set;
-}
+CalibrationSet some_text() { return random_text(8, 4); }
 
-Report compress(Model& model, const std::string& yaml) {
-  const auto backend = make_cpu_backend({});
-  return make_method(ConfigNode::parse(yaml, "test.yaml"))->compress(model, Calibration(some_text(), *backend));
-}
+Report compress(Model& model, const std::string& yaml) { return compress_by(model, yaml, some_text()); }
 
 // One input in three of each norm is 30 times larger, and its weights as much smaller: the same model, with outliers.
 Model with_outliers() {

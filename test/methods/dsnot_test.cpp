@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "methods/method.h"
+#include "test/support/calibration.h"
 #include "test/support/originals.h"
 #include "test/support/tiny_model.h"
 
@@ -11,22 +11,14 @@ using namespace evalharness;
 
 namespace {
 
-CalibrationSet some_tokens() {
-  CalibrationSet set;
-  Rng rng(4, "test.tokens");
-  for (size_t s = 0; s < 8; ++s) {
-    set.samples.emplace_back();
-    for (size_t t = 0; t < 16; ++t) set.samples.back().push_back(static_cast<int32_t>(rng.below(64)));
-  }
-  return set;
-}
+CalibrationSet some_tokens() { return random_text(4, 8); }
 
 // The model after `steps`, with the weights that it had before them at hand.
 Report compress(Model& model, const std::vector<std::string>& steps, const CalibrationSet& set) {
   const auto backend = make_cpu_backend({});
   const Calibration calibration(set, *backend, originals_of(model));
   Report last{{}};
-  for (const std::string& yaml : steps) last = make_method(ConfigNode::parse(yaml, "test.yaml"))->compress(model, calibration);
+  for (const std::string& yaml : steps) last = method_of(yaml)->compress(model, calibration);
   return last;
 }
 

@@ -6,25 +6,19 @@
 
 #include "harness/model/transformer.h"
 #include "harness/ops/quantised_input.h"
-#include "methods/method.h"
 #include "methods/scale_pairs.h"
+#include "test/support/calibration.h"
 #include "test/support/tiny_model.h"
 
 using namespace evalharness;
 
 namespace {
 
-CalibrationSet samples() {
-  CalibrationSet set;
-  set.samples = {{1, 2, 3, 4, 5, 6, 7, 8}, {60, 50, 40, 30, 20, 10, 0, 5}, {8, 8, 8, 1, 1, 2, 3, 63}};
-  return set;
-}
-
 Report compressed(const std::string& yaml, Model& model) {
   const auto backend = make_cpu_backend({});
   const MethodPtr method = make_method(ConfigNode::parse(yaml, "test.yaml"));
   method->check(model);
-  return method->compress(model, Calibration(samples(), *backend));
+  return method->compress(model, Calibration(short_text(), *backend));
 }
 
 // Final hidden states of one of the samples.
@@ -34,7 +28,7 @@ Matrix hidden(const Model& model) {
   const std::vector<size_t> capacities{8};
   const auto cache = transformer.make_cache(capacities, true);
   Batch batch;
-  batch.add(0, 0, samples().samples[0]);
+  batch.add(0, 0, short_text().samples[0]);
   return Matrix(transformer.forward(batch, *cache));
 }
 
@@ -64,7 +58,7 @@ Model with_outliers(uint64_t seed) {
 std::vector<float> input_maxima(Model& model, Linear linear) {
   const auto backend = make_cpu_backend({});
   std::vector<float> maxima;
-  Calibration(samples(), *backend).sweep(model, {.column_maxima = true}, [&](const Layer& layer, const Inputs& x) {
+  Calibration(short_text(), *backend).sweep(model, {.column_maxima = true}, [&](const Layer& layer, const Inputs& x) {
     if (layer.block == 0 && layer.linear == linear) maxima = x.column_maxima();
     return LinearPtr();
   });

@@ -4,30 +4,17 @@
 #include <cmath>
 
 #include "methods/low_rank.h"
-#include "methods/method.h"
 #include "methods/rank_search.h"
+#include "test/support/calibration.h"
 #include "test/support/tiny_model.h"
 
 using namespace evalharness;
 
 namespace {
 
-MethodPtr method_of(const std::string& yaml) { return make_method(ConfigNode::parse(yaml, "test.yaml")); }
+CalibrationSet some_text() { return random_text(8, 4); }
 
-CalibrationSet some_text() {
-  CalibrationSet set;
-  Rng rng(8, "test.tokens");
-  for (size_t s = 0; s < 4; ++s) {
-    set.samples.emplace_back();
-    for (size_t t = 0; t < 16; ++t) set.samples.back().push_back(static_cast<int32_t>(rng.below(64)));
-  }
-  return set;
-}
-
-Report compress(Model& model, const std::string& yaml) {
-  const auto backend = make_cpu_backend({});
-  return method_of(yaml)->compress(model, Calibration(some_text(), *backend));
-}
+Report compress(Model& model, const std::string& yaml) { return compress_by(model, yaml, some_text()); }
 
 Matrix weight(const Model& model, size_t block, Linear linear) { return model.blocks[block].slot(linear).op->to_dense(); }
 

@@ -5,8 +5,8 @@
 
 #include "harness/base/parallel.h"
 #include "harness/ops/tensor_io.h"
-#include "methods/method.h"
 #include "methods/sparsity.h"
+#include "test/support/calibration.h"
 #include "test/support/originals.h"
 #include "test/support/tiny_model.h"
 
@@ -14,19 +14,11 @@ using namespace evalharness;
 
 namespace {
 
-MethodPtr method_of(const std::string& yaml) { return make_method(ConfigNode::parse(yaml, "test.yaml")); }
-
 SparsityPattern pattern_of(const std::string& yaml) { return SparsityPattern(ConfigNode::parse(yaml, "test.yaml")); }
 
 std::vector<float> pruned(const std::string& yaml, const std::vector<float>& scores, std::vector<float> weights) {
   pattern_of(yaml).prune(scores, weights);
   return weights;
-}
-
-CalibrationSet samples() {
-  CalibrationSet set;
-  set.samples = {{1, 2, 3, 4, 5, 6, 7, 8}, {60, 50, 40, 30, 20, 10, 0, 5}, {8, 8, 8, 1, 1, 2, 3, 63}};
-  return set;
 }
 
 // The methods that are registered, each with every form of its options that changes its path.
@@ -156,7 +148,7 @@ TEST_CASE("wanda keeps a small weight whose input is large", "[methods]") {
   // The norm's gain makes input 3 of block 0 a thousand times larger.
   model.blocks[0].attention_norm[3] = 1000;
   const Matrix before = model.blocks[0].slot(Linear::q).op->to_dense();
-  method_of("{method: wanda, sparsity: 0.5}")->compress(model, Calibration(samples(), *backend));
+  method_of("{method: wanda, sparsity: 0.5}")->compress(model, Calibration(short_text(), *backend));
   const Matrix after = model.blocks[0].slot(Linear::q).op->to_dense();
   for (size_t i = 0; i < after.rows(); ++i) {
     CHECK(after(i, 3) == before(i, 3));
@@ -177,7 +169,7 @@ TEST_CASE("contract of every method", "[methods][contract]") {
         Model model = tiny_model(5, dtype);
         const MethodPtr method = method_of(yaml);
         method->check(model);
-        const Calibration calibration(samples(), *backend, originals_of(tiny_model(5)));
+        const Calibration calibration(short_text(), *backend, originals_of(tiny_model(5)));
         // What refines a mask needs one.
         if (yaml.find("dsnot") != yaml.npos) method_of("{method: wanda, sparsity: 0.5}")->compress(model, calibration);
         const Report report = method->compress(model, calibration);
@@ -231,7 +223,7 @@ TEST_CASE("rtn's options have ranges", "[methods][rtn][config]") {
 
 TEST_CASE("what a step pruned stays pruned when the next one rounds", "[methods][pipeline]") {
   const auto backend = make_cpu_backend({});
-  const Calibration calibration(samples(), *backend);
+  const Calibration calibration(short_text(), *backend);
   for (const char* second : {"{method: rtn, bits: 4, group: 16}", "{method: rtn, bits: 4, group: row, scheme: absmax}",
                              "{method: gptq, bits: 4, group: 16}", "{method: gptq, bits: 3, group: row, act_order: true}"}) {
     CAPTURE(second);

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "harness/ops/uniform_grid.h"
-#include "methods/method.h"
 #include "methods/obs.h"
+#include "test/support/calibration.h"
 #include "test/support/tiny_model.h"
 
 using namespace evalharness;
@@ -59,20 +59,7 @@ CalibrationSet each_token_once() {
   set.samples = {{0, 1, 2, 3, 4, 5, 6, 7}, {8, 9, 10, 11, 12, 13, 14, 15}};
   return set;
 }
-CalibrationSet some_tokens() {
-  CalibrationSet set;
-  Rng rng(4, "test.tokens");
-  for (size_t s = 0; s < 8; ++s) {
-    set.samples.emplace_back();
-    for (size_t t = 0; t < 16; ++t) set.samples.back().push_back(static_cast<int32_t>(rng.below(64)));
-  }
-  return set;
-}
-
-Report compress(Model& model, const std::string& yaml, const CalibrationSet& set) {
-  const auto backend = make_cpu_backend({});
-  return make_method(ConfigNode::parse(yaml, "test.yaml"))->compress(model, Calibration(set, *backend));
-}
+CalibrationSet some_tokens() { return random_text(4, 8); }
 
 std::vector<float> without(const Matrix& w, double sparsity) {
   std::vector<float> magnitudes, values(w.values().begin(), w.values().end());
@@ -166,11 +153,11 @@ TEST_CASE("sparsegpt on inputs that do not depend on each other is magnitude pru
   Model model = model_on_unit_vectors();
   const Matrix w = model.blocks[0].slot(Linear::q).op->to_dense();
   SECTION("one threshold over all rows") {
-    compress(model, "{method: sparsegpt, sparsity: 0.5}", each_token_once());
+    compress_by(model, "{method: sparsegpt, sparsity: 0.5}", each_token_once());
     CHECK(values_of(model.blocks[0].slot(Linear::q)) == without(w, 0.5));
   }
   SECTION("one a block of columns") {
-    compress(model, "{method: sparsegpt, sparsity: 0.25, block: 8}", each_token_once());
+    compress_by(model, "{method: sparsegpt, sparsity: 0.25, block: 8}", each_token_once());
     for (const size_t first : {0, 8}) {
       Matrix part(16, 8), pruned(16, 8);
       for (size_t i = 0; i < 16; ++i)
@@ -182,9 +169,9 @@ TEST_CASE("sparsegpt on inputs that do not depend on each other is magnitude pru
     }
   }
   SECTION("N:M row by row") {
-    compress(model, "{method: sparsegpt, pattern: 2:4}", each_token_once());
+    compress_by(model, "{method: sparsegpt, pattern: 2:4}", each_token_once());
     Model other = model_on_unit_vectors();
-    compress(other, "{method: magnitude, pattern: 2:4}", {});
+    compress_by(other, "{method: magnitude, pattern: 2:4}", {});
     CHECK(values_of(model.blocks[0].slot(Linear::q)) == values_of(other.blocks[0].slot(Linear::q)));
   }
 }
@@ -192,7 +179,7 @@ TEST_CASE("sparsegpt on inputs that do not depend on each other is magnitude pru
 TEST_CASE("sparsegpt at sparsity 0 changes nothing", "[methods][sparsegpt]") {
   Model model = tiny_model(5);
   const Model before = tiny_model(5);
-  compress(model, "{method: sparsegpt, sparsity: 0}", some_tokens());
+  compress_by(model, "{method: sparsegpt, sparsity: 0}", some_tokens());
   for (size_t b = 0; b < 2; ++b)
     for (const Linear linear : kLinears) CHECK(values_of(model.blocks[b].slot(linear)) == values_of(before.blocks[b].slot(linear)));
 }
@@ -201,7 +188,7 @@ TEST_CASE("sparsegpt harms block 0 less than Wanda does, and magnitude more", "[
   std::vector<Report> reports;
   for (const std::string method : {"sparsegpt", "wanda"}) {
     Model model = tiny_model(5);
-    reports.push_back(compress(model, "{method: " + method + ", sparsity: 0.5}", some_tokens()));
+    reports.push_back(compress_by(model, "{method: " + method + ", sparsity: 0.5}", some_tokens()));
   }
   for (size_t i = 0; i < kLinears.size(); ++i) CHECK(*reports[0].layers[i].output_error < *reports[1].layers[i].output_error);
   CHECK(reports[0].counts.at("dead_columns") == 0);
@@ -210,7 +197,7 @@ TEST_CASE("sparsegpt harms block 0 less than Wanda does, and magnitude more", "[
 TEST_CASE("dead inputs are pruned and counted", "[methods][sparsegpt]") {
   Model model = tiny_model(5);
   model.blocks[0].attention_norm[3] = 0;
-  const Report report = compress(model, "{method: sparsegpt, sparsity: 0.5}", some_tokens());
+  const Report report = compress_by(model, "{method: sparsegpt, sparsity: 0.5}", some_tokens());
   const Matrix q = model.blocks[0].slot(Linear::q).op->to_dense();
   for (size_t i = 0; i < q.rows(); ++i) CHECK(q(i, 3) == 0);
   CHECK(report.counts.at("dead_columns") == 3);  // of q, k and v
@@ -243,7 +230,7 @@ TEST_CASE("gptq on inputs that do not depend on each other is rounding to neares
     Model model = model_on_unit_vectors(), rounded = model_on_unit_vectors();
     for (Model* m : {&model, &rounded})
       for (size_t j = 0; j < 16; ++j) m->blocks[0].attention_norm[j] = 0.5f + 0.1f * static_cast<float>(j * 7 % 16);
-    compress(model, "{method: gptq, bits: 3, group: 16" + form + "}", each_token_once());
+    compress_by(model, "{method: gptq, bits: 3, group: 16" + form + "}", each_token_once());
     round_all(rounded, 3, each_token_once());
     CHECK(values_of(model.blocks[0].slot(Linear::q)) == values_of(rounded.blocks[0].slot(Linear::q)));
   }
@@ -256,7 +243,7 @@ TEST_CASE("gptq harms the outputs of block 0 less than rounding does", "[methods
     const std::vector<LayerReport> rtn = round_all(rounded, bits, some_tokens());
     for (const std::string form : {"}", ", act_order: true, static_groups: true}", ", refit: fresh}"}) {
       Model model = tiny_model(5);
-      const Report report = compress(model, options + form, some_tokens());
+      const Report report = compress_by(model, options + form, some_tokens());
       for (size_t i = 0; i < kLinears.size(); ++i) {
         CAPTURE(bits, form, rtn[i].name);
         CHECK(*report.layers[i].output_error < *rtn[i].output_error);
@@ -269,7 +256,7 @@ TEST_CASE("the block size does not change what gptq gives with a grid a row", "[
   std::vector<std::vector<float>> found;
   for (const std::string block : {"1", "7", "32", "128"}) {
     Model model = tiny_model(5);
-    compress(model, "{method: gptq, bits: 3, group: row, block: " + block + "}", some_tokens());
+    compress_by(model, "{method: gptq, bits: 3, group: row, block: " + block + "}", some_tokens());
     found.push_back(values_of(model.blocks[0].slot(Linear::down)));
   }
   for (const std::vector<float>& values : found) CHECK(values == found[0]);
@@ -278,14 +265,14 @@ TEST_CASE("the block size does not change what gptq gives with a grid a row", "[
 TEST_CASE("a dead input's weights are zero after gptq", "[methods][gptq]") {
   Model model = tiny_model(5);
   model.blocks[0].attention_norm[3] = 0;
-  compress(model, "{method: gptq, bits: 3, group: 16}", some_tokens());
+  compress_by(model, "{method: gptq, bits: 3, group: 16}", some_tokens());
   const Matrix q = model.blocks[0].slot(Linear::q).op->to_dense();
   for (size_t i = 0; i < q.rows(); ++i) CHECK(q(i, 3) == 0);
 }
 
 TEST_CASE("a symmetric grid stores no zeros", "[methods][gptq]") {
   Model model = tiny_model(5, Dtype::bf16);
-  const Report report = compress(model, "{method: gptq, bits: 4, group: 16, sym: true}", some_tokens());
+  const Report report = compress_by(model, "{method: gptq, bits: 4, group: 16, sym: true}", some_tokens());
   CHECK(report.layers[0].format == "int4.g16.sym.bf16");
 }
 

@@ -83,7 +83,7 @@ TEST_CASE("a quantised input is rounded to 127 steps of each token's largest mag
 
 TEST_CASE("only codes times codes count as integer products, and trees sum them up", "[ops][combinator]") {
   const Matrix w(1, 32, std::vector<float>(32, 1.0f));
-  const auto cost_of = [&](const std::string& format) { return weight_format(format).nearest(format, w.view()).get()->cost(3); };
+  const auto cost_of = [&](const std::string& format) { return nearest_weight(format, w.view())->cost(3); };
   const Cost integers = cost_of("quantised_input(int8.row.sym.bf16)");
   CHECK(integers.integer_flops == integers.executed_flops);
   CHECK(cost_of("quantised_input(int4.g32.bf16)").integer_flops == 0);

@@ -52,7 +52,7 @@ class BoundSum final : public BoundLinear {
     const Between more(x.rows, count);
     a_->forward_slice(x, first, count, y);
     b_->forward_slice(x, first, count, more.view());
-    for_rows(y.rows, [&](size_t row) { add_(y.row(row).data(), more.view().row(row).data(), count); });
+    for_rows(y.rows, count, [&](size_t row) { add_(y.row(row).data(), more.view().row(row).data(), count); });
   }
 
  private:
@@ -77,7 +77,7 @@ class BoundInputMap final : public BoundLinear {
   }
   void forward_slice(MatrixView x, size_t first, size_t count, MutableMatrixView y) const override {
     const Between between(x.rows, child_->in());
-    for_rows(x.rows, [&](size_t row) { map_(x.row(row).data(), between.view().row(row)); });
+    for_rows(x.rows, x.cols, [&](size_t row) { map_(x.row(row).data(), between.view().row(row)); });
     child_->forward_slice(between.view(), first, count, y);
   }
 

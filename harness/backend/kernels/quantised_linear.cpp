@@ -9,6 +9,7 @@
 #include "harness/backend/panel_linear.h"
 #include "harness/backend/scratch.h"
 #include "harness/base/error.h"
+#include "harness/base/integers.h"
 #include "harness/base/parallel.h"
 #include "harness/base/text.h"
 #include "harness/ops/quantised_input.h"
@@ -19,10 +20,6 @@ namespace {
 constexpr size_t kUnit = IntGroupLinear::kUnit;
 // Rows of x that share an unpacked panel.
 constexpr size_t kRowTile = 128;
-// Few tokens: a weight with fewer panels is split along its inputs, so that each core finds an equal share.
-constexpr size_t kWantedTiles = 32, kLeastDepth = 128;
-
-size_t ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
 
 // All tokens of a call as integers.
 struct Int8Inputs {
@@ -35,11 +32,8 @@ struct Int8Inputs {
 class Int8Linear final : public BoundLinear {
  public:
   Int8Linear(const LinearOp& op, const IntGroupLinear& weight, Isa isa)
-      : op_(op), weight_(weight), kernels_(int8_kernels(isa)), depth_(ceil_div(weight.in(), kUnit) * kUnit) {
-    const size_t panels = weight.layout().panels();
-    const size_t parts = panels >= kWantedTiles ? 1 : ceil_div(kWantedTiles, panels);
-    depth_step_ = std::max(kLeastDepth, ceil_div(ceil_div(depth_, parts), kUnit) * kUnit);
-  }
+      : op_(op), weight_(weight), kernels_(int8_kernels(isa)), depth_(round_up(weight.in(), kUnit)),
+        depth_step_(few_tokens_depth(weight.layout().panels(), depth_, kUnit)) {}
 
   size_t out() const override { return weight_.out(); }
   size_t in() const override { return weight_.in(); }
@@ -63,7 +57,7 @@ class Int8Linear final : public BoundLinear {
     struct Tokens;
     int8_t* const codes = scratch<int8_t, Codes>(x.rows * depth_);
     Int8Token* const tokens = scratch<Int8Token, Tokens>(x.rows);
-    for_rows(x.rows, [&](size_t row) {
+    for_rows(x.rows, x.cols, [&](size_t row) {
       tokens[row] = kernels_.quantise(x.row(row).data(), x.cols, depth_, codes + row * depth_);
     });
     return {codes, tokens, x.rows, depth_};
@@ -130,8 +124,8 @@ class Int8Linear final : public BoundLinear {
   const LinearOp& op_;
   const IntGroupLinear& weight_;
   const Int8Kernels& kernels_;
-  size_t depth_;           // inputs, padded
-  size_t depth_step_ = 0;  // of a tile of few tokens: a function of the shape only
+  size_t depth_;       // inputs, padded
+  size_t depth_step_;  // of a tile of few tokens
 };
 
 // A weight of another format, multiplied by the codes.
@@ -146,14 +140,14 @@ class CodesLinear final : public BoundLinear {
 
   void forward_slice(MatrixView x, size_t first, size_t count, MutableMatrixView y) const override {
     const Between codes(x.rows, x.cols), scales(x.rows, 1);
-    for_rows(x.rows, [&](size_t row) {
+    for_rows(x.rows, x.cols, [&](size_t row) {
       thread_local std::vector<int8_t> integers;
       integers.resize(x.cols);
       scales.view()(row, 0) = quantise_token(x.row(row), integers);
       std::ranges::copy(integers, codes.view().row(row).begin());
     });
     child_->forward_slice(codes.view(), first, count, y);
-    for_rows(x.rows, [&](size_t row) {
+    for_rows(x.rows, count, [&](size_t row) {
       for (float& value : y.row(row)) value *= scales.view()(row, 0);
     });
   }

@@ -66,8 +66,7 @@ const PreTokenizerKind& pre_tokenizer_kind(const GgufFile& file) {
   const std::string& name = file.string(kKey + "pre");
   const auto found = pre_tokenizer_kinds().find(name);
   if (found != pre_tokenizer_kinds().end()) return found->second;
-  std::vector<std::string> names;
-  for (const auto& [known, kind] : pre_tokenizer_kinds()) names.push_back(known);
+  const std::vector<std::string> names = keys_of(pre_tokenizer_kinds());
   fail(cat(file.path(), ": ", kKey, "pre: unsupported '", name, "'", did_you_mean(name, names),
            "; supported: ", join(names, ", ")));
 }
