@@ -1,7 +1,6 @@
 #include "reports/comparison.h"
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 
 #include "harness/base/text.h"
@@ -84,6 +83,7 @@ class Builder {
     row("sparsity, linears", number(&SizeReport::sparsity_linears, 2, 100, " %"));
     set_relative(section.rows[0], [](const Variant& v) { return v.size.disk_bytes; });
     set_relative(section.rows[1], [](const Variant& v) { return v.size.memory_bytes; });
+    std::erase_if(section.rows, is_empty);
     if (!result_.variants.empty()) table_.sections.push_back(std::move(section));
   }
 
@@ -148,11 +148,7 @@ class Builder {
       if (!difference.reason.empty()) note(difference.reason, "change");
       return;
     }
-    const bool proven = pair.p_value
-                            ? *pair.p_value < 0.05
-                            : difference.standard_error &&
-                                  std::abs(*difference.value) > 1.96 * *difference.standard_error;
-    if (proven) row.verdict = (*difference.value > 0) == style.higher_is_better ? 1 : -1;
+    if (is_proven(pair)) row.verdict = (*difference.value > 0) == style.higher_is_better ? 1 : -1;
   }
 
   void add_speed(const std::string& name) {
@@ -211,12 +207,13 @@ class Builder {
     row("MBU", &SpeedResult::mbu, percent_text);
     row("share of best GEMM", &SpeedResult::share_of_best_gemm, percent_text);
     // What no variant has, not even a reason for, is no row.
-    std::erase_if(section.rows, [](const ComparisonRow& line) {
-      return line.notes.empty() &&
-             std::all_of(line.cells.begin(), line.cells.end(),
-                         [](const std::string& cell) { return cell.empty(); });
-    });
+    std::erase_if(section.rows, is_empty);
     table_.sections.push_back(std::move(section));
+  }
+
+  static bool is_empty(const ComparisonRow& row) {
+    return row.notes.empty() && std::all_of(row.cells.begin(), row.cells.end(),
+                                            [](const std::string& cell) { return cell.empty(); });
   }
 
   ComparisonRow executed_row(const std::function<const SpeedResult*(const Variant&)>& find) const {

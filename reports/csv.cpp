@@ -1,19 +1,11 @@
 // The record as comma-separated values (RFC 4180): one number a row, for spreadsheets and data
 // frames.
 #include "harness/base/text.h"
+#include "reports/format.h"
 #include "reports/report.h"
 
 namespace evalharness {
 namespace {
-
-std::string quoted(const std::string& field) {
-  if (field.find_first_of(",\"\r\n") == std::string::npos) return field;
-  return cat("\"", replace_all(field, "\"", "\"\""), "\"");
-}
-
-std::string optional_text(const std::optional<double>& value) {
-  return value ? number_text(*value) : "";
-}
 
 // What all rows of one variant, backend and subject share.
 struct Subject {
@@ -45,11 +37,7 @@ class Csv {
   const std::string& text() const { return text_; }
 
  private:
-  void line(const std::vector<std::string>& fields) {
-    std::vector<std::string> cells;
-    for (const std::string& field : fields) cells.push_back(quoted(field));
-    text_ += join(cells, ",") + "\r\n";
-  }
+  void line(const std::vector<std::string>& fields) { text_ += csv_line(fields); }
   std::string run_, text_;
 };
 

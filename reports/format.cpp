@@ -104,6 +104,14 @@ std::string difference_text(const PairResult& pair) {
   return text;
 }
 
+bool is_proven(const PairResult& pair) {
+  const Estimate& difference = pair.difference;
+  if (!difference.value) return false;
+  if (pair.p_value) return *pair.p_value < 0.05;
+  return difference.standard_error &&
+         std::abs(*difference.value) > 1.96 * *difference.standard_error;
+}
+
 std::string si_text(double value) {
   constexpr std::array<const char*, 7> kPrefixes = {"", " k", " M", " G", " T", " P", " E"};
   size_t step = 0;
@@ -117,6 +125,19 @@ std::string si_text(double value) {
 
 std::string relative_text(double before, double after) {
   return signed_text(100 * (after / before - 1), 1) + " %";
+}
+
+std::string csv_line(const std::vector<std::string>& fields) {
+  std::vector<std::string> cells;
+  for (const std::string& field : fields) {
+    const bool is_plain = field.find_first_of(",\"\r\n") == std::string::npos;
+    cells.push_back(is_plain ? field : cat("\"", replace_all(field, "\"", "\"\""), "\""));
+  }
+  return join(cells, ",") + "\r\n";
+}
+
+std::string optional_text(const std::optional<double>& value) {
+  return value ? number_text(*value) : "";
 }
 
 std::string variant_bytes_text(uint64_t bytes) { return bytes == 0 ? "" : bytes_text(bytes); }

@@ -1,7 +1,9 @@
 // Numbers as people read them.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "harness/result/run_result.h"
 
@@ -30,11 +32,18 @@ std::string quantity_text(const Estimate& estimate, const std::string& unit);
 std::string factor_text(const Estimate& estimate);  // "×1.85 ± 0.03"
 // "-1.25 ± 0.61, p 0.048" (points), "×1.060 ± 0.002" (perplexity).
 std::string difference_text(const PairResult& pair);
+// Whether a difference is more than chance: p < 0.05 where it was tested, else beyond 1.96 standard
+// errors.
+bool is_proven(const PairResult& pair);
 
 // 1.3e11 is "130 G"; 3 digits.
 std::string si_text(double value);
 // "-58.0 %".
 std::string relative_text(double before, double after);
+// One line of RFC 4180: fields in quotes where they must be.
+std::string csv_line(const std::vector<std::string>& fields);
+// "" where there is none.
+std::string optional_text(const std::optional<double>& value);
 std::string variant_bytes_text(uint64_t bytes);  // empty where 0: not measured
 
 }  // namespace evalharness

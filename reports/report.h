@@ -4,6 +4,7 @@
 #include <string>
 
 #include "harness/result/run_result.h"
+#include "reports/sweep_view.h"
 
 namespace evalharness {
 
@@ -20,5 +21,14 @@ std::string report_json(const RunResult& result);
 // One panel a backend that was measured: ceilings, and where each kind of linear layer and the
 // whole model stand. Fails where no backend has points: "gptq_4bit: no roofline was measured".
 std::string roofline_svg(const RunResult& result);
+
+// The comparison page of a suite: one table, and the plot that it points to.
+std::string sweep_table(const SweepView& view);
+std::string sweep_markdown(const std::string& name, const SweepView& view);
+// A row a cell; numbers as they were measured. RFC 4180.
+std::string sweep_csv(const SweepView& view);
+std::string sweep_json(const std::string& name, const SweepView& view);
+// Quality in the first metric over bytes. Fails where no cell has a quality: "core: no cell has a quality to plot".
+std::string pareto_svg(const std::string& name, const SweepView& view);
 
 }  // namespace evalharness

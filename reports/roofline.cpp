@@ -27,16 +27,7 @@ constexpr double kLabelSize = 11;
 constexpr double kSlantLabelTop = 20, kSlantLabelLine = 16;
 
 constexpr const char* kStyle =
-    R"(text { font-family: Inter, "Segoe UI", "Helvetica Neue", Arial, "DejaVu Sans", sans-serif; fill: #1f2937; }
-.page { fill: #ffffff; }
-.frame { fill: none; stroke: #9ca3af; }
-.major { stroke: #e5e7eb; }
-.minor { stroke: #f3f4f6; }
-.title { font-size: 19px; font-weight: 600; }
-.subtitle { font-size: 12.5px; fill: #6b7280; }
-.axis { font-size: 13px; fill: #374151; }
-.tick { font-size: 12px; fill: #4b5563; }
-.legend { font-size: 12.5px; fill: #374151; }
+    R"(.minor { stroke: #f3f4f6; }
 .roof { stroke: #111827; stroke-width: 2; }
 .ceiling { stroke: #9ca3af; stroke-width: 1.1; }
 .gemm { stroke: #4b5563; stroke-width: 1.3; stroke-dasharray: 7 4; }
@@ -44,7 +35,6 @@ constexpr const char* kStyle =
 .rooflabel { font-size: 11px; font-weight: 600; fill: #111827; paint-order: stroke; stroke: #ffffff; stroke-width: 3px; stroke-linejoin: round; }
 .pointer { stroke: #9ca3af; stroke-width: 0.9; }
 .dot { fill: #111827; }
-.leader { stroke: #d1d5db; stroke-width: 0.9; }
 .move { stroke: #fb923c; fill: #fb923c; stroke-width: 1.4; opacity: 0.75; }
 .dense { fill: #2563eb; stroke: #2563eb; stroke-width: 1.6; }
 .dense.decode { fill: #ffffff; }
@@ -353,7 +343,7 @@ std::string roofline_svg(const RunResult& result) {
   const std::vector<std::string> backends = roofline_backends(result);
   if (backends.empty()) fail(cat(result.name, ": no roofline was measured"));
   const double height = kPanelHeight * static_cast<double>(backends.size());
-  Svg svg(kWidth, height, kStyle);
+  Svg svg(kWidth, height, plot_style() + kStyle);
   svg.rectangle({0, 0}, kWidth, height, "page");
   const std::vector<std::string> lines = headline(result);
   for (size_t i = 0; i < backends.size(); ++i) {

@@ -19,6 +19,20 @@ std::string closed(std::string_view tooltip, std::string_view element) {
 
 }  // namespace
 
+std::string plot_style() {
+  return R"(text { font-family: Inter, "Segoe UI", "Helvetica Neue", Arial, "DejaVu Sans", sans-serif; fill: #1f2937; }
+.page { fill: #ffffff; }
+.frame { fill: none; stroke: #9ca3af; }
+.major { stroke: #e5e7eb; }
+.title { font-size: 19px; font-weight: 600; }
+.subtitle { font-size: 12.5px; fill: #6b7280; }
+.axis { font-size: 13px; fill: #374151; }
+.tick { font-size: 12px; fill: #4b5563; }
+.legend { font-size: 12.5px; fill: #374151; }
+.leader { stroke: #d1d5db; stroke-width: 0.9; }
+)";
+}
+
 std::string xml_escaped(std::string_view text) {
   std::string escaped;
   for (const char c : text) {

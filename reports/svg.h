@@ -15,6 +15,9 @@ struct Pixel {
 // &, <, > and quotes as entities.
 std::string xml_escaped(std::string_view text);
 
+// CSS of what every plot has: text, page, frame, major (grid), title, subtitle, axis, tick, legend, leader.
+std::string plot_style();
+
 class Svg {
  public:
   // `style` is CSS; elements name its classes.

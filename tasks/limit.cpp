@@ -36,6 +36,10 @@ Limit Limit::parse(const std::string& text, const std::string& where) {
   return limit;
 }
 
+std::string Limit::text() const {
+  return random ? cat("random:", count, ":", seed) : cat(count);
+}
+
 std::vector<size_t> limited_rows(size_t rows, const Limit& limit) {
   std::vector<size_t> chosen(rows);
   std::iota(chosen.begin(), chosen.end(), size_t{0});

@@ -19,6 +19,7 @@ struct Limit {
   // "200", "random:200", "random:200:7" (the last is the seed, 0 where it is not given). Fails with
   // "<where>: expected N, random:N or random:N:SEED, got 'x'".
   static Limit parse(const std::string& text, const std::string& where);
+  std::string text() const;  // as parse() takes it
   bool operator==(const Limit&) const = default;
 };
 

@@ -258,6 +258,24 @@ Value ConfigNode::resolved() const { return resolved_below(*tree_); }
 
 Value ConfigNode::to_value(bool yaml_1_1) const { return whole_value(*tree_, yaml_1_1); }
 
+ConfigNode ConfigNode::overlaid(const ConfigNode& over) const {
+  expect_map();
+  over.expect_map();
+  auto result = std::make_shared<ConfigTree>();
+  result->kind = Kind::kMap;
+  result->where = over.tree_->where;
+  result->children = tree_->children;
+  for (const auto& [key, child] : over.tree_->children) {
+    const auto same = [&](const auto& entry) { return entry.first == key; };
+    const auto found = std::find_if(result->children.begin(), result->children.end(), same);
+    if (found == result->children.end())
+      result->children.emplace_back(key, child);
+    else
+      found->second = child;
+  }
+  return ConfigNode(std::move(result));
+}
+
 void ConfigNode::set(const std::string& path, const std::string& yaml_value) {
   set_in_config_tree(*tree_, path, yaml_value);
 }

@@ -84,6 +84,10 @@ class ConfigNode {
   // string). What is not finite stays text, since records are JSON.
   Value to_value(bool yaml_1_1 = false) const;
 
+  // This map with the keys of `over` in the place of its own or behind them, as a root of its own. Values and
+  // their places are shared with both: what is read through the result is read in them.
+  ConfigNode overlaid(const ConfigNode& over) const;
+
   // Sets "calibration.samples" = "32" (the value is parsed as YAML); used by --set. Places of such
   // values read "--set calibration.samples". Intermediate maps are made; list items as
   // "compress[0].sparsity".

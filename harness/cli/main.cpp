@@ -29,7 +29,7 @@ void add_run_options(CLI::App& verb, RunArguments& arguments) {
 }
 
 void add_model_options(CLI::App& verb, ModelArguments& arguments) {
-  verb.add_option("MODEL", arguments.model, "a name of `list models`, a folder, or a .gguf file")->required();
+  verb.add_option("MODEL", arguments.model, "a name of `list models`, a folder (of `compress` too), or a .gguf file")->required();
   verb.add_flag("--offline", arguments.offline, "never touch the network");
 }
 
@@ -57,7 +57,20 @@ int main(int argc, char** argv) {
   add_run_options(*verb, run);
   verb->add_option("--out", run.out, "folder of the record; default runs/<name>-<time>");
   verb->add_option("--resume", run.resume, "go on with the interrupted run in this folder");
+  verb->add_flag("--fresh", run.fresh, "ask the dense model again, though its answers are kept");
   verb->callback([&] { action = [&] { return run_verb(run); }; });
+
+  verb = add_verb("sweep", "Run every cell of a suite and compare them on one page", "sweep configs/suites/core.yaml");
+  add_run_options(*verb, run);
+  verb->add_option("--out", run.out, "folder of the cells and the page; default runs/<suite>");
+  verb->add_flag("--fresh", run.fresh, "ask the dense model again, though its answers are kept");
+  verb->callback([&] { action = [&] { return sweep_verb(run); }; });
+
+  verb = add_verb("compress", "Compress as a config says and save the model, ready to run",
+                  "compress configs/wanda_50.yaml --out models/wanda_50");
+  add_run_options(*verb, run);
+  verb->add_option("--out", run.out, "folder of the model")->required();
+  verb->callback([&] { action = [&] { return compress_verb(run); }; });
 
   verb = add_verb("plan", "Requests, tokens and memory of a run, without running it", "plan configs/wanda_50.yaml --full");
   add_run_options(*verb, run);
@@ -116,7 +129,7 @@ int main(int argc, char** argv) {
   verb = add_verb("bench", "Tokens a second of a model's shape in weight formats",
                   "bench smollm2-135m --formats dense.bf16,sparse.2:4.bf16 --prefill 512 --decode 128 --batch 1,8 --depth 0,2048");
   verb->add_option("MODEL", bench.model, "a name of `list models`, a path, or synthetic:llama-7b (-1b, -3b, -13b)")->required();
-  verb->add_option("--formats", bench.formats, "weight formats of the blocks' linear layers")->delimiter(',');
+  verb->add_option("--formats", bench.formats, "weight formats of the blocks' linear layers; default: as they are stored")->delimiter(',');
   verb->add_option("--prefill", bench.prefill, "tokens read at once")->delimiter(',');
   verb->add_option("--decode", bench.decode, "tokens made one by one")->delimiter(',');
   verb->add_option("--batch", bench.batch, "sequences at a time")->delimiter(',');

@@ -1,4 +1,4 @@
-// run, plan, validate.
+// run, compress, plan, validate.
 
 #include <unistd.h>
 
@@ -6,12 +6,13 @@
 #include <filesystem>
 #include <iostream>
 
+#include "datasets/dataset.h"
 #include "harness/base/error.h"
 #include "harness/base/json.h"
 #include "harness/base/mapped_file.h"
 #include "harness/base/text.h"
 #include "harness/cli/verbs.h"
-#include "harness/run/evaluate.h"
+#include "harness/run/compress.h"
 #include "harness/base/interrupt.h"
 #include "harness/run/model_list.h"
 #include "harness/run/plan.h"
@@ -19,7 +20,10 @@
 #include "reports/report.h"
 
 namespace evalharness {
-namespace {
+
+std::string answers_folder(const RunArguments& arguments) {
+  return arguments.fresh ? "" : cache_directory() + "/answers";
+}
 
 void write_reports(const std::string& folder, const RunResult& result) {
   write_text(folder + "/report.md", report_markdown(result));
@@ -32,13 +36,11 @@ void write_reports(const std::string& folder, const RunResult& result) {
       }
 }
 
-}  // namespace
-
 int run_verb(const RunArguments& arguments) {
   const RunConfig config = read_run_config(arguments.config, arguments.overrides);
   const bool resumes = !arguments.resume.empty();
   if (resumes && !arguments.out.empty()) fail("--resume names the folder already: leave --out away");
-  RunOptions options{.folder = resumes ? arguments.resume : arguments.out, .offline = arguments.offline};
+  RunOptions options{.folder = resumes ? arguments.resume : arguments.out, .offline = arguments.offline, .answers = answers_folder(arguments)};
   if (options.folder.empty()) options.folder = default_folder(config);
   const bool has_journal = std::filesystem::exists(options.folder + "/journal.jsonl");
   if (resumes && !has_journal) fail(cat(options.folder, ": no journal.jsonl to resume from"));
@@ -55,6 +57,15 @@ int run_verb(const RunArguments& arguments) {
   std::cout << report_table(result, isatty(STDOUT_FILENO) != 0);
   std::fprintf(stderr, "record: %s/record.json\n", options.folder.c_str());
   return result.status == "ok" ? 0 : 1;
+}
+
+int compress_verb(const RunArguments& arguments) {
+  const RunConfig config = read_run_config(arguments.config, arguments.overrides);
+  watch_interrupts();
+  const RunResult result = compress(config, {.folder = arguments.out, .offline = arguments.offline, .answers = {}});
+  std::cout << report_table(result, isatty(STDOUT_FILENO) != 0);
+  std::fprintf(stderr, "model: %s\n", arguments.out.c_str());
+  return 0;
 }
 
 int plan_verb(const RunArguments& arguments) {

@@ -17,9 +17,16 @@ struct RunArguments {
   std::string out;     // folder; "": runs/<name>-<time>
   std::string resume;  // folder of an earlier run of the same config
   bool offline = false;
+  bool fresh = false;  // the dense model is asked again, though an earlier run kept its answers
 };
+// Where dense answers are kept for later runs; "" where they are to be fresh.
+std::string answers_folder(const RunArguments& arguments);
+// report.md, report.csv and roofline.svg beside the record.
+void write_reports(const std::string& folder, const RunResult& record);
 int run_verb(const RunArguments& arguments);
 int plan_verb(const RunArguments& arguments);      // requests, tokens, memory; loads no weights
+int sweep_verb(const RunArguments& arguments);     // `config` is a suite, `out` the folder of its cells
+int compress_verb(const RunArguments& arguments);  // saves what a run would compress in the folder `out`
 int validate_verb(const RunArguments& arguments);  // reads the config and says what it resolved to
 
 // How many of the lm-evaluation-harness task files below a folder are understood; 1 where one is not.

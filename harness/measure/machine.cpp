@@ -68,6 +68,11 @@ std::string cpu_model(std::string_view cpuinfo) {
 
 std::string build_commit() { return EVALHARNESS_COMMIT; }
 
+const std::string& program_hash() {
+  static const std::string hash = sha256_of_file("/proc/self/exe");
+  return hash;
+}
+
 Value describe_machine() {
   const std::string system = "/sys/devices/system/";
   Value machine;

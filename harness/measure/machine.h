@@ -18,5 +18,8 @@ std::string cpu_model(std::string_view cpuinfo);
 // The commit that this binary was built from ("0b58286c1d2e", with "-dirty" after it where files
 // differed from it), or "unknown" outside a git checkout.
 std::string build_commit();
+// sha256 of the program that is running. It tells builds apart that a commit does not: of a changed tree, by
+// another compiler, with other options.
+const std::string& program_hash();
 
 }  // namespace evalharness

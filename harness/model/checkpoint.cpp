@@ -9,53 +9,13 @@
 #include "harness/base/text.h"
 #include "harness/model/gguf_config.h"
 #include "harness/model/hugging_face_config.h"
-#include "harness/model/printable.h"
+#include "harness/model/packed.h"
 #include "harness/model/safetensors.h"
 #include "harness/model/synthetic.h"
+#include "harness/model/tensor_check.h"
 
 namespace evalharness {
 namespace {
-
-using Shapes = std::map<std::string, std::vector<size_t>>;  // of a file's tensors
-
-std::string shape_text(const std::vector<size_t>& shape) {
-  std::vector<std::string> lengths;
-  for (const size_t length : shape) lengths.push_back(std::to_string(length));
-  return cat("[", join(lengths, ", "), "]");
-}
-
-// What the config calls for, checked against the tensors that are there: all of them, and no other,
-// since a tensor without a place means a model that would be computed wrongly.
-class TensorCheck {
- public:
-  TensorCheck(const std::string& path, const ModelConfig& config, Shapes shapes)
-      : path_(path), config_(config), unplaced_(std::move(shapes)) {
-    // Names for every layer are made below: a made-up count must not fill the memory.
-    if (config.layers > unplaced_.size())
-      fail(cat(path, ": ", unplaced_.size(), " tensors cannot make ", config.layers, " layers"));
-  }
-  void place(const std::string& name, const std::vector<size_t>& shape) {
-    const auto found = unplaced_.find(name);
-    if (found == unplaced_.end())
-      fail(cat(path_, ": missing tensor '", name, "', expected ", shape_text(shape)));
-    if (found->second != shape)
-      fail(cat(path_, ": tensor '", name, "': expected ", shape_text(shape), ", got ",
-               shape_text(found->second)));
-    unplaced_.erase(found);
-  }
-  template <class IsIgnored>
-  void finish(IsIgnored is_ignored) const {
-    for (const auto& [name, shape] : unplaced_)
-      if (!is_ignored(name))
-        fail(cat(path_, ": tensor '", printable(name), "' has no place in architecture '",
-                 config_.architecture, "'"));
-  }
-
- private:
-  const std::string& path_;
-  const ModelConfig& config_;
-  Shapes unplaced_;
-};
 
 [[noreturn]] void fail_unknown(const Checkpoint& checkpoint, const std::string& name) {
   fail(cat(checkpoint.path(), ": no tensor '", name, "'"));
@@ -82,7 +42,7 @@ class GgufCheckpoint final : public Checkpoint {
     const Architecture& architecture =
         architecture_of_gguf(file_.string("general.architecture"), path);
     config_ = config_of_gguf(file_, architecture);
-    Shapes shapes;
+    TensorShapes shapes;
     for (const auto& [name, tensor] : file_.tensors()) shapes.emplace(name, tensor.shape);
     TensorCheck check(file_.path(), config_, std::move(shapes));
     for (ExpectedTensor& tensor : expected_tensors(architecture, config_)) {
@@ -117,7 +77,7 @@ class FolderCheckpoint final : public Checkpoint {
   explicit FolderCheckpoint(const std::string& path) : path_(path), tensors_(path) {
     HuggingFaceConfig read = config_of_folder(path);
     config_ = std::move(read.config);
-    Shapes shapes;
+    TensorShapes shapes;
     for (const auto& [name, tensor] : tensors_.tensors()) shapes.emplace(name, tensor.shape);
     TensorCheck check(path_, config_, std::move(shapes));
     for (const ExpectedTensor& tensor : expected_tensors(read.architecture, config_)) {
@@ -156,6 +116,7 @@ std::unique_ptr<Checkpoint> open_checkpoint(const std::string& path) {
   if (!std::filesystem::is_directory(path)) return std::make_unique<GgufCheckpoint>(path);
   if (!std::filesystem::exists(path + "/config.json"))
     fail(cat(path, ": expected a .gguf file or a folder with config.json and *.safetensors"));
+  if (is_packed(path)) return open_packed(path);
   return std::make_unique<FolderCheckpoint>(path);
 }
 

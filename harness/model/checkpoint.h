@@ -3,11 +3,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "harness/math/matrix.h"
 #include "harness/model/model_config.h"
+#include "harness/ops/linear_op.h"
 
 namespace evalharness {
 
@@ -23,13 +25,18 @@ class Checkpoint {
   virtual bool has(const std::string& name) const = 0;
   // Thread-safe.
   virtual Matrix read(const std::string& name) const = 0;  // [out, in]; a vector is [1, n]
+  // The weight as the file holds it, where that is a format of ours (packed.h), else null.
+  virtual LinearPtr stored(const std::string& /*name*/) const { return nullptr; }
+  // Of the dense weights and the values in stored ones: a model of theirs has no other. None: any.
+  virtual std::optional<Dtype> dtype() const { return std::nullopt; }
   virtual std::string path() const = 0;
   virtual size_t file_bytes() const = 0;
 };
 
-// A .gguf file, a folder with config.json and *.safetensors, or "synthetic:NAME" (synthetic.h). Every tensor that the config calls
-// for is there with the right shape when this returns, and no tensor that it has no place for; else
-// one line names the file, the tensor and what was expected.
+// A .gguf file, a folder with config.json and *.safetensors, a packed folder (packed.h), or
+// "synthetic:NAME" (synthetic.h). Every tensor that the config calls for is there with the right
+// shape when this returns, and no tensor that it has no place for; else one line names the file, the
+// tensor and what was expected.
 std::unique_ptr<Checkpoint> open_checkpoint(const std::string& path);
 
 }  // namespace evalharness

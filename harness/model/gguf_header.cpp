@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "harness/base/error.h"
+#include "harness/base/mapped_file.h"
 #include "harness/base/text.h"
 #include "harness/model/gguf_cursor.h"
 #include "harness/model/gguf_dequantise.h"
@@ -276,6 +277,18 @@ GgufHeader parse_gguf_header(std::span<const std::byte> file, const std::string&
   header.metadata = read_metadata(cursor, keys);
   header.tensors = read_tensors(cursor, tensors, alignment_of(cursor, header.metadata), file);
   return header;
+}
+
+std::string gguf_keys_only(const std::string& path) {
+  const MappedFile file(path);
+  GgufCursor cursor(path, file.bytes());
+  check_magic(cursor);
+  const size_t before_count = cursor.position();
+  cursor.count("tensors", kFewestTensorBytes);
+  read_metadata(cursor, cursor.count("keys", kFewestKeyBytes));
+  std::string keys(reinterpret_cast<const char*>(file.bytes().data()), cursor.position());
+  std::fill_n(keys.begin() + static_cast<ptrdiff_t>(before_count), sizeof(uint64_t), '\0');
+  return keys;
 }
 
 }  // namespace evalharness

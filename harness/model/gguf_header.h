@@ -18,4 +18,7 @@ struct GgufHeader {
 // in proportion to the file whatever it says. `path` names the file in errors.
 GgufHeader parse_gguf_header(std::span<const std::byte> file, const std::string& path);
 
+// A GGUF file with the keys of this one and no tensors.
+std::string gguf_keys_only(const std::string& path);
+
 }  // namespace evalharness

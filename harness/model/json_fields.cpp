@@ -48,11 +48,20 @@ double JsonFields::number(std::string_view key, double fallback) const {
   return find(key) == nullptr ? fallback : number(key);
 }
 
+bool JsonFields::flag(std::string_view key) const {
+  const Value& value = at(key);
+  if (!value.is_bool()) fail(key, cat("expected true or false, got ", value.type_name()));
+  return value.boolean();
+}
+
 bool JsonFields::flag(std::string_view key, bool fallback) const {
-  const Value* const value = find(key);
-  if (value == nullptr) return fallback;
-  if (!value->is_bool()) fail(key, cat("expected true or false, got ", value->type_name()));
-  return value->boolean();
+  return find(key) == nullptr ? fallback : flag(key);
+}
+
+const Value::List& JsonFields::list(std::string_view key) const {
+  const Value& value = at(key);
+  if (!value.is_list()) fail(key, cat("expected a list, got ", value.type_name()));
+  return value.list();
 }
 
 std::string JsonFields::text(std::string_view key) const {
@@ -65,11 +74,14 @@ std::optional<std::string> JsonFields::find_text(std::string_view key) const {
   return find(key) == nullptr ? std::nullopt : std::optional(text(key));
 }
 
+JsonFields JsonFields::object(std::string_view key) const {
+  const Value& value = at(key);
+  if (!value.is_map()) fail(key, cat("expected a map, got ", value.type_name()));
+  return JsonFields(value, where_, cat(prefix_, key, "."));
+}
+
 std::optional<JsonFields> JsonFields::find_object(std::string_view key) const {
-  const Value* const value = find(key);
-  if (value == nullptr) return std::nullopt;
-  if (!value->is_map()) fail(key, cat("expected a map, got ", value->type_name()));
-  return JsonFields(*value, where_, cat(prefix_, key, "."));
+  return find(key) == nullptr ? std::nullopt : std::optional(object(key));
 }
 
 }  // namespace evalharness

@@ -18,19 +18,22 @@ class JsonFields {
 
   // A null value counts as a missing key.
   const Value* find(std::string_view key) const;
+  const Value& at(std::string_view key) const;
   size_t count(std::string_view key) const;  // an integer >= 0
   size_t count(std::string_view key, size_t fallback) const;
   double number(std::string_view key) const;
   double number(std::string_view key, double fallback) const;
+  bool flag(std::string_view key) const;
   bool flag(std::string_view key, bool fallback) const;
+  const Value::List& list(std::string_view key) const;
   std::string text(std::string_view key) const;
   std::optional<std::string> find_text(std::string_view key) const;
+  JsonFields object(std::string_view key) const;
   std::optional<JsonFields> find_object(std::string_view key) const;
   const std::string& where() const { return where_; }
   [[noreturn]] void fail(std::string_view key, const std::string& text) const;
 
  private:
-  const Value& at(std::string_view key) const;
   const Value* object_;
   std::string where_, prefix_;
 };

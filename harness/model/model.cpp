@@ -13,11 +13,10 @@ std::vector<float> read_vector(const Checkpoint& checkpoint, const std::string& 
   return {m.values().begin(), m.values().end()};
 }
 
-LinearPtr read_dense(const Checkpoint& checkpoint, const std::string& name, Dtype dtype) {
-  return make_dense(checkpoint.read(name).view(), dtype);
-}
+// How a weight comes out of a checkpoint.
+using WeightReader = std::function<LinearPtr(const std::string& name)>;
 
-Block read_block(const Checkpoint& checkpoint, size_t index, const WeightMaker& make) {
+Block read_block(const Checkpoint& checkpoint, size_t index, const WeightReader& read) {
   const std::string prefix = cat("model.layers.", index, ".");
   Block block;
   block.attention_norm = read_vector(checkpoint, prefix + "input_layernorm.weight");
@@ -26,7 +25,7 @@ Block read_block(const Checkpoint& checkpoint, size_t index, const WeightMaker& 
     const bool mlp = linear >= Linear::gate;
     Slot& slot = block.slot(linear);
     slot.name = cat(prefix, mlp ? "mlp." : "self_attn.", linear_name(linear));
-    slot.op = make(checkpoint.read(slot.name + ".weight").view());
+    slot.op = read(slot.name + ".weight");
     if (checkpoint.has(slot.name + ".bias")) slot.bias = read_vector(checkpoint, slot.name + ".bias");
   }
   return block;
@@ -38,10 +37,16 @@ void count(const LinearOp& op, WeightTotals& totals) {
   totals.bytes += op.bytes();
 }
 
-void count_vector(const std::vector<float>& values, WeightTotals& totals) {
-  totals.weights += values.size();
-  totals.bytes += values.size() * sizeof(float);
-  for (const float value : values) totals.nonzeros += value != 0;
+// Embedding and head by `ends`, the blocks' linears by `linears`.
+Model read_model(const Checkpoint& checkpoint, const WeightReader& ends, const WeightReader& linears) {
+  Model model;
+  model.config = checkpoint.config();
+  model.embedding = ends("model.embed_tokens.weight");
+  model.final_norm = read_vector(checkpoint, "model.norm.weight");
+  if (!model.config.tied_head) model.separate_head = ends("lm_head.weight");
+  model.blocks.resize(model.config.layers);
+  parallel_for(model.blocks.size(), [&](size_t i) { model.blocks[i] = read_block(checkpoint, i, linears); });
+  return model;
 }
 
 }  // namespace
@@ -53,18 +58,22 @@ std::string linear_name(Linear linear) {
 }
 
 Model load_model(const Checkpoint& checkpoint, Dtype dtype) {
-  return load_model(checkpoint, dtype, [dtype](MatrixView w) { return make_dense(w, dtype); });
+  if (checkpoint.dtype().value_or(dtype) != dtype)
+    fail(cat(checkpoint.path(), ": saved in dtype ", dtype_name(*checkpoint.dtype()), ", cannot run in ", dtype_name(dtype)));
+  const WeightReader read = [&](const std::string& name) {
+    LinearPtr stored = checkpoint.stored(name);
+    return stored ? std::move(stored) : make_dense(checkpoint.read(name).view(), dtype);
+  };
+  Model model = read_model(checkpoint, read, read);
+  model.dtype = dtype;
+  return model;
 }
 
 Model load_model(const Checkpoint& checkpoint, Dtype dtype, const WeightMaker& make) {
-  Model model;
-  model.config = checkpoint.config();
+  Model model = read_model(
+      checkpoint, [&](const std::string& name) { return make_dense(checkpoint.read(name).view(), dtype); },
+      [&](const std::string& name) { return make(checkpoint.read(name).view()); });
   model.dtype = dtype;
-  model.embedding = read_dense(checkpoint, "model.embed_tokens.weight", dtype);
-  model.final_norm = read_vector(checkpoint, "model.norm.weight");
-  if (!model.config.tied_head) model.separate_head = read_dense(checkpoint, "lm_head.weight", dtype);
-  model.blocks.resize(model.config.layers);
-  parallel_for(model.blocks.size(), [&](size_t i) { model.blocks[i] = read_block(checkpoint, i, make); });
   return model;
 }
 
@@ -76,6 +85,24 @@ void store_head(Model& model, const std::string& name) {
   head = nearest_weight(format, head->to_dense().view());
 }
 
+void visit_weights(const Model& model,
+                   const std::function<void(const std::string& name, const LinearOp& op)>& on_weight,
+                   const std::function<void(const std::string& name, std::span<const float> values)>& on_vector) {
+  on_weight("model.embed_tokens.weight", *model.embedding);
+  for (size_t i = 0; i < model.blocks.size(); ++i) {
+    const Block& block = model.blocks[i];
+    const std::string prefix = cat("model.layers.", i, ".");
+    on_vector(prefix + "input_layernorm.weight", block.attention_norm);
+    on_vector(prefix + "post_attention_layernorm.weight", block.mlp_norm);
+    for (const Slot& slot : block.slots) {
+      on_weight(slot.name + ".weight", *slot.op);
+      if (!slot.bias.empty()) on_vector(slot.name + ".bias", slot.bias);
+    }
+  }
+  on_vector("model.norm.weight", model.final_norm);
+  if (model.separate_head) on_weight("lm_head.weight", *model.separate_head);
+}
+
 WeightTotals linear_totals(const Model& model) {
   WeightTotals totals;
   for (const Block& block : model.blocks)
@@ -84,15 +111,14 @@ WeightTotals linear_totals(const Model& model) {
 }
 
 WeightTotals model_totals(const Model& model) {
-  WeightTotals totals = linear_totals(model);
-  count(*model.embedding, totals);
-  if (model.separate_head) count(*model.separate_head, totals);
-  count_vector(model.final_norm, totals);
-  for (const Block& block : model.blocks) {
-    count_vector(block.attention_norm, totals);
-    count_vector(block.mlp_norm, totals);
-    for (const Slot& slot : block.slots) count_vector(slot.bias, totals);
-  }
+  WeightTotals totals;
+  visit_weights(
+      model, [&](const std::string&, const LinearOp& op) { count(op, totals); },
+      [&](const std::string&, std::span<const float> values) {
+        totals.weights += values.size();
+        totals.bytes += values.size_bytes();
+        for (const float value : values) totals.nonzeros += value != 0;
+      });
   return totals;
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -47,7 +48,8 @@ struct Model {
 // How a matrix of the checkpoint becomes a weight.
 using WeightMaker = std::function<LinearPtr(MatrixView w)>;
 
-// Every weight of the checkpoint, dense in `dtype`; norms and biases stay float32.
+// Every weight of the checkpoint, dense in `dtype`, or as it is stored where the checkpoint is packed
+// (which must be of that dtype); norms and biases stay float32.
 Model load_model(const Checkpoint& checkpoint, Dtype dtype);
 // The same with the blocks' linears made by `make`: no dense copy of the model is ever held.
 Model load_model(const Checkpoint& checkpoint, Dtype dtype, const WeightMaker& make);
@@ -56,6 +58,12 @@ Model load_model(const Checkpoint& checkpoint, Dtype dtype, const WeightMaker& m
 // codes with a half-precision scale for each 32 inputs (llama.cpp's Q8_0).
 inline const std::vector<std::string> kHeadNames = {"dense", "int8"};
 void store_head(Model& model, const std::string& name);
+
+// All that a model holds, under the checkpoint's names, in a fixed order: weights, and vectors (norms,
+// biases).
+void visit_weights(const Model& model,
+                   const std::function<void(const std::string& name, const LinearOp& op)>& on_weight,
+                   const std::function<void(const std::string& name, std::span<const float> values)>& on_vector);
 
 // Sums over stored weights; `linears`: of the blocks' slots only, else embedding, head, norms and biases too.
 struct WeightTotals {

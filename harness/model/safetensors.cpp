@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <set>
 
 #include "harness/base/error.h"
@@ -21,10 +22,17 @@ constexpr size_t kLengthBytes = 8;
 constexpr const char* kMetadata = "__metadata__";
 constexpr const char* kIndex = "model.safetensors.index.json";
 
-// 0: a dtype that is listed but not read.
+// 0: a dtype of another size than whole bytes, or one that is not known.
 size_t value_bytes(const std::string& dtype) {
-  if (dtype == "F32") return 4;
-  return dtype == "F16" || dtype == "BF16" ? 2 : 0;
+  static const std::map<std::string, size_t> bytes = {
+      {"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4}, {"I16", 2},
+      {"I8", 1},  {"U64", 8}, {"U32", 4}, {"U16", 2},  {"U8", 1},  {"BOOL", 1}};
+  const auto found = bytes.find(dtype);
+  return found == bytes.end() ? 0 : found->second;
+}
+
+bool reads_as_float(const std::string& dtype) {
+  return dtype == "F32" || dtype == "F16" || dtype == "BF16";
 }
 
 std::vector<size_t> read_counts(const JsonFields& fields, const char* key) {
@@ -49,8 +57,8 @@ bool fills(const std::vector<size_t>& shape, size_t each, size_t bytes) {
   return total == bytes;
 }
 
-SafeTensor read_entry(const JsonFields& fields, std::span<const std::byte> data) {
-  SafeTensor tensor{
+StoredTensor read_entry(const JsonFields& fields, std::span<const std::byte> data) {
+  StoredTensor tensor{
       .dtype = fields.text("dtype"), .shape = read_counts(fields, "shape"), .bytes = {}};
   const std::vector<size_t> offsets = read_counts(fields, "data_offsets");
   if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > data.size())
@@ -64,7 +72,7 @@ SafeTensor read_entry(const JsonFields& fields, std::span<const std::byte> data)
   return tensor;
 }
 
-void check_overlap(const std::map<std::string, SafeTensor>& tensors, const std::string& path) {
+void check_overlap(const std::map<std::string, StoredTensor>& tensors, const std::string& path) {
   std::vector<std::pair<std::span<const std::byte>, const std::string*>> parts;
   for (const auto& [name, tensor] : tensors)
     if (!tensor.bytes.empty()) parts.emplace_back(tensor.bytes, &name);
@@ -77,7 +85,7 @@ void check_overlap(const std::map<std::string, SafeTensor>& tensors, const std::
 }
 
 template <class Convert>
-Matrix convert(const SafeTensor& tensor, size_t cols, Convert one) {
+Matrix convert(const StoredTensor& tensor, size_t cols, Convert one) {
   const size_t each = value_bytes(tensor.dtype);
   Matrix matrix(tensor.bytes.size() / each / cols, cols);  // [out, in]
   parallel_for(matrix.rows(), [&](size_t i) {
@@ -121,10 +129,12 @@ std::vector<std::string> files_of_folder(const std::string& folder) {
   return names;
 }
 
-}  // namespace
+struct Header {
+  Value json;  // a map
+  std::span<const std::byte> data;
+};
 
-std::map<std::string, SafeTensor> parse_safetensors(std::span<const std::byte> file,
-                                                    const std::string& path) {
+Header parse_header(std::span<const std::byte> file, const std::string& path) {
   if (file.size() < kLengthBytes)
     fail(cat(path, ": truncated: expected at least 8 bytes, got ", file.size()));
   const auto header_bytes = load<uint64_t>(file.data());
@@ -132,18 +142,87 @@ std::map<std::string, SafeTensor> parse_safetensors(std::span<const std::byte> f
   if (header_bytes > rest.size())
     fail(cat(path, ": a header of ", header_bytes, " bytes cannot fit in the ", rest.size(),
              " bytes that follow"));
-  const std::span<const std::byte> header = rest.first(static_cast<size_t>(header_bytes));
-  const Value json =
-      parse_json({reinterpret_cast<const char*>(header.data()), header.size()}, path);
-  if (!json.is_map()) fail(cat(path, ": expected a map as header, got ", json.type_name()));
-  std::map<std::string, SafeTensor> tensors;
-  for (const auto& [name, entry] : json.map()) {
+  const std::span<const std::byte> text = rest.first(static_cast<size_t>(header_bytes));
+  Header header{
+      .json = parse_json({reinterpret_cast<const char*>(text.data()), text.size()}, path),
+      .data = rest.subspan(text.size())};
+  if (!header.json.is_map())
+    fail(cat(path, ": expected a map as header, got ", header.json.type_name()));
+  return header;
+}
+
+// The header's entries as they are put, and where the data of the next one begins.
+struct HeaderMaker {
+  Value::Map entries;
+  size_t end = 0;
+
+  void add(const std::string& name, const StoredTensor& tensor) {
+    Value entry, shape{Value::List{}}, offsets{Value::List{}};
+    for (const size_t length : tensor.shape) shape.push(length);
+    offsets.push(end);
+    offsets.push(end += tensor.bytes.size());
+    entry.set("dtype", tensor.dtype);
+    entry.set("shape", std::move(shape));
+    entry.set("data_offsets", std::move(offsets));
+    entries.emplace_back(name, std::move(entry));
+  }
+  // The data begins at a cache line, as readers that map it like: the form allows spaces behind.
+  std::string text() && {
+    std::string json = to_json(Value(std::move(entries)));
+    json.resize((kLengthBytes + json.size() + 63) / 64 * 64 - kLengthBytes, ' ');
+    return json;
+  }
+};
+
+void write_bytes(std::ofstream& to, std::span<const std::byte> bytes) {
+  to.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+}
+
+}  // namespace
+
+std::map<std::string, StoredTensor> parse_safetensors(std::span<const std::byte> file,
+                                                      const std::string& path) {
+  const Header header = parse_header(file, path);
+  std::map<std::string, StoredTensor> tensors;
+  for (const auto& [name, entry] : header.json.map()) {
     if (name == kMetadata) continue;
     const JsonFields fields(entry, cat(path, ": tensor '", printable(name), "'"));
-    tensors.emplace(name, read_entry(fields, rest.subspan(header.size())));
+    tensors.emplace(name, read_entry(fields, header.data));
   }
   check_overlap(tensors, path);
   return tensors;
+}
+
+std::map<std::string, std::string> safetensors_metadata(std::span<const std::byte> file,
+                                                        const std::string& path) {
+  const Header header = parse_header(file, path);
+  std::map<std::string, std::string> metadata;
+  const JsonFields fields(header.json, path);
+  if (const std::optional<JsonFields> found = fields.find_object(kMetadata))
+    for (const auto& [name, value] : header.json.find(kMetadata)->map())
+      metadata.emplace(name, found->text(name));
+  return metadata;
+}
+
+void write_safetensors(const std::string& path, const std::map<std::string, std::string>& metadata,
+                       const std::function<void(const PutTensor& put)>& produce) {
+  HeaderMaker header;
+  if (!metadata.empty()) {
+    Value block;
+    for (const auto& [name, text] : metadata) block.set(name, text);
+    header.entries.emplace_back(kMetadata, std::move(block));
+  }
+  produce([&](const std::string& name, const StoredTensor& tensor) { header.add(name, tensor); });
+  const std::string text = std::move(header).text();
+  const uint64_t length = text.size();
+  const std::string partial = path + ".part";
+  std::ofstream file(partial, std::ios::binary | std::ios::trunc);
+  write_bytes(file, std::as_bytes(std::span(&length, 1)));
+  write_bytes(file, std::as_bytes(std::span(text)));
+  produce([&](const std::string&, const StoredTensor& tensor) { write_bytes(file, tensor.bytes); });
+  file.close();
+  if (file) std::filesystem::rename(partial, path);
+  if (!file) fail(cat(path, ": cannot write: is the disk full?"));
 }
 
 SafetensorsFolder::SafetensorsFolder(const std::string& folder) : folder_(folder) {
@@ -189,8 +268,8 @@ size_t SafetensorsFolder::file_bytes() const {
 Matrix SafetensorsFolder::read(const std::string& name) const {
   const auto found = tensors_.find(name);
   if (found == tensors_.end()) fail(cat(folder_, ": no tensor '", name, "'"));
-  const SafeTensor& tensor = found->second;
-  if (value_bytes(tensor.dtype) == 0)
+  const StoredTensor& tensor = found->second;
+  if (!reads_as_float(tensor.dtype))
     fail(cat(folder_, ": tensor '", printable(name), "': dtype '", printable(tensor.dtype),
              "' is not read here; there are: F32 F16 BF16"));
   const size_t cols = tensor.shape.empty() ? 1 : tensor.shape.back();

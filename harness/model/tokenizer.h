@@ -53,7 +53,10 @@ class Detokenizer {
   size_t given_ = 0;   // bytes_ that came out
 };
 
-// From a .gguf file, or a folder with tokenizer.json or tokenizer.model.
+// From a .gguf file, or a folder with tokenizer.json, tokenizer.model or tokenizer.gguf.
 std::unique_ptr<Tokenizer> open_tokenizer(const std::string& path);
+// Puts into `folder` the files that open_tokenizer() makes the same tokenizer of: a folder's own, or
+// the keys of a GGUF file as a GGUF file without tensors, tokenizer.gguf.
+void save_tokenizer(const std::string& path, const std::string& folder);
 
 }  // namespace evalharness

@@ -73,9 +73,11 @@ Cost panel_cost(const LinearOp& op, const PanelLayout& layout, size_t tokens,
 }
 
 void check_weight_shape(size_t out, size_t in) {
-  constexpr size_t kMost = size_t{1} << 31;
-  if (out > 0 && in > 0 && out < kMost && in < kMost) return;
-  fail(cat("weight [", out, ", ", in, "]: expected both sides in 1..", kMost - 1));
+  constexpr size_t kMost = size_t{1} << 31, kMostPlaces = size_t{1} << 40;
+  if (out < 1 || in < 1 || out >= kMost || in >= kMost)
+    fail(cat("weight [", out, ", ", in, "]: expected both sides in 1..", kMost - 1));
+  if (out * in > kMostPlaces)  // so that no size computed from them overflows
+    fail(cat("weight [", out, ", ", in, "]: expected at most ", kMostPlaces, " places"));
 }
 
 }  // namespace evalharness

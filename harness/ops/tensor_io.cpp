@@ -5,9 +5,12 @@
 namespace evalharness {
 
 void MemoryTensors::put(const std::string& part, const StoredTensor& tensor) {
-  EH_ASSERT(!parts_.contains(part));
   const auto& copy = owned_.emplace_back(tensor.bytes.begin(), tensor.bytes.end());
-  parts_[part] = {tensor.dtype, tensor.shape, copy};
+  borrow(part, {tensor.dtype, tensor.shape, copy});
+}
+
+void MemoryTensors::borrow(const std::string& part, const StoredTensor& tensor) {
+  EH_ASSERT(parts_.emplace(part, tensor).second);
 }
 
 size_t MemoryTensors::bytes() const {

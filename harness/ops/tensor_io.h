@@ -26,10 +26,12 @@ class TensorWriter {
   virtual void put(const std::string& part, const StoredTensor& tensor) = 0;
 };
 
-// Collects the parts of one weight in memory.
+// The parts of one weight.
 class MemoryTensors final : public TensorWriter {
  public:
-  void put(const std::string& part, const StoredTensor& tensor) override;
+  void put(const std::string& part, const StoredTensor& tensor) override;  // copies
+  // The bytes lie elsewhere (a mapped file) and outlive this.
+  void borrow(const std::string& part, const StoredTensor& tensor);
   size_t bytes() const;  // sum over the parts
   const std::map<std::string, StoredTensor>& parts() const { return parts_; }
 

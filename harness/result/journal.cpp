@@ -60,6 +60,14 @@ std::string group_of(const JournalKey& key) {
   return cat(key.variant, '\n', key.backend, '\n', key.task);
 }
 
+// Written lines are flushed, so a stream of its own sees them, and appending needs no seek.
+JournalLine line_at(std::ifstream& file, const std::string& path, uint64_t offset, size_t number) {
+  file.seekg(static_cast<std::streamoff>(offset));
+  std::string text;
+  if (!std::getline(file, text)) fail(cat(path, ":", number, ": cannot read"));
+  return parse_line<JournalLine>(text, cat(path, ":", number));
+}
+
 std::string system_error() { return std::strerror(errno); }
 
 }  // namespace
@@ -86,19 +94,24 @@ std::optional<Answer> Journal::find(const JournalKey& key) const {
   if (places == lines_of_.end()) return std::nullopt;
   const auto found = places->second.find({key.request, key.first_window});
   if (found == places->second.end()) return std::nullopt;
-  const Line line = found->second;
-  // Written lines are flushed, so another stream sees them, and appending needs no seek.
   std::ifstream file(path_, std::ios::binary);
-  file.seekg(static_cast<std::streamoff>(line.offset));
-  std::string text;
-  if (!std::getline(file, text)) fail(cat(path_, ":", line.number, ": cannot read"));
-  return parse_line<JournalLine>(text, cat(path_, ":", line.number)).answer;
+  return line_at(file, path_, found->second.offset, found->second.number).answer;
 }
 
 void Journal::add(const JournalKey& key, const std::string& request_hash, const Answer& answer) {
   const uint64_t offset = end_;
   write(line_of(JournalLine{key, request_hash, answer}));
   index(key, {offset, lines_});
+}
+
+void Journal::copy_to(Journal& other, const JournalKey& task) const {
+  const auto places = lines_of_.find(group_of(task));
+  if (places == lines_of_.end()) return;
+  std::ifstream file(path_, std::ios::binary);
+  for (const auto& [place, line] : places->second) {
+    const JournalLine read = line_at(file, path_, line.offset, line.number);
+    if (!other.find(read.key)) other.add(read.key, read.request_hash, read.answer);
+  }
 }
 
 void Journal::index(const JournalKey& key, Line line) {

@@ -39,6 +39,8 @@ class Journal {
   // Writes the line and flushes it to the system. `request_hash`: sha256 of the request's text.
   void add(const JournalKey& key, const std::string& request_hash, const Answer& answer);
   size_t size() const;
+  // Adds to another journal the answers of a task (its variant, backend and name) that it has none for.
+  void copy_to(Journal& other, const JournalKey& task) const;
 
  private:
   // Of an answer among those of one variant, backend and task: request and first window.

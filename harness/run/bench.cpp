@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <set>
 
 #include "harness/base/error.h"
 #include "harness/base/interrupt.h"
@@ -84,18 +85,37 @@ struct Contender {
   std::unique_ptr<Transformer> transformer;
 };
 
-std::unique_ptr<Contender> load(const Checkpoint& checkpoint, const BenchFormat& format, const BenchConfig& config,
-                                const Backend& backend) {
+std::unique_ptr<Contender> ready(Model model, const std::string& format, const Backend& backend) {
   auto contender = std::make_unique<Contender>();
-  contender->format = format.name;
-  contender->model =
-      load_model(checkpoint, format.dtype(), [&](MatrixView w) { return format.make(w, config.sparsity); });
-  store_head(contender->model, config.head);
+  contender->format = format;
+  contender->model = std::move(model);
   const size_t streamed[] = {linear_totals(contender->model).bytes + contender->model.head().bytes()};
   contender->streamed = static_cast<double>(streamed[0]);
-  contender->ceilings = probe_machine(format.dtype(), streamed);
+  contender->ceilings = probe_machine(contender->model.dtype, streamed);
   contender->transformer = std::make_unique<Transformer>(contender->model, backend);
   return contender;
+}
+
+std::unique_ptr<Contender> load(const Checkpoint& checkpoint, const BenchFormat& format, const BenchConfig& config,
+                                const Backend& backend) {
+  Model model = load_model(checkpoint, format.dtype(), [&](MatrixView w) { return format.make(w, config.sparsity); });
+  store_head(model, config.head);
+  return ready(std::move(model), format.name, backend);
+}
+
+std::string formats_of_linears(const Model& model) {
+  std::set<std::string> names;
+  for (const Block& block : model.blocks)
+    for (const Slot& slot : block.slots) names.insert(slot.op->format());
+  return join(std::vector<std::string>(names.begin(), names.end()), " ");
+}
+
+// A packed model as it is.
+std::unique_ptr<Contender> load_as_stored(const Checkpoint& checkpoint, const BenchConfig& config, const Backend& backend) {
+  Model model = load_model(checkpoint, *checkpoint.dtype());
+  store_head(model, config.head);
+  const std::string formats = formats_of_linears(model);
+  return ready(std::move(model), formats, backend);
 }
 
 // All contenders do one test by turns.
@@ -210,19 +230,23 @@ BenchReport bench(const BenchConfig& config) {
   const auto backend = make_cpu_backend({});
   const std::vector<SpeedConfig> tests = tests_of(config);
   BenchReport report{.model = config.model, .threads = thread_count(), .compute = {}, .bandwidth = {}, .rows = {}};
+  const bool as_stored = formats.empty() && checkpoint->dtype().has_value();
+  if (formats.empty() && !as_stored) formats.emplace_back("dense.bf16");
+  const size_t count = as_stored ? 1 : formats.size();
   const PinnedThreads pinned;
-  Progress progress("bench", formats.size() * (tests.size() + 1));
+  Progress progress("bench", count * (tests.size() + 1));
   std::vector<std::unique_ptr<Contender>> contenders;
   bool together = true;
-  for (size_t f = 0; f < formats.size(); ++f) {
-    contenders.push_back(load(*checkpoint, formats[f], config, *backend));
+  for (size_t f = 0; f < count; ++f) {
+    contenders.push_back(as_stored ? load_as_stored(*checkpoint, config, *backend)
+                                   : load(*checkpoint, formats[f], config, *backend));
     const MachineCeilings& ceilings = contenders.back()->ceilings;
     report.compute.insert(report.compute.end(), ceilings.compute.begin(), ceilings.compute.end());
     report.bandwidth.insert(report.bandwidth.end(), ceilings.bandwidth.begin(), ceilings.bandwidth.end());
     progress.advance();
     // Decided once, by the first of them: the others are taken to be no larger.
-    if (f == 0) together = static_cast<double>(formats.size() - 1) * contenders[0]->streamed < static_cast<double>(available_bytes()) / 2;
-    if (together && f + 1 < formats.size()) continue;
+    if (f == 0) together = static_cast<double>(count - 1) * contenders[0]->streamed < static_cast<double>(available_bytes()) / 2;
+    if (together && f + 1 < count) continue;
     for (const SpeedConfig& test : tests) {
       stop_if_interrupted();
       measure(contenders, test, config.seconds, report.rows);

@@ -10,7 +10,7 @@ namespace evalharness {
 
 struct BenchConfig {
   std::string model;                              // name, path or synthetic:NAME
-  std::vector<std::string> formats = {"dense.bf16"};
+  std::vector<std::string> formats = {};          // none: as the weights are stored, dense.bf16 if they are plain
   std::vector<size_t> prefill = {512}, decode = {128}, batch = {1}, depth = {0};
   double sparsity = 0.5;                          // for formats that store fewer bytes where weights are zero
   std::string head = "dense";                     // see store_head

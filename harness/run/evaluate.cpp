@@ -107,7 +107,8 @@ void answer_section(Section& section, Scorer& scorer, Journal& journal, JournalK
 std::string request_hash(const Request& request) {
   if (const auto* pair = std::get_if<LogLikelihood>(&request)) return sha256_hex(cat(pair->context, '\0', pair->target));
   if (const auto* rolling = std::get_if<Rolling>(&request))
-    return sha256_hex(cat(rolling->text, '\0', rolling->protocol.window, ' ', static_cast<int>(rolling->protocol.kind)));
+    return sha256_hex(cat(rolling->text, '\0', rolling->protocol.window, ' ', static_cast<int>(rolling->protocol.kind), ' ',
+                          rolling->protocol.max_windows, ' ', rolling->protocol.max_tokens));
   const Generate& generate = std::get<Generate>(request);
   const std::string sampling = generate.temperature == 0 ? "" : cat(' ', generate.top_k, ' ', generate.top_p);
   return sha256_hex(cat(generate.context, '\0', join(generate.until, std::string_view("\0", 1)), '\0', generate.max_tokens,

@@ -1,6 +1,7 @@
 #include "harness/run/model_list.h"
 
 #include <filesystem>
+#include <map>
 
 #include "datasets/dataset.h"
 #include "harness/base/config_node.h"
@@ -29,6 +30,13 @@ bool looks_like_path(const std::string& text) {
   return text.find('/') != std::string::npos || text.ends_with(".gguf");
 }
 
+// Weights, configs and tokenizers; not what a run leaves beside them.
+bool is_part_of_model(const std::filesystem::path& file) {
+  const std::string kind = file.extension().string();
+  return (kind == ".json" && file.filename() != "record.json") || kind == ".safetensors" || kind == ".model" ||
+         kind == ".gguf";
+}
+
 }  // namespace
 
 std::vector<ModelEntry> list_models() {
@@ -55,6 +63,26 @@ std::string resolve_model(const std::string& name_or_path, bool offline) {
   if (std::filesystem::exists(name_or_path)) return name_or_path;
   if (looks_like_path(name_or_path)) fail(cat(name_or_path, ": no such file or folder"));
   fail(cat("unknown model '", name_or_path, "'", did_you_mean(name_or_path, names)));
+}
+
+std::string find_model(const std::string& name_or_path) {
+  for (const ModelEntry& entry : list_models())
+    if (entry.name == name_or_path) return cached_file(entry.file);
+  return std::filesystem::exists(name_or_path) ? name_or_path : "";
+}
+
+std::string model_hash(const std::string& path) {
+  namespace fs = std::filesystem;
+  if (!fs::is_directory(path)) return sha256_of_file(path);
+  std::map<std::string, std::string> sums;  // by name, whatever order the file system has
+  for (const auto& entry : fs::directory_iterator(path)) {
+    const std::string name = entry.path().filename().string();
+    if (entry.is_regular_file() && is_part_of_model(entry.path()))
+      sums[name] = sha256_of_file(entry.path().string());
+  }
+  std::string text;
+  for (const auto& [name, sum] : sums) text += cat(name, " ", sum, "\n");
+  return sha256_hex(text);
 }
 
 }  // namespace evalharness

@@ -21,5 +21,10 @@ std::vector<ModelEntry> list_models();
 // is a file or a folder that exists. Fails with "unknown model 'smolm2-135m' (did you mean
 // 'smollm2-135m'?)".
 std::string resolve_model(const std::string& name_or_path, bool offline);
+// The same where it is on this machine, else "": nothing is fetched and nothing fails.
+std::string find_model(const std::string& name_or_path);
+
+// Of a file its sha256; of a folder one over the names and sums of all that a model is made of.
+std::string model_hash(const std::string& path);
 
 }  // namespace evalharness

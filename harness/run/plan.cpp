@@ -5,6 +5,7 @@
 #include "harness/base/text.h"
 #include "harness/engine/encode.h"
 #include "harness/model/checkpoint.h"
+#include "harness/model/packed.h"
 #include "harness/run/evaluate.h"
 #include "harness/run/model_list.h"
 
@@ -62,7 +63,8 @@ std::string plan_text(const RunConfig& config, bool offline) {
   const auto checkpoint = open_checkpoint(path);
   const auto tokenizer = open_tokenizer(path);
   const size_t max_length = config.engine.max_length > 0 ? config.engine.max_length : checkpoint->config().context;
-  const size_t variants = config.compresses() ? 2 : 1;
+  const bool packed = is_packed(path);
+  const size_t variants = config.compresses() || packed ? 2 : 1;
   std::string text = padded("task", 18) + padded("protocol", 18) + padded("requests", 10) + padded("tokens", 12) +
                      "generated at most\n";
   size_t tokens = 0, generated = 0;
@@ -77,8 +79,9 @@ std::string plan_text(const RunConfig& config, bool offline) {
   text += cat("each of ", variants, variants == 1 ? " variant" : " variants", ": ", tokens, " tokens read, at most ", generated,
               " generated\n");
   const size_t weights = weight_count(checkpoint->config());
-  text += cat("weights: ", weights, " values, ", bytes_text(weights * dtype_bytes(config.dtype)), " in ",
-              dtype_name(config.dtype), "; both variants are in memory while speed is measured\n");
+  text += cat("weights: ", weights, " values, ", bytes_text(weights * dtype_bytes(config.dtype)), " in ", dtype_name(config.dtype),
+              packed ? cat(", ", bytes_text(checkpoint->file_bytes()), " as they are saved") : "",
+              "; both variants are in memory while speed is measured\n");
   const bool calibrates = std::ranges::any_of(config.methods, [](const MethodPtr& m) { return m->needs_calibration(); });
   if (calibrates) {
     const size_t calibration = config.calibration.samples * config.calibration.length;

@@ -1,7 +1,6 @@
 #include "harness/run/run.h"
 
 #include <algorithm>
-#include <chrono>
 #include <ctime>
 #include <filesystem>
 
@@ -9,87 +8,19 @@
 #include "harness/base/interrupt.h"
 #include "harness/base/json.h"
 #include "harness/base/mapped_file.h"
-#include "harness/base/parallel.h"
 #include "harness/base/progress.h"
 #include "harness/base/text.h"
-#include "harness/calib/sampler.h"
 #include "harness/measure/machine.h"
 #include "harness/measure/memory.h"
-#include "harness/model/synthetic.h"
-#include "harness/run/evaluate.h"
+#include "harness/run/answer_cache.h"
+#include "harness/run/compress.h"
 #include "harness/run/lm_eval_log.h"
-#include "harness/run/model_list.h"
 #include "harness/run/speed.h"
 
 namespace evalharness {
 namespace {
 
 constexpr const char* kNoCuda = "no CUDA backend in this build";
-
-// What both variants share: opened and checked before any weight is read.
-struct RunInputs {
-  std::string model_path, model_hash;
-  std::unique_ptr<Checkpoint> checkpoint;
-  std::unique_ptr<Tokenizer> tokenizer;
-  std::vector<TaskData> data;  // of each task
-  CalibrationSet calibration;
-  std::string calibration_file_hash;
-  bool calibration_sample = false;
-};
-
-RunInputs open_inputs(const RunConfig& config, const RunOptions& options) {
-  RunInputs inputs;
-  const DataOptions data_options{.offline = options.offline, .allow_sample = true};
-  for (const RunTask& task : config.tasks) inputs.data.push_back(prepare_task(task, data_options));
-  inputs.model_path = resolve_model(config.model, options.offline);
-  inputs.checkpoint = open_checkpoint(inputs.model_path);
-  const bool calibrates = std::ranges::any_of(config.methods, [](const MethodPtr& m) { return m->needs_calibration(); });
-  if (is_synthetic(inputs.model_path)) {
-    if (calibrates || !config.tasks.empty())
-      fail(cat(config.model, ": a synthetic model has no tokenizer: it can be timed, not asked or calibrated"));
-    return inputs;
-  }
-  inputs.tokenizer = open_tokenizer(inputs.model_path);
-  inputs.model_hash = std::filesystem::is_directory(inputs.model_path) ? "" : sha256_of_file(inputs.model_path);
-  if (calibrates) {
-    const CalibrationConfig& c = config.calibration;
-    const Dataset train = load_dataset(c.dataset, "train", data_options);
-    inputs.calibration_file_hash = train.sha256;
-    inputs.calibration_sample = train.sample;
-    inputs.calibration = draw_from_documents(train.documents, *inputs.tokenizer, c.samples, c.length, c.seed);
-  }
-  return inputs;
-}
-
-Value calibration_details(const RunInputs& inputs, const CalibrationConfig& config) {
-  Value details;
-  details.set("dataset", config.dataset);
-  details.set("sample", inputs.calibration_sample);  // the bundled documents, not the real set
-  details.set("file_sha256", inputs.calibration_file_hash);
-  details.set("tokens", inputs.calibration.tokens());
-  details.set("token_sha256", inputs.calibration.token_hash());
-  Value draws{Value::List{}};
-  for (const CalibrationSet::Draw& draw : inputs.calibration.draws)
-    draws.push(Value::List{Value(draw.document), Value(draw.start)});
-  details.set("draws", std::move(draws));  // [document, start] of each sample
-  return details;
-}
-
-Value run_context(const RunConfig& config, const RunInputs& inputs) {
-  Value context = describe_machine();
-  context.set("kernel_isa", isa_name(best_isa()));
-  context.set("model_path", std::filesystem::path(inputs.model_path).filename().string());
-  context.set("model_sha256", inputs.model_hash);
-  context.set("tokenizer_sha256", inputs.tokenizer ? inputs.tokenizer->hash() : "");
-  Value data, prompts;
-  for (size_t t = 0; t < config.tasks.size(); ++t) {
-    data.set(config.tasks[t].name, inputs.data[t].data.sha256);
-    prompts.set(config.tasks[t].name, inputs.data[t].prompts_hash);
-  }
-  context.set("data_sha256", data.is_null() ? Value(Value::Map{}) : std::move(data));
-  context.set("prompts_sha256", prompts.is_null() ? Value(Value::Map{}) : std::move(prompts));
-  return context;
-}
 
 // Of everything that decides an answer: a journal of another run is refused.
 std::string run_hash(const RunConfig& config, const Value& context) {
@@ -99,20 +30,6 @@ std::string run_hash(const RunConfig& config, const Value& context) {
   for (const char* part : {"kernel_isa", "model_sha256", "tokenizer_sha256", "prompts_sha256"})
     if (const Value* value = context.find(part)) key.set(part, *value);
   return sha256_hex(to_json(key));
-}
-
-SizeReport size_report(const Model& model, uint64_t memory_bytes) {
-  const WeightTotals all = model_totals(model), linears = linear_totals(model);
-  const auto bits = [](const WeightTotals& t) { return 8.0 * static_cast<double>(t.bytes) / static_cast<double>(t.weights); };
-  const auto zeros = [](const WeightTotals& t) { return 1.0 - static_cast<double>(t.nonzeros) / static_cast<double>(t.weights); };
-  SizeReport size;
-  size.disk_bytes = all.bytes;
-  size.memory_bytes = memory_bytes;
-  size.bits_per_weight = bits(all);
-  size.bits_per_weight_linears = bits(linears);
-  size.sparsity = zeros(all);
-  size.sparsity_linears = zeros(linears);
-  return size;
 }
 
 bool diverged(const RunResult& result) {
@@ -128,11 +45,15 @@ bool diverged(const RunResult& result) {
 class Run {
  public:
   Run(const RunConfig& config, const RunOptions& options)
-      : config_(config), options_(options), inputs_(open_inputs(config, options)),
-        backend_(make_cpu_backend({.isa = best_isa(), .gemm = config.gemm})) {
+      : config_(config),
+        options_(options),
+        data_(prepare_tasks(config, options.offline)),
+        inputs_(open_model_inputs(config, options.offline)),
+        backend_(make_cpu_backend({.isa = best_isa(), .gemm = config.gemm})),
+        answers_(options.answers) {
     result_.name = config.name;
     result_.config = config.resolved;
-    result_.context = run_context(config, inputs_);
+    result_.context = run_context(config, inputs_, data_);
     std::filesystem::create_directories(options.folder);
     journal_ = std::make_unique<Journal>(options.folder + "/journal.jsonl", run_hash(config, result_.context));
   }
@@ -156,68 +77,100 @@ class Run {
     std::unique_ptr<Transformer> runner;
   };
 
-  std::unique_ptr<Loaded> load(bool compressed) {
+  Model read(const Checkpoint& checkpoint) const {
+    Progress progress(cat("loading ", checkpoint.path()), 0);
+    return load_model(checkpoint, config_.dtype);
+  }
+  std::unique_ptr<Loaded> bind(Model model) const {
     auto loaded = std::make_unique<Loaded>();
-    {
-      Progress progress(cat("loading ", config_.model), 0);
-      loaded->model = load_model(*inputs_.checkpoint, config_.dtype);
-    }
-    if (compressed) {
-      compress(loaded->model);
-      store_head(loaded->model, config_.head);
-    }
+    loaded->model = std::move(model);
     loaded->runner = std::make_unique<Transformer>(loaded->model, *backend_, config_.kv_cache);
     return loaded;
   }
-
-  void stages() {
-    std::unique_ptr<Loaded> dense = load(false);
-    for (const MethodPtr& method : config_.methods) method->check(dense->model);
-    const std::vector<Evaluation> dense_quality = quality("dense", *dense->runner);
-    std::unique_ptr<Loaded> compressed;
-    if (config_.compresses()) {
-      dense.reset();
-      release_freed_memory();
-      compressed = load(true);
-      compare(dense_quality, quality("compressed", *compressed->runner));
-    }
-    if (config_.speed.empty()) return;
-    if (!dense) dense = load(false);
-    std::vector<Transformer*> runners = {dense->runner.get()};
-    if (compressed) runners.push_back(compressed->runner.get());
-    const std::vector<VariantSpeed> speeds = measure_speed(runners, config_.speed);
-    for (size_t v = 0; v < runners.size(); ++v) {
-      cpu_result(v).speed = speeds[v].speed;
-      cpu_result(v).roofline = speeds[v].roofline;
-    }
+  std::unique_ptr<Loaded> load_dense() const { return bind(read(*inputs_.dense())); }
+  std::unique_ptr<Loaded> load_compressed() {
+    Model model = read(*inputs_.checkpoint);
+    check_methods(model);
+    for (StepReport& step : compress_model(model, config_, inputs_, *backend_)) result_.steps.push_back(std::move(step));
+    return bind(std::move(model));
   }
 
-  std::vector<Evaluation> quality(const std::string& name, Transformer& runner) {
+  // What cannot be treated is refused before anything is asked; a packed model's weights are known once loaded.
+  void check_methods(const Model& model) const {
+    for (const MethodPtr& method : config_.methods) method->check(model);
+  }
+
+  void stages() {
+    std::unique_ptr<Loaded> dense, compressed;
+    std::vector<Evaluation> dense_quality;
+    if (inputs_.packed) recall_packing();
+    if (inputs_.dense() != nullptr) {
+      dense = load_dense();
+      if (!inputs_.packed) check_methods(dense->model);
+      dense_quality = quality(add_variant("dense", *dense->runner), *dense->runner);
+    }
+    if (inputs_.packed || config_.compresses()) {
+      dense.reset();
+      release_freed_memory();
+      compressed = load_compressed();
+      compare(dense_quality, quality(add_variant("compressed", *compressed->runner), *compressed->runner));
+    }
+    if (config_.speed.empty()) return;
+    if (inputs_.dense() != nullptr && !dense) dense = load_dense();
+    speed(dense ? dense->runner.get() : nullptr, compressed ? compressed->runner.get() : nullptr);
+  }
+
+  // How a packed model was made; and where its original is not here, a dense variant of the size that it had then,
+  // with the reason why it says nothing else.
+  void recall_packing() {
+    const RunResult made = packed_record(inputs_.path);
+    result_.steps = made.steps;
+    if (inputs_.dense() != nullptr) return;
+    result_.variants.push_back(made.variants.front());
+    for (const std::string& backend : config_.backends)
+      result_.variants.back().backends.push_back(empty_result(backend, inputs_.no_original));
+  }
+
+  Variant& add_variant(const std::string& name, const Transformer& runner) {
     Variant& variant = result_.variants.emplace_back();
     variant.name = name;
     variant.size = size_report(runner.model(), runner.resident_bytes());
-    variant.size.compression_ratio = static_cast<double>(result_.variants.front().size.disk_bytes) /
-                                     static_cast<double>(variant.size.disk_bytes);
+    variant.size.compression_ratio = compression_ratio(result_.variants.front().size, variant.size);
     for (const std::string& backend : config_.backends)
-      variant.backends.push_back({.name = backend, .unavailable = backend == "cpu" ? "" : kNoCuda, .tasks = {}, .speed = {},
-                                  .roofline = {}, .peak_memory_bytes = 0, .kernels = {}});
+      variant.backends.push_back(empty_result(backend, backend == "cpu" ? "" : kNoCuda));
+    return variant;
+  }
+  static BackendResult empty_result(const std::string& backend, const std::string& unavailable) {
+    BackendResult result;
+    result.name = backend;
+    result.unavailable = unavailable;
+    return result;
+  }
+
+  std::vector<Evaluation> quality(Variant& variant, Transformer& runner) {
     std::vector<Evaluation> evaluations;
     if (std::ranges::find(config_.backends, "cpu") == config_.backends.end()) return evaluations;
     reset_peak_resident();
-    BackendResult& cpu = cpu_result(result_.variants.size() - 1);
+    BackendResult& cpu = cpu_result(variant);
     cpu.kernels = runner.kernels();
     std::unique_ptr<ModelScorer> scorer;  // none for a model without a tokenizer, which is asked nothing
     if (inputs_.tokenizer) scorer = std::make_unique<ModelScorer>(runner, *inputs_.tokenizer, config_.engine);
+    bool recalled = false;  // any answer without the work that it takes
     for (size_t t = 0; t < config_.tasks.size(); ++t) {
       const RunTask& task = config_.tasks[t];
-      evaluations.push_back(evaluate(task, inputs_.data[t], *scorer, *journal_,
-                                     {.variant = name, .backend = "cpu", .samples = samples_folder(name)}));
-      check_windows(task, inputs_.data[t], evaluations.back());
+      const JournalKey key{.variant = variant.name, .backend = "cpu", .task = task.name};
+      const bool cached = variant.name == "dense" && answers_.recall(dense_key(t), key, *journal_);
+      evaluations.push_back(evaluate(task, data_[t], *scorer, *journal_,
+                                     {.variant = variant.name, .backend = "cpu", .samples = samples_folder(variant.name)}));
+      check_windows(task, data_[t], evaluations.back());
+      if (variant.name == "dense") answers_.keep(dense_key(t), key, *journal_);
       cpu.tasks[task.name] = evaluations.back().result;
+      if (cached) cpu.tasks[task.name].seconds = 0;
+      recalled = recalled || cached;
       save();
     }
-    cpu.peak_memory_bytes = peak_resident_bytes();
-    if (!evaluations.empty()) write_lm_eval_results(name, evaluations);
+    if (!recalled) cpu.peak_memory_bytes = peak_resident_bytes();
+    if (!evaluations.empty()) write_lm_eval_results(variant.name, evaluations);
     return evaluations;
   }
 
@@ -231,6 +184,20 @@ class Run {
     write_text(samples_folder(variant) + "/results.json", lm_eval_results(cat(config_.model, " ", variant), logged));
   }
 
+  // Of everything that decides the dense model's answers to a task.
+  std::string dense_key(size_t task) const {
+    Value key;
+    for (const char* part : {"dtype", "kv_cache", "gemm", "engine"})
+      if (const Value* value = config_.resolved.find(part)) key.set(part, *value);
+    key.set("model", inputs_.dense_hash);
+    key.set("tokenizer", inputs_.tokenizer->hash());
+    key.set("isa", isa_name(best_isa()));
+    key.set("prompts", data_[task].prompts_hash);
+    key.set("task", config_.tasks[task].name);
+    key.set("program", program_hash());
+    return sha256_hex(to_json(key));
+  }
+
   // 166 windows expected and 333 found is another corpus under the same name.
   void check_windows(const RunTask& task, const TaskData& data, const Evaluation& evaluation) const {
     if (!data.protocol || data.data.sample || data.protocol->kind != Protocol::Kind::kWindows) return;
@@ -240,34 +207,34 @@ class Run {
                evaluation.result.available, ": is this another corpus?"));
   }
 
-  void compress(Model& model) {
-    const Calibration calibration(inputs_.calibration, *backend_, [this](const std::string& slot) {
-      return inputs_.checkpoint->read(slot + ".weight");
-    });
-    for (size_t i = 0; i < config_.methods.size(); ++i) {
-      stop_if_interrupted();
-      const auto start = std::chrono::steady_clock::now();
-      StepReport step;
-      step.method = config_.method_names[i];
-      Report report = config_.methods[i]->compress(model, calibration);
-      step.layers = std::move(report.layers);
-      step.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      step.details = Value(Value::Map{});
-      for (const auto& [what, count] : report.counts) step.details.set(what, count);
-      if (config_.methods[i]->needs_calibration())
-        step.details.set("calibration", calibration_details(inputs_, config_.calibration));
-      result_.steps.push_back(std::move(step));
-    }
-  }
-
   void compare(const std::vector<Evaluation>& dense, const std::vector<Evaluation>& compressed) {
     for (size_t t = 0; t < dense.size(); ++t)
       for (PairResult& pair : compare_evaluations(config_.tasks[t], "cpu", dense[t], compressed[t]))
         result_.pairs.push_back(std::move(pair));
   }
 
-  BackendResult& cpu_result(size_t variant) {
-    for (BackendResult& backend : result_.variants[variant].backends)
+  // Both by turns where there are two; null: there is no such model.
+  void speed(Transformer* dense, Transformer* compressed) {
+    std::vector<Transformer*> runners;
+    std::vector<Variant*> variants;
+    for (Variant& variant : result_.variants) {
+      Transformer* const runner = variant.name == "dense" ? dense : compressed;
+      if (runner == nullptr) continue;
+      runners.push_back(runner);
+      variants.push_back(&variant);
+    }
+    const std::vector<VariantSpeed> speeds = measure_speed(runners, config_.speed);
+    for (size_t v = 0; v < runners.size(); ++v) {
+      BackendResult& cpu = cpu_result(*variants[v]);
+      cpu.speed = speeds[v].speed;
+      cpu.roofline = speeds[v].roofline;
+      if (dense == nullptr)
+        for (SpeedResult& result : cpu.speed) result.speedup = Estimate::missing(inputs_.no_original);
+    }
+  }
+
+  static BackendResult& cpu_result(Variant& variant) {
+    for (BackendResult& backend : variant.backends)
       if (backend.name == "cpu") return backend;
     fail("backends: the CPU is the reference for every other backend and must be among them");
   }
@@ -276,8 +243,10 @@ class Run {
 
   const RunConfig& config_;
   const RunOptions& options_;
-  RunInputs inputs_;
+  std::vector<TaskData> data_;
+  ModelInputs inputs_;
   std::unique_ptr<Backend> backend_;
+  AnswerCache answers_;
   std::unique_ptr<Journal> journal_;
   RunResult result_;
 };

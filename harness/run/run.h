@@ -12,6 +12,7 @@ namespace evalharness {
 struct RunOptions {
   std::string folder;    // of record.json and journal.jsonl; made if it is not there, gone on with if it is
   bool offline = false;
+  std::string answers = {};  // folder of dense answers of earlier runs (answer_cache.h); "": every one is asked for
 };
 
 // Where a run of this config goes: runs/<name>-<time>.

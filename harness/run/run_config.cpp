@@ -78,6 +78,13 @@ void read_tasks(const ConfigNode& root, const RunOverrides& overrides, RunConfig
       root.at("limits").fail_at(name, cat("no such task in tasks", did_you_mean(name, known)));
 }
 
+// Whatever --limit and --full made of the config's own.
+Value limits_in_force(const RunConfig& config) {
+  Value limits{Value::Map{}};
+  for (const RunTask& task : config.tasks) limits.set(task.name, task.limit.random ? Value(task.limit.text()) : Value(task.limit.count));
+  return limits;
+}
+
 SpeedConfig read_speed(const ConfigNode& node) {
   SpeedConfig speed;
   speed.decode = node.has("decode");
@@ -118,10 +125,13 @@ EngineOptions read_engine(const ConfigNode& root) {
 }  // namespace
 
 RunConfig read_run_config(const std::string& path, const RunOverrides& overrides) {
-  ConfigNode root = ConfigNode::load(path);
+  return read_run_config(ConfigNode::load(path), std::filesystem::path(path).stem().string(), overrides);
+}
+
+RunConfig read_run_config(ConfigNode root, const std::string& name, const RunOverrides& overrides) {
   apply(root, overrides);
   RunConfig config;
-  config.name = std::filesystem::path(path).stem().string();
+  config.name = name;
   config.model = root.at("model").as_string();
   config.dtype = root.get_one_of("dtype", {"bf16", "f32"}, "bf16") == "f32" ? Dtype::f32 : Dtype::bf16;
   config.kv_cache = root.get_one_of("kv_cache", {"bf16", "f32"}, dtype_name(config.dtype)) == "f32" ? Dtype::f32 : Dtype::bf16;
@@ -136,6 +146,7 @@ RunConfig read_run_config(const std::string& path, const RunOverrides& overrides
   config.engine = read_engine(root);
   root.reject_unread();
   config.resolved = root.resolved();
+  config.resolved.set("limits", limits_in_force(config));
   return config;
 }
 

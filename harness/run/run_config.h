@@ -59,5 +59,7 @@ struct RunOverrides {
 
 // Fails with file:line:column, the key, what was expected and what came.
 RunConfig read_run_config(const std::string& path, const RunOverrides& overrides);
+// The same of a map that was read already, for a run of that name.
+RunConfig read_run_config(ConfigNode root, const std::string& name, const RunOverrides& overrides);
 
 }  // namespace evalharness

@@ -211,3 +211,13 @@ TEST_CASE("scalars of YAML 1.2 are those of its core schema", "[config]") {
   CHECK(as_yaml_1_2("99999999999999999999") == "1e+20");
   CHECK(std::isinf(yaml("a: -.inf").at("a").as_number()));
 }
+
+TEST_CASE("a map laid over another takes its keys' places and keeps its own places in the file", "[config]") {
+  const ConfigNode root = ConfigNode::parse("base: {a: 1, b: {c: 2}}\ncell: {b: {d: x}, e: 4}\n", "s.yaml");
+  const ConfigNode both = root.at("base").overlaid(root.at("cell"));
+  CHECK(both.keys() == std::vector<std::string>{"a", "b", "e"});
+  CHECK(both.at("a").as_count() == 1);
+  CHECK_THROWS_WITH(both.at("b").at("d").as_count(), "s.yaml:2:15: cell.b.d: expected an integer >= 0, got 'x'");
+  both.at("e").as_count();
+  CHECK_THROWS_WITH(root.reject_unread(), Catch::Contains("base.b: unknown key"));  // it was laid over, not read
+}

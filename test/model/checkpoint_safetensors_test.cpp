@@ -16,7 +16,7 @@ std::string safetensors_file(const std::string& header, const std::string& data 
   return GgufBytes().number(uint64_t{header.size()}).raw(header).raw(data).bytes();
 }
 
-std::map<std::string, SafeTensor> parse(const std::string& bytes) {
+std::map<std::string, StoredTensor> parse(const std::string& bytes) {
   return parse_safetensors(std::as_bytes(std::span(bytes.data(), bytes.size())), "m.safetensors");
 }
 

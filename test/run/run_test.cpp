@@ -8,31 +8,14 @@
 #include "harness/base/parallel.h"
 #include "harness/base/text.h"
 #include "harness/run/run.h"
-#include "test/support/environment.h"
+#include "harness/run/suite.h"
 #include "test/support/home.h"
 #include "test/support/json_schema.h"
-#include "test/support/temporary_folder.h"
-#include "test/support/tiny_files.h"
+#include "test/support/tiny_bench.h"
 
 using namespace evalharness;
 
 namespace {
-
-// No data of this machine takes part.
-struct Bench {
-  Bench() : data("EVALHARNESS_DATA", folder.path("no-data")), cache("EVALHARNESS_CACHE", folder.path("cache")) {
-    write_tiny_folder(folder.path("model"), {.context = 2048});
-  }
-  // Writes a config; `rest` follows the model.
-  std::string config(const std::string& rest) const {
-    return write_file(folder.path("tiny.yaml"), cat("model: ", folder.path("model"), "\n", rest));
-  }
-  RunResult run_in(const std::string& name, const std::string& config_path) const {
-    return run(read_run_config(config_path, {}), {.folder = folder.path(name), .offline = true});
-  }
-  TemporaryFolder folder;
-  EnvironmentVariable data, cache;
-};
 
 const std::string kQuality =
     "dtype: bf16\n"
@@ -42,22 +25,10 @@ const std::string kQuality =
     "limits: {wikitext2: 1, lambada_openai: 3, piqa: 3, gsm8k: 1}\n"
     "backends: [cpu, cuda]\n";
 
-// The record without what a clock or the memory of the process decides.
-std::string timeless(RunResult result) {
-  result.context = Value(Value::Map{});
-  for (StepReport& step : result.steps) step.seconds = 0;
-  for (Variant& variant : result.variants)
-    for (BackendResult& backend : variant.backends) {
-      backend.peak_memory_bytes = 0;
-      for (auto& [name, task] : backend.tasks) task.seconds = 0;
-    }
-  return to_json(result);
-}
-
 }  // namespace
 
 TEST_CASE("a run gives the same record on one and on three threads", "[run][threads]") {
-  const Bench bench;
+  const TinyBench bench;
   const std::string config = bench.config(kQuality);
   const size_t threads = thread_count();
   set_thread_count(1);
@@ -77,7 +48,7 @@ TEST_CASE("a run gives the same record on one and on three threads", "[run][thre
 }
 
 TEST_CASE("a run cut short at any line of its journal goes on to the same record", "[run][journal]") {
-  const Bench bench;
+  const TinyBench bench;
   const std::string config = bench.config(kQuality);
   const std::string whole = timeless(bench.run_in("whole", config));
   const std::vector<std::string> lines = split(read_text(bench.folder.path("whole/journal.jsonl")), "\n");
@@ -93,14 +64,14 @@ TEST_CASE("a run cut short at any line of its journal goes on to the same record
 }
 
 TEST_CASE("the journal of another config is refused", "[run][journal]") {
-  const Bench bench;
+  const TinyBench bench;
   bench.run_in("a", bench.config("tasks: [piqa]\nlimits: {piqa: 1}\n"));
   CHECK_THROWS_WITH(bench.run_in("a", bench.config("dtype: f32\ntasks: [piqa]\nlimits: {piqa: 1}\n")),
                     Catch::Contains("journal.jsonl"));
 }
 
 TEST_CASE("an int8 head alone makes a compressed variant, on the head's own kernels", "[run][head]") {
-  const Bench bench;
+  const TinyBench bench;
   const RunResult result = bench.run_in("head", bench.config("head: int8\ntasks: [piqa]\nlimits: {piqa: 1}\n"));
   REQUIRE(result.variants.size() == 2);
   CHECK(result.variants[0].backends[0].kernels.count("int8.g32.sym.bf16 few tokens") == 0);
@@ -108,8 +79,18 @@ TEST_CASE("an int8 head alone makes a compressed variant, on the head's own kern
   CHECK(result.variants[1].size.disk_bytes < result.variants[0].size.disk_bytes);
 }
 
+TEST_CASE("the journal of fewer windows is refused where more are asked for", "[run][journal]") {
+  const TinyBench bench;
+  const auto limited = [&](size_t windows) {
+    return bench.config(cat("tasks: [wikitext2]\nlimits: {wikitext2: ", windows, "}\n"));
+  };
+  const RunResult one = bench.run_in("a", limited(1));
+  CHECK(one.config.find("limits")->find("wikitext2")->integer() == 1);
+  CHECK_THROWS_WITH(bench.run_in("a", limited(2)), Catch::Contains("the journal of another run"));
+}
+
 TEST_CASE("a record of a run with speed fits the schema and reads back", "[run][schema]") {
-  const Bench bench;
+  const TinyBench bench;
   const RunResult result = bench.run_in(
       "speed", bench.config("compress: [{method: magnitude, pattern: 2:4}]\ntasks: [piqa]\nlimits: {piqa: 1}\n"
                             "speed: [{prefill: 16}, {decode: 4, context: 8, batch: 2}]\n"));
@@ -126,7 +107,7 @@ TEST_CASE("a record of a run with speed fits the schema and reads back", "[run][
 }
 
 TEST_CASE("a model that gives no numbers ends as diverged, and the record says where", "[run]") {
-  const Bench bench;
+  const TinyBench bench;
   TinyOptions options{.context = 2048};
   auto weights = tiny_weights(options);
   weights.at("model.norm.weight").values()[0] = std::numeric_limits<float>::quiet_NaN();
@@ -146,7 +127,7 @@ TEST_CASE("a model that gives no numbers ends as diverged, and the record says w
 }
 
 TEST_CASE("mistakes in a config are one line with their place, before any work", "[run][config]") {
-  const Bench bench;
+  const TinyBench bench;
   const auto error_of = [&](const std::string& rest) -> std::string {
     try {
       read_run_config(bench.config(rest), {});
@@ -174,7 +155,10 @@ TEST_CASE("every config that comes with the program is right", "[run][config]") 
     const std::string path = entry.path().string();
     if (!path.ends_with(".yaml") || entry.path().filename() == "models.yaml") continue;
     CAPTURE(path);
-    CHECK_NOTHROW(read_run_config(path, {}));
+    if (path.find("/suites/") != std::string::npos)
+      CHECK_NOTHROW(read_suite(path, {}));
+    else
+      CHECK_NOTHROW(read_run_config(path, {}));
     ++configs;
   }
   CHECK(configs >= 3);

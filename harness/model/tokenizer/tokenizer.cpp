@@ -3,11 +3,18 @@
 #include <filesystem>
 
 #include "harness/base/error.h"
+#include "harness/base/mapped_file.h"
 #include "harness/base/text.h"
+#include "harness/model/gguf_header.h"
 #include "harness/model/tokenizer/pipeline.h"
 #include "harness/model/tokenizer/utf8.h"
 
 namespace evalharness {
+namespace {
+
+constexpr const char* kGgufKeys = "/tokenizer.gguf";
+
+}  // namespace
 
 std::string Tokenizer::decode(std::span<const int32_t> ids) const {
   return replace_invalid_utf8(decode_bytes(ids));
@@ -36,9 +43,18 @@ std::unique_ptr<Tokenizer> open_tokenizer(const std::string& path) {
       return make_bpe_tokenizer(tokenizer_data_from_json(path));
     }
     if (fs::exists(path + "/tokenizer.model")) return open_sentencepiece(path);
+    if (fs::exists(path + kGgufKeys)) return open_tokenizer(path + kGgufKeys);
     fail(cat(path, ": expected tokenizer.json or tokenizer.model in this folder, found neither"));
   }
   return make_bpe_tokenizer(tokenizer_data_from_gguf(path));
+}
+
+void save_tokenizer(const std::string& path, const std::string& folder) {
+  namespace fs = std::filesystem;
+  if (!fs::is_directory(path)) return write_text(folder + kGgufKeys, gguf_keys_only(path));
+  for (const std::string name : {"/tokenizer.json", "/tokenizer_config.json", "/tokenizer.model",
+                                 "/added_tokens.json", kGgufKeys})
+    if (fs::exists(path + name)) write_text(folder + name, read_text(path + name));
 }
 
 }  // namespace evalharness

@@ -1,0 +1,106 @@
+#include "harness/run/suite.h"
+
+#include <filesystem>
+#include <map>
+
+#include "harness/base/error.h"
+#include "harness/base/interrupt.h"
+#include "harness/base/json.h"
+#include "harness/base/mapped_file.h"
+#include "harness/base/text.h"
+#include "harness/measure/machine.h"
+#include "harness/model/synthetic.h"
+#include "harness/run/model_list.h"
+#include "harness/run/run.h"
+
+namespace evalharness {
+namespace {
+
+constexpr size_t kKeyDigits = 12;
+
+void check_folder_name(const std::string& name, const ConfigNode& cell) {
+  if (name.empty() || name[0] == '.' || name.find_first_of("/\\ ") != std::string::npos)
+    cell.fail(cat("expected a name that a folder can have, without spaces, got '", name, "'"));
+}
+
+std::string hash_of_model(const std::string& model, bool offline) {
+  const std::string path = resolve_model(model, offline);
+  return is_synthetic(path) ? path : model_hash(path);
+}
+
+std::string cell_key(const RunConfig& cell, const std::string& model_hash) {
+  Value key;
+  key.set("config", cell.resolved);
+  key.set("model", model_hash);
+  key.set("program", program_hash());
+  return sha256_hex(to_json(key)).substr(0, kKeyDigits);
+}
+
+bool is_finished(const RunResult& record) {
+  return record.status == "ok" || record.status == "diverged";
+}
+
+// The record of a run that ended, or one that says that there is none.
+RunResult earlier_record(const std::string& folder) {
+  const std::string path = folder + "/record.json";
+  return std::filesystem::exists(path) ? run_result_from_json(read_text(path), path) : RunResult{};
+}
+
+RunResult run_or_failure(const RunConfig& cell, const RunOptions& options) {
+  try {
+    return run(cell, options);
+  } catch (const Error& error) {  // of this cell: the others are not to blame
+    RunResult failed;
+    failed.name = cell.name;
+    failed.config = cell.resolved;
+    failed.context = Value(Value::Map{});
+    failed.status = cat("failed: ", error.what());
+    std::filesystem::create_directories(options.folder);
+    write_text(options.folder + "/record.json", to_json(failed));
+    return failed;
+  }
+}
+
+}  // namespace
+
+Suite read_suite(const std::string& path, const RunOverrides& overrides) {
+  const ConfigNode root = ConfigNode::load(path);
+  const ConfigNode base = root.at("base");
+  Suite suite;
+  suite.name = std::filesystem::path(path).stem().string();
+  const ConfigNode cells = root.at("cells");
+  for (const std::string& name : cells.keys()) {
+    const ConfigNode cell = cells.at(name);
+    check_folder_name(name, cell);
+    suite.cells.push_back(read_run_config(base.overlaid(cell), name, overrides));
+  }
+  if (suite.cells.empty()) cells.fail("expected at least one cell");
+  base.to_value();  // a key that every cell or --set replaces is no mistake; what a cell takes was checked with it
+  root.reject_unread();
+  return suite;
+}
+
+std::vector<SweptCell> sweep(const Suite& suite, const SweepOptions& options,
+                             const std::function<void(const SweptCell& cell)>& on_cell) {
+  std::map<std::string, std::string> hashes;  // of models, which are large
+  for (const RunConfig& cell : suite.cells)
+    if (!hashes.contains(cell.model))
+      hashes[cell.model] = hash_of_model(cell.model, options.offline);
+  std::vector<SweptCell> done;
+  for (const RunConfig& cell : suite.cells) {
+    stop_if_interrupted();
+    SweptCell swept;
+    swept.folder = cat(options.folder, "/", cell.name, "-", cell_key(cell, hashes.at(cell.model)));
+    swept.record = earlier_record(swept.folder);
+    swept.reused = is_finished(swept.record);
+    if (!swept.reused)
+      swept.record = run_or_failure(
+          cell, {.folder = swept.folder, .offline = options.offline, .answers = options.answers});
+    if (swept.record.status == "interrupted") throw Interrupted();
+    on_cell(swept);
+    done.push_back(std::move(swept));
+  }
+  return done;
+}
+
+}  // namespace evalharness

@@ -1,0 +1,138 @@
+#include "reports/sweep_view.h"
+
+#include <algorithm>
+
+#include "harness/base/text.h"
+
+namespace evalharness {
+namespace {
+
+const BackendResult* cpu_of(const RunResult& record, const std::string& variant) {
+  for (const Variant& v : record.variants)
+    if (v.name == variant)
+      for (const BackendResult& backend : v.backends)
+        if (backend.name == "cpu") return &backend;
+  return nullptr;
+}
+
+const Variant* variant_of(const RunResult& record, const std::string& name) {
+  for (const Variant& variant : record.variants)
+    if (variant.name == name) return &variant;
+  return nullptr;
+}
+
+std::string main_metric(const TaskResult& task) {
+  for (const char* wanted : {"acc", "exact_match", "perplexity", "word_perplexity"})
+    for (const auto& [metric, estimate] : task.metrics)
+      if (metric.substr(0, metric.find(',')) == wanted) return metric;
+  return task.metrics.empty() ? "" : task.metrics.begin()->first;
+}
+
+std::string workload_name(const SpeedResult& speed) {
+  return cat(speed.phase, " ", speed.tokens, speed.context > 0 ? cat(" @ ", speed.context) : "",
+             speed.batch > 1 ? cat(", batch ", speed.batch) : "");
+}
+
+// Tasks in the order of the config, those that it names by a path behind them.
+std::vector<std::string> tasks_of(const RunResult& record, const BackendResult& cpu) {
+  std::vector<std::string> names;
+  if (const Value* tasks = record.config.find("tasks"); tasks != nullptr && tasks->is_list())
+    for (const Value& task : tasks->list())
+      if (task.is_string() && cpu.tasks.contains(task.string())) names.push_back(task.string());
+  for (const auto& [name, task] : cpu.tasks)
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  return names;
+}
+
+void add_columns(const RunResult& record, const BackendResult& cpu, SweepView& view) {
+  for (const std::string& name : tasks_of(record, cpu)) {
+    const auto is_known = [&](const SweepMetric& metric) { return metric.task == name; };
+    if (std::ranges::any_of(view.metrics, is_known)) continue;
+    const TaskResult& task = cpu.tasks.at(name);
+    view.metrics.push_back({.task = name,
+                            .metric = main_metric(task),
+                            .protocol = task.protocol + (task.sample ? ", sample" : ""),
+                            .count = task.documents == task.available
+                                         ? cat(task.documents)
+                                         : cat(task.documents, "/", task.available)});
+  }
+  for (const SpeedResult& speed : cpu.speed)
+    if (std::ranges::find(view.workloads, workload_name(speed)) == view.workloads.end())
+      view.workloads.push_back(workload_name(speed));
+}
+
+Estimate quality_of(const BackendResult* cpu, const SweepMetric& metric) {
+  if (cpu == nullptr || !cpu->tasks.contains(metric.task)) return {};
+  const auto& metrics = cpu->tasks.at(metric.task).metrics;
+  const auto found = metrics.find(metric.metric);
+  return found == metrics.end() ? Estimate{} : found->second;
+}
+
+PairResult difference_of(const RunResult& record, const SweepMetric& metric) {
+  for (const PairResult& pair : record.pairs)
+    if (pair.task == metric.task && pair.metric == metric.metric && pair.backend == "cpu")
+      return pair;
+  PairResult none;
+  none.metric = metric.metric;
+  return none;
+}
+
+Estimate speedup_of(const BackendResult* cpu, const std::string& workload) {
+  if (cpu != nullptr)
+    for (const SpeedResult& speed : cpu->speed)
+      if (workload_name(speed) == workload) return speed.speedup;
+  return {};
+}
+
+SweepRow row_of(const RunResult& record, const std::string& variant, const SweepView& view) {
+  SweepRow row;
+  row.name = variant == "dense" ? "dense" : record.name;
+  row.status = variant == "dense" ? "ok" : record.status;
+  const BackendResult* const cpu = cpu_of(record, variant);
+  if (const Variant* found = variant_of(record, variant)) row.size = found->size;
+  for (const SweepMetric& metric : view.metrics) {
+    row.quality.push_back(quality_of(cpu, metric));
+    row.differences.push_back(variant == "dense" ? PairResult{} : difference_of(record, metric));
+  }
+  for (const std::string& workload : view.workloads)
+    row.speedups.push_back(speedup_of(cpu, workload));
+  if (variant != "dense")
+    for (const StepReport& step : record.steps) row.compression_seconds += step.seconds;
+  return row;
+}
+
+bool is_better(const SweepRow& a, const SweepRow& b, const MetricStyle& style) {
+  const double difference = *a.quality[0].value - *b.quality[0].value;
+  return style.higher_is_better ? difference > 0 : difference < 0;
+}
+
+void mark_dominated(SweepView& view) {
+  if (view.metrics.empty()) return;
+  const MetricStyle style = view.metrics[0].style();
+  for (SweepRow& row : view.rows)
+    for (const SweepRow& other : view.rows) {
+      if (!row.quality[0].value || !other.quality[0].value) continue;
+      if (other.size.disk_bytes > row.size.disk_bytes || is_better(row, other, style)) continue;
+      row.dominated = row.dominated || other.size.disk_bytes < row.size.disk_bytes ||
+                      is_better(other, row, style);
+    }
+}
+
+}  // namespace
+
+SweepView sweep_view(std::span<const RunResult> records) {
+  SweepView view;
+  const RunResult* dense = nullptr;
+  for (const RunResult& record : records)
+    for (const char* variant : {"dense", "compressed"})
+      if (const BackendResult* cpu = cpu_of(record, variant)) {
+        add_columns(record, *cpu, view);
+        if (dense == nullptr && variant == std::string("dense")) dense = &record;
+      }
+  if (dense != nullptr) view.rows.push_back(row_of(*dense, "dense", view));
+  for (const RunResult& record : records) view.rows.push_back(row_of(record, "compressed", view));
+  mark_dominated(view);
+  return view;
+}
+
+}  // namespace evalharness
