@@ -100,13 +100,23 @@ TEST_CASE("log-likelihoods of WikiText's pages equal lm-eval's within 1e-5", "[g
   if (!path) return;
   RealModel real(*path);
   const Value figures = golden("lm_eval.json");
-  const Value::List& docs = figures.find("tasks")->find("wikitext")->find("docs")->list();
+  const Value& wikitext = *figures.find("tasks")->find("wikitext");
+  const Value::List& docs = wikitext.find("docs")->list();
   const size_t count = all_goldens() ? docs.size() : 1;
-  const RunTask task = task_of("wikitext", count);
-  const Asked asked(task, prepare_task(task, kRealData));
-  const std::vector<Answer> answers = answers_of(real.scorer, asked.requests);
-  for (size_t d = 0; d < count; ++d)
-    CHECK(answers[d].log_prob == Approx(docs[d].find("ll")->number()).epsilon(1e-5));
+  const Evaluation evaluation = evaluate_real(task_of("wikitext", count), real.scorer);
+  const std::vector<Item>& of_words = evaluation.items.at("word_perplexity,none");
+  const std::vector<Item>& of_bytes = evaluation.items.at("byte_perplexity,none");
+  REQUIRE(of_words.size() == count);
+  for (size_t d = 0; d < count; ++d) {
+    CAPTURE(d);
+    CHECK(of_words[d].value == Approx(docs[d].find("ll")->number()).epsilon(1e-5));
+    CHECK(of_words[d].weight == docs[d].find("words")->number());
+    CHECK(of_bytes[d].weight == docs[d].find("bytes")->number());
+  }
+  if (all_goldens())
+    for (const std::string metric : {"word_perplexity,none", "byte_perplexity,none", "bits_per_byte,none"})
+      CHECK(*evaluation.result.metrics.at(metric).value ==
+            Approx(wikitext.find("metrics")->find(metric)->number()).epsilon(1e-5));
 }
 
 TEST_CASE("GSM8K generations equal lm-eval's on at least nine of ten documents", "[golden][run]") {

@@ -1,6 +1,8 @@
 // The chain of a run on the real model and the real data, in pieces: what golden tests of methods and tasks share.
 #pragma once
 
+#include <catch2/catch.hpp>
+
 #include <cmath>
 #include <string>
 #include <vector>
@@ -39,6 +41,7 @@ inline std::vector<Answer> answers_of(Scorer& scorer, std::span<const Request> r
   std::vector<Answer> answers(requests.size());
   for (const Unit& unit : scorer.plan(requests)) {
     std::vector<Answer> part = scorer.answer(requests, unit);
+    REQUIRE(unit.windows == 0);  // a text's windows may be several units; `evaluate` joins them
     for (size_t i = 0; i < part.size(); ++i) answers[unit.requests[i]] = std::move(part[i]);
   }
   return answers;
