@@ -71,9 +71,9 @@ Value Field::evaluate(const Document& doc) const {
 
 Value text_or_index(const Field& field, const Document& doc, bool has_choices) {
   Value value = field.evaluate(doc);
-  if (has_choices && field.rendered(doc) && python::is_digits(value.string()))
-    return *python::literal(value.string());
-  return value;
+  if (!has_choices || !field.rendered(doc) || !python::is_digits(value.string())) return value;
+  if (const std::optional<Value> index = python::literal(value.string())) return *index;
+  fail(cat(doc.where(), ": ", field.where(), ": expected the index of a choice, got '", value.string(), "'"));
 }
 
 Value target_of(const Field& field, const Document& doc, bool has_choices) {

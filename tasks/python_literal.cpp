@@ -60,6 +60,8 @@ class Reader {
     const auto result =
         fraction ? std::from_chars(first, last, number) : std::from_chars(first, last, integer);
     if (result.ec != std::errc() || result.ptr != last) return false;
+    const bool has_leading_zero = *(first + (*first == '-')) == '0';  // Python takes 00 for 0, and no 07
+    if (!fraction && integer != 0 && has_leading_zero) return false;
     value = fraction ? Value(number) : Value(integer);
     at_ = end;
     return true;

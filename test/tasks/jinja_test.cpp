@@ -170,7 +170,9 @@ TEST_CASE("a literal is a whole Python value or nothing", "[tasks][python]") {
   CHECK(python::literal(" ['a' 'b', \"c\"]\n") == Value(Value::List{"ab", "c"}));
   CHECK(python::literal("('a')") == Value("a"));
   CHECK(python::literal("7") == Value(7));
-  for (const char* text : {"", "[", "[1", "[1 2]", "a", "[a]", "'x", "1 2", "{1: 2}", "[1,,2]"}) {
+  CHECK(python::literal("00") == Value(0));
+  CHECK(python::literal("07.5") == Value(7.5));
+  for (const char* text : {"", "[", "[1", "[1 2]", "a", "[a]", "'x", "1 2", "{1: 2}", "[1,,2]", "007", "-07"}) {
     INFO(text);
     CHECK(!python::literal(text));
   }

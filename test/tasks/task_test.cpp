@@ -127,6 +127,22 @@ TEST_CASE("a log-likelihood that is not a number is no wrong answer", "[tasks]")
   CHECK(std::isnan(value_of(items, "acc,none")));
 }
 
+TEST_CASE("a rendered target of digits is the index of a choice, or refused", "[tasks]") {
+  const TaskPtr task = parse_task(
+      "task: made_up\ndataset_path: piqa\ntest_split: test\noutput_type: multiple_choice\n"
+      "doc_to_text: q\ndoc_to_choice: choices\ndoc_to_target: \"{{answer}}\"\n",
+      "t.yaml");
+  const auto acc = [&](const std::string& answer) {
+    const Document doc = row(R"({"q": "?", "choices": ["a", "b"], "answer": ")" + answer + "\"}");
+    return value_of(task->score(doc, with_log_probs({-2, -1})), "acc,none");
+  };
+  CHECK(acc("1") == 1);
+  CHECK(acc("0") == 0);
+  // ast.literal_eval refuses the first; the second is more than any list can hold.
+  for (const std::string answer : {"007", "99999999999999999999"})
+    CHECK_THROWS_WITH(acc(answer), Catch::Contains("expected the index of a choice, got '" + answer + "'"));
+}
+
 TEST_CASE("mutual information asks for each choice alone as well", "[tasks]") {
   const TaskPtr task = choice_task("metric_list: [{metric: acc_mutual_info}]");
   const std::vector<Request> requests = task->requests(colours());
