@@ -127,6 +127,14 @@ std::string relative_text(double before, double after) {
   return signed_text(100 * (after / before - 1), 1) + " %";
 }
 
+std::string pad_left(const std::string& text, size_t width) {
+  return std::string(width - std::min(width, code_points(text)), ' ') + text;
+}
+
+std::string pad_right(const std::string& text, size_t width) {
+  return text + std::string(width - std::min(width, code_points(text)), ' ');
+}
+
 std::string csv_line(const std::vector<std::string>& fields) {
   std::vector<std::string> cells;
   for (const std::string& field : fields) {

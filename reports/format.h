@@ -40,6 +40,9 @@ bool is_proven(const PairResult& pair);
 std::string si_text(double value);
 // "-58.0 %".
 std::string relative_text(double before, double after);
+// Filled with spaces on the left, on the right, to `width` code points.
+std::string pad_left(const std::string& text, size_t width);
+std::string pad_right(const std::string& text, size_t width);
 // One line of RFC 4180: fields in quotes where they must be.
 std::string csv_line(const std::vector<std::string>& fields);
 // "" where there is none.

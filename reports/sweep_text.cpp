@@ -68,10 +68,6 @@ std::vector<std::string> notes_of(const SweepView& view) {
   return notes;
 }
 
-std::string padding(const std::string& text, size_t width) {
-  return std::string(width - std::min(width, code_points(text)), ' ');
-}
-
 Value optional_value(const std::optional<double>& value) { return value ? Value(*value) : Value(); }
 
 Value estimate_value(const Estimate& estimate) {
@@ -118,8 +114,8 @@ std::string sweep_table(const SweepView& view) {
     for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], code_points(line[i]));
   std::string text;
   for (const Cells& line : lines) {
-    std::string out = line[0] + padding(line[0], widths[0]);
-    for (size_t i = 1; i < line.size(); ++i) out += cat("  ", padding(line[i], widths[i]), line[i]);
+    std::string out = pad_right(line[0], widths[0]);
+    for (size_t i = 1; i < line.size(); ++i) out += "  " + pad_left(line[i], widths[i]);
     text += rstrip(out) + "\n";
   }
   text += "\n";

@@ -7,17 +7,15 @@
 namespace evalharness {
 namespace {
 
-const BackendResult* cpu_of(const RunResult& record, const std::string& variant) {
-  for (const Variant& v : record.variants)
-    if (v.name == variant)
-      for (const BackendResult& backend : v.backends)
-        if (backend.name == "cpu") return &backend;
-  return nullptr;
+const Variant* variant_of(const RunResult& record, const std::string& name) {
+  const auto found = std::ranges::find(record.variants, name, &Variant::name);
+  return found == record.variants.end() ? nullptr : &*found;
 }
 
-const Variant* variant_of(const RunResult& record, const std::string& name) {
-  for (const Variant& variant : record.variants)
-    if (variant.name == name) return &variant;
+const BackendResult* cpu_of(const RunResult& record, const std::string& variant) {
+  if (const Variant* found = variant_of(record, variant))
+    for (const BackendResult& backend : found->backends)
+      if (backend.name == "cpu") return &backend;
   return nullptr;
 }
 

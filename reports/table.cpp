@@ -3,6 +3,7 @@
 
 #include "harness/base/text.h"
 #include "reports/comparison.h"
+#include "reports/format.h"
 #include "reports/report.h"
 
 namespace evalharness {
@@ -10,13 +11,6 @@ namespace {
 
 constexpr size_t kWidth = 110;
 constexpr size_t kGap = 2;
-
-std::string pad_left(const std::string& text, size_t width) {
-  return std::string(width - std::min(width, code_points(text)), ' ') + text;
-}
-std::string pad_right(const std::string& text, size_t width) {
-  return text + std::string(width - std::min(width, code_points(text)), ' ');
-}
 
 class Painter {
  public:
