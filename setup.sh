@@ -4,7 +4,7 @@
 
 # All that building, testing and fetching need. The names are the same in Debian and in Ubuntu.
 packages='
-g++ meson ninja-build pkg-config cmake git ca-certificates
+g++ meson ninja-build pkg-config git ca-certificates
 libdnnl-dev libopenblas-dev liblapacke-dev libyaml-cpp-dev nlohmann-json3-dev libpcre2-dev
 libutf8proc-dev libsentencepiece-dev libzip-dev zlib1g-dev libcurl4-openssl-dev libssl-dev
 libcli11-dev catch2 libbenchmark-dev python3-pip'

@@ -13,6 +13,7 @@ namespace evalharness {
 namespace {
 
 constexpr size_t kLanes = 16, kVectors = kPanelWidth / kLanes;
+constexpr size_t kSmallLanes = 8, kSmallVectors = kPanelWidth / kSmallLanes;  // AVX2
 // Bytes between the load and the line asked for: hides DRAM's latency at this loop's pace.
 constexpr size_t kAhead = 4096;
 
@@ -74,6 +75,50 @@ template <size_t Rows>
   store_sums(product, sum);
 }
 
+// One row with AVX2: its 64 sums stay in eight registers.
+[[gnu::target("avx2,fma,popcnt")]] void row_f32_avx2(std::span<const uint64_t> mask,
+                                                     const float* packed,
+                                                     const PanelProduct<float>& product) {
+  __m256 sum[kSmallVectors] = {};
+  for (size_t k = 0; k < product.k; ++k) {
+    const __m256 x = _mm256_broadcast_ss(product.x + k);
+    for (size_t v = 0; v < kSmallVectors; ++v) {
+      const auto bits = static_cast<uint8_t>(mask[k] >> 8 * v);
+      if (v % 4 == 0) ask_for(packed);
+      sum[v] = _mm256_fmadd_ps(x, expand_8_floats(bits, packed), sum[v]);
+      packed += __builtin_popcount(bits);
+    }
+  }
+  for (size_t v = 0; v < kSmallVectors; ++v) _mm256_storeu_ps(product.y + v * kSmallLanes, sum[v]);
+}
+
+[[gnu::target("avx2,fma,popcnt")]] void row_bf16_avx2(std::span<const uint64_t> mask,
+                                                      const uint16_t* packed,
+                                                      const PanelProduct<uint16_t>& product) {
+  const __m256i upper = _mm256_set1_epi32(static_cast<int>(0xffff0000u));
+  __m256 sum[kSmallVectors] = {};
+  for (size_t k = 0; k < product.k; k += 2) {
+    const __m256i x = _mm256_set1_epi32(pair_at(product.x + k));
+    const __m256 x_even = _mm256_castsi256_ps(_mm256_slli_epi32(x, 16));
+    const __m256 x_odd = _mm256_castsi256_ps(_mm256_and_si256(x, upper));
+    for (size_t v = 0; v < kSmallVectors; ++v) {
+      const auto bits = static_cast<uint16_t>(mask[k + v / 4] >> 16 * (v % 4));
+      const auto low = static_cast<uint8_t>(bits), high = static_cast<uint8_t>(bits >> 8);
+      if (v % 4 == 0) ask_for(packed);
+      const __m128i first = expand_8_words(low, packed);
+      packed += __builtin_popcount(low);
+      const __m128i second = expand_8_words(high, packed);
+      packed += __builtin_popcount(high);
+      const __m256i w = _mm256_set_m128i(second, first);
+      const __m256 w_even = _mm256_castsi256_ps(_mm256_slli_epi32(w, 16));
+      const __m256 w_odd = _mm256_castsi256_ps(_mm256_and_si256(w, upper));
+      sum[v] = _mm256_fmadd_ps(x_odd, w_odd, sum[v]);
+      sum[v] = _mm256_fmadd_ps(x_even, w_even, sum[v]);
+    }
+  }
+  for (size_t v = 0; v < kSmallVectors; ++v) _mm256_storeu_ps(product.y + v * kSmallLanes, sum[v]);
+}
+
 template <size_t... Rows>
 constexpr auto float_kernels(std::index_sequence<Rows...>) {
   return std::array{&rows_f32<Rows + 1>...};
@@ -85,22 +130,25 @@ constexpr auto bf16_kernels(std::index_sequence<Rows...>) {
 
 }  // namespace
 
-bool multiplies_expanded(Isa isa, Dtype dtype) {
-  if (dtype == Dtype::f32) return isa >= Isa::avx512;
-  return isa >= Isa::avx512bf16 && has_vbmi2();
+size_t most_expanded_rows(Isa isa, Dtype dtype) {
+  const bool has_avx512 = dtype == Dtype::f32 ? isa >= Isa::avx512 : isa >= Isa::avx512bf16 && has_vbmi2();
+  if (has_avx512) return 32;
+  return isa >= Isa::avx2 ? 1 : 0;
 }
 
-void multiply_expanded(std::span<const uint64_t> mask, const float* packed,
+void multiply_expanded(Isa isa, std::span<const uint64_t> mask, const float* packed,
                        const PanelProduct<float>& product) {
   static constexpr auto kKernels = float_kernels(std::make_index_sequence<detail::kMostRowsOfPass>());
+  if (most_expanded_rows(isa, Dtype::f32) == 1) return row_f32_avx2(mask, packed, product);
   detail::for_passes(product, [&](const PanelProduct<float>& pass) {
     kKernels[pass.rows - 1](mask, packed, pass);
   });
 }
 
-void multiply_expanded(std::span<const uint64_t> mask, const uint16_t* packed,
+void multiply_expanded(Isa isa, std::span<const uint64_t> mask, const uint16_t* packed,
                        const PanelProduct<uint16_t>& product) {
   static constexpr auto kKernels = bf16_kernels(std::make_index_sequence<detail::kMostRowsOfPass>());
+  if (most_expanded_rows(isa, Dtype::bf16) == 1) return row_bf16_avx2(mask, packed, product);
   detail::for_passes(product, [&](const PanelProduct<uint16_t>& pass) {
     kKernels[pass.rows - 1](mask, packed, pass);
   });

@@ -10,15 +10,13 @@
 
 namespace evalharness {
 
-// Most rows for which values are expanded anew for each six rows, whose sums stay in registers: cheap
-// beside so many products. For more rows the values go through the cache once.
-inline constexpr size_t kMostExpandedRows = 32;
-
-// Is there a kernel for this type on this instruction set and machine?
-bool multiplies_expanded(Isa isa, Dtype dtype);
-void multiply_expanded(std::span<const uint64_t> mask, const float* packed,
+// Most rows for which this is the faster way, 0 where `isa` and this machine have no kernel for the
+// type. AVX-512 keeps the sums of six rows in registers and expands anew for each six: cheap beside
+// so many products. AVX2 keeps those of one. For more rows the values go through the cache once.
+size_t most_expanded_rows(Isa isa, Dtype dtype);
+void multiply_expanded(Isa isa, std::span<const uint64_t> mask, const float* packed,
                        const PanelProduct<float>& product);
-void multiply_expanded(std::span<const uint64_t> mask, const uint16_t* packed,
+void multiply_expanded(Isa isa, std::span<const uint64_t> mask, const uint16_t* packed,
                        const PanelProduct<uint16_t>& product);
 
 }  // namespace evalharness

@@ -1,15 +1,59 @@
-// Expansion under a mask inside a register, for source files that are compiled for AVX-512.
+// Expansion under a mask inside a register, for functions that are compiled for AVX2 or AVX-512.
 //
-// The zeroing forms of vpexpandw and vpexpandd wait for what their destination held before (seen on
+// AVX2 has no such instruction: a byte of the mask looks up a shuffle. With AVX-512 the zeroing forms of vpexpandw and vpexpandd wait for what their destination held before (seen on
 // Zen 4: 6 cycles each where compilers give a loop one destination). The merging forms into a
 // register that a zeroing idiom has just renamed wait for nothing: twice the speed in cache.
 #pragma once
 
 #include <immintrin.h>
 
+#include <array>
 #include <cstdint>
 
 namespace evalharness {
+
+// For each byte of a mask, where in the packed values its eight places come from.
+// Bytes of a shuffle of 16-bit values; 0x80 gives zero.
+constexpr std::array<std::array<uint8_t, 16>, 256> shuffles() {
+  std::array<std::array<uint8_t, 16>, 256> table{};
+  for (size_t mask = 0; mask < 256; ++mask) {
+    uint8_t next = 0;
+    for (size_t bit = 0; bit < 8; ++bit) {
+      const bool stored = mask >> bit & 1;
+      table[mask][2 * bit] = stored ? next : 0x80;
+      table[mask][2 * bit + 1] = stored ? static_cast<uint8_t>(next + 1) : 0x80;
+      if (stored) next = static_cast<uint8_t>(next + 2);
+    }
+  }
+  return table;
+}
+alignas(64) inline constexpr auto kShuffles = shuffles();
+
+[[gnu::target("avx2"), gnu::always_inline]] inline __m128i expand_8_words(uint8_t mask,
+                                                                          const void* packed) {
+  return _mm_shuffle_epi8(
+      _mm_loadu_si128(static_cast<const __m128i*>(packed)),
+      _mm_load_si128(reinterpret_cast<const __m128i*>(kShuffles[mask].data())));
+}
+
+// Lanes of a permutation of 32-bit values; -1, whose sign bit is set, gives zero.
+constexpr std::array<std::array<int32_t, 8>, 256> permutations() {
+  std::array<std::array<int32_t, 8>, 256> table{};
+  for (size_t mask = 0; mask < 256; ++mask) {
+    int32_t next = 0;
+    for (size_t bit = 0; bit < 8; ++bit) table[mask][bit] = mask >> bit & 1 ? next++ : -1;
+  }
+  return table;
+}
+alignas(64) inline constexpr auto kPermutations = permutations();
+
+[[gnu::target("avx2"), gnu::always_inline]] inline __m256 expand_8_floats(uint8_t mask,
+                                                                          const float* packed) {
+  const __m256i from =
+      _mm256_load_si256(reinterpret_cast<const __m256i*>(kPermutations[mask].data()));
+  const __m256 values = _mm256_permutevar8x32_ps(_mm256_loadu_ps(packed), from);
+  return _mm256_andnot_ps(_mm256_castsi256_ps(_mm256_srai_epi32(from, 31)), values);
+}
 
 [[gnu::target("avx512f"), gnu::always_inline]] inline __m512i renamed_zero() {
   __m512i zero;

@@ -27,10 +27,10 @@ class MaskedReader final : public PanelReader<T> {
   }
 
   void multiply_few(Isa isa, size_t panel, size_t begin, PanelProduct<T> product) const override {
-    if (product.rows > kMostExpandedRows || !multiplies_expanded(isa, layout().dtype)) {
+    if (product.rows > most_expanded_rows(isa, layout().dtype)) {
       return PanelReader<T>::multiply_few(isa, panel, begin, product);
     }
-    multiply_expanded(mask(panel, begin, product.k), packed(panel, begin), product);
+    multiply_expanded(isa, mask(panel, begin, product.k), packed(panel, begin), product);
   }
 
  private:
