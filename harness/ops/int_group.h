@@ -22,6 +22,7 @@
 // Bits a weight: bits + (16 + z) / group with z = 4 or 8 (0: symmetric), or 32 for 16 with .f32.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -91,6 +92,11 @@ class IntGroupLinear final : public LinearOp {
   // Inputs of a group; of one that is the whole row, the padded depth.
   size_t group_inputs() const { return format_.group == 0 ? units() * kUnit : format_.group; }
   size_t groups() const { return groups_; }
+  // Of an input up to the padded depth, where the last group ends.
+  size_t group_at(size_t input) const { return std::min(input / group_inputs(), groups_ - 1); }
+  size_t group_end(size_t group) const {
+    return group + 1 == groups_ ? units() * kUnit : (group + 1) * group_inputs();
+  }
   // The words of the unit of input `input` (a multiple of 32): [bits][64].
   const uint32_t* codes(size_t panel, size_t input) const {
     return parts_.codes.data() + (panel * units() + input / kUnit) * format_.bits * 64;

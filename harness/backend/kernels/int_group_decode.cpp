@@ -2,7 +2,6 @@
 // the compiler turns into vectors. All give the same bytes.
 #include "harness/backend/kernels/int_group_decode.h"
 
-#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -94,7 +93,7 @@ template <size_t Bits, class T>
   GroupParameters parameters;
   size_t loaded = SIZE_MAX;
   for (size_t k = begin; k < end; k += kStep, to += kStep * kLanes) {
-    const size_t group = std::min(k / weight.group_inputs(), weight.groups() - 1);
+    const size_t group = weight.group_at(k);
     if (group != loaded) load_parameters(weight, panel, group, parameters);
     loaded = group;
     decode_step<Bits>(weight.codes(panel, k), k % kUnit / 2, parameters, to);

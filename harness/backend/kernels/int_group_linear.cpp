@@ -1,5 +1,5 @@
-// Integer weights with scales. A few tokens multiply codes from registers, or where the machine has
-// no bfloat16 instructions from blocks decoded into cache; many tokens decode a panel and multiply
+// Integer weights with scales. A few tokens multiply codes from registers, or where there is
+// no kernel for that from blocks decoded into cache; many tokens decode a panel and multiply
 // as dense. A decoded value of a bfloat16 layout is (code - zero) * scale rounded to bfloat16, as
 // dense weights are; the register kernel does not round it.
 #include "harness/backend/kernels/int_group_decode.h"
@@ -28,14 +28,14 @@ class IntGroupReader final : public PanelReader<T> {
 
   void multiply_few(Isa isa, size_t panel, size_t begin, PanelProduct<T> product) const override {
     if constexpr (std::is_same_v<T, uint16_t>) {
-      if (multiplies_int_group(isa)) return multiply_int_group(weight_, panel, begin, product);
+      if (!int_group_kernel(isa).empty()) return multiply_int_group(isa, weight_, panel, begin, product);
     }
     PanelReader<T>::multiply_few(isa, panel, begin, product);
   }
 
   std::string few_kernel(Isa isa) const override {
-    const bool in_registers = std::is_same_v<T, uint16_t> && multiplies_int_group(isa);
-    return in_registers ? "avx512bf16 lookup" : PanelReader<T>::few_kernel(isa);
+    const std::string kernel = std::is_same_v<T, uint16_t> ? int_group_kernel(isa) : "";
+    return kernel.empty() ? PanelReader<T>::few_kernel(isa) : kernel;
   }
 
  private:

@@ -1,0 +1,16 @@
+// Kernels behind multiply_int_group, one source file an instruction set.
+#pragma once
+
+#include <span>
+
+#include "harness/backend/kernels/int_group_multiply.h"
+
+namespace evalharness::detail {
+
+using IntGroupKernel = void (*)(const IntGroupLinear& weight, size_t panel, size_t begin,
+                                PanelProduct<uint16_t> product);
+// By the number of rows of a pass, from one on. `bits` 2..8.
+std::span<const IntGroupKernel> int_group_kernels_avx2(size_t bits);
+std::span<const IntGroupKernel> int_group_kernels_avx512bf16(size_t bits);
+
+}  // namespace evalharness::detail
