@@ -2,7 +2,7 @@
 
 #include <cctype>
 
-#include "tasks/python.h"
+#include "harness/base/letter_case.h"
 
 namespace evalharness {
 
@@ -20,7 +20,7 @@ AnswerMatch AnswerMatch::read(const ConfigNode& node) {
 
 std::string AnswerMatch::reduced(std::string text) const {
   for (const Regex& pattern : regexes_to_ignore) text = pattern.substitute(text, "");
-  if (ignore_case) text = python::lower(text);
+  if (ignore_case) text = lower(text);
   std::erase_if(text, [&](char c) {
     const unsigned char byte = static_cast<unsigned char>(c);
     return byte < 0x80 &&

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "harness/base/error.h"
+#include "harness/base/letter_case.h"
 #include "harness/base/text.h"
 #include "tasks/python.h"
 #include "tasks/regex.h"
@@ -66,7 +67,7 @@ struct Ignored {
 
   std::string operator()(std::string text) const {
     for (const Regex& pattern : patterns) text = pattern.substitute(text, "");
-    if (letter_case) text = python::lower(text);
+    if (letter_case) text = lower(text);
     return punctuation ? python::without_punctuation(text) : text;
   }
 };
@@ -122,10 +123,10 @@ Step remove_whitespace(const ConfigNode&) {
   return for_each_text([](const std::string& t) { return strip(t); });
 }
 Step lowercase(const ConfigNode&) {
-  return for_each_text([](const std::string& t) { return python::lower(t); });
+  return for_each_text([](const std::string& t) { return lower(t); });
 }
 Step uppercase(const ConfigNode&) {
-  return for_each_text([](const std::string& t) { return python::upper(t); });
+  return for_each_text([](const std::string& t) { return upper(t); });
 }
 
 Step map(const ConfigNode& node) {

@@ -105,20 +105,6 @@ std::string repr(const Value& value) {
 
 std::string str(const Value& value) { return value.is_string() ? value.string() : repr(value); }
 
-std::string lower(std::string_view text) {
-  std::string result;
-  for (char32_t c : decode_utf8(text))
-    append_utf8(result, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c))));
-  return result;
-}
-
-std::string upper(std::string_view text) {
-  std::string result;
-  for (char32_t c : decode_utf8(text))
-    append_utf8(result, static_cast<char32_t>(utf8proc_toupper(static_cast<utf8proc_int32_t>(c))));
-  return result;
-}
-
 std::string without_punctuation(std::string_view text) {
   std::string result;
   for (char32_t c : decode_utf8(text)) {

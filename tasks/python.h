@@ -17,9 +17,6 @@ std::string repr(const Value& value);
 // those. Nothing where the text is no literal.
 std::optional<Value> literal(std::string_view text);
 
-// str.lower() and str.upper() by code point; the few letters that become two (as in German) stay.
-std::string lower(std::string_view text);
-std::string upper(std::string_view text);
 // Without the characters that Unicode calls punctuation.
 std::string without_punctuation(std::string_view text);
 // str.isdigit() for ASCII.

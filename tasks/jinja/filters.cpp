@@ -4,6 +4,7 @@
 #include <map>
 
 #include "harness/base/json.h"
+#include "harness/base/letter_case.h"
 #include "tasks/jinja/expression.h"
 #include "tasks/jinja/operators.h"
 #include "tasks/python.h"
@@ -15,8 +16,8 @@ namespace {
 std::string text_of(const Call& call) { return python::str(call.subject); }
 
 Value filter_string(const Call& call) { return text_of(call); }
-Value filter_lower(const Call& call) { return python::lower(text_of(call)); }
-Value filter_upper(const Call& call) { return python::upper(text_of(call)); }
+Value filter_lower(const Call& call) { return lower(text_of(call)); }
+Value filter_upper(const Call& call) { return upper(text_of(call)); }
 
 Value filter_int(const Call& call) {
   const int64_t fallback = call.integer(0, "default", 0);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "harness/base/letter_case.h"
 #include "tasks/jinja/expression.h"
 #include "tasks/jinja/operators.h"
 #include "tasks/python.h"
@@ -84,13 +85,13 @@ Value string_join(const Call& call) {
   return join(pieces, self(call));
 }
 
-Value string_lower(const Call& call) { return python::lower(self(call)); }
-Value string_upper(const Call& call) { return python::upper(self(call)); }
+Value string_lower(const Call& call) { return lower(self(call)); }
+Value string_upper(const Call& call) { return upper(self(call)); }
 
 Value string_capitalize(const Call& call) {
   std::string first, rest;
   for (char32_t c : decode_utf8(self(call))) append_utf8(first.empty() ? first : rest, c);
-  return python::upper(first) + python::lower(rest);
+  return upper(first) + lower(rest);
 }
 
 // Every letter after one that is no letter becomes a capital, all others small.
@@ -100,8 +101,8 @@ Value string_title(const Call& call) {
   for (char32_t c : decode_utf8(self(call))) {
     std::string letter;
     append_utf8(letter, c);
-    text += inside ? python::lower(letter) : python::upper(letter);
-    inside = python::lower(letter) != python::upper(letter);
+    text += inside ? lower(letter) : upper(letter);
+    inside = lower(letter) != upper(letter);
   }
   return text;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "harness/base/letter_case.h"
 #include "tasks/jinja/expression.h"
 #include "tasks/jinja/operators.h"
 #include "tasks/python.h"
@@ -105,7 +106,7 @@ Value filter_sum(const Call& call) {
 
 // Text compares without case unless case_sensitive is given, as Jinja's filters do.
 Value folded(const Value& value, bool case_sensitive) {
-  return value.is_string() && !case_sensitive ? Value(python::lower(value.string())) : value;
+  return value.is_string() && !case_sensitive ? Value(lower(value.string())) : value;
 }
 
 bool before(const Call& call, const Value& a, const Value& b, bool case_sensitive) {

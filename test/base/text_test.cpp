@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "harness/base/error.h"
+#include "harness/base/letter_case.h"
 
 using namespace evalharness;
 
@@ -130,4 +131,11 @@ TEST_CASE("SHA-256 of the standard's examples", "[text]") {
   CHECK(sha256_hex(std::string_view("")) ==
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   CHECK_THROWS_WITH(sha256_of_file("no/such"), "no/such: cannot open: No such file or directory");
+}
+
+TEST_CASE("letters change case as in CPython", "[text]") {
+  CHECK(lower("Über STRASSE ẞ") == "über strasse ß");
+  CHECK(lower("ΟΔΟΣ ΣΑΣ Σ Α'Σ ΑΣ'Α") == "οδος σας σ α'ς ασ'α");
+  CHECK(lower("İI") == "i\u0307i");
+  CHECK(upper("über éa1") == "ÜBER ÉA1");
 }
