@@ -8,6 +8,8 @@
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
+#include "harness/metrics/classes.h"
+#include "harness/metrics/corpus.h"
 #include "tasks/kind.h"
 #include "tasks/python.h"
 
@@ -55,9 +57,10 @@ class Choice final : public Kind {
     std::vector<Item> items;
     for (const FilterChain& filter : config_.filters)
       for (const MetricConfig& metric : config_.metrics) {
-        Item item = metric.name == "exact_match"
-                        ? greedy_item(right, answers)
-                        : item_of(right, log_probs(metric.name, choices, answers));
+        if (right.size() != 1 && needs_one_right(metric.name))
+          fail(cat(doc.where(), ": metric '", metric.name, "' needs one right choice, got ",
+                   right.size()));
+        Item item = item_of(metric, right, log_probs(metric.name, choices, answers), answers);
         item.metric = cat(metric.name, ",", filter.name());
         items.push_back(std::move(item));
       }
@@ -86,12 +89,27 @@ class Choice final : public Kind {
     return values;
   }
 
-  static Item item_of(const std::vector<size_t>& right, const std::vector<double>& values) {
+  static bool needs_one_right(const std::string& metric) {
+    return metric == "brier_score" || metric == "f1" || metric == "mcc";
+  }
+
+  // Precondition: `values` are as log_probs() makes them for this metric.
+  static Item item_of(const MetricConfig& metric, const std::vector<size_t>& right,
+                      const std::vector<double>& values, const std::vector<Answer>& answers) {
+    if (metric.name == "exact_match") return greedy_item(right, answers);
     for (double value : values)
       if (std::isnan(value)) return {"", value, 1, ""};  // the model diverged; no choice was made
     const size_t chosen = argmax(values);
-    const bool correct = std::find(right.begin(), right.end(), chosen) != right.end();
-    return {"", correct ? 1.0 : 0.0, 1, std::to_string(chosen)};
+    Item item{"", 0, 1, std::to_string(chosen)};
+    if (is_corpus_aggregation(metric.aggregation)) {
+      item.statistics = class_statistics(right[0], chosen);
+      item.value = corpus_score(metric.aggregation, item.statistics).value_or(0);
+    } else if (metric.name == "brier_score") {
+      item.value = brier_score(right[0], values);
+    } else {
+      item.value = std::find(right.begin(), right.end(), chosen) != right.end() ? 1 : 0;
+    }
+    return item;
   }
 
   static Item greedy_item(const std::vector<size_t>& right, const std::vector<Answer>& answers) {

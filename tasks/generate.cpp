@@ -1,8 +1,13 @@
 // The model writes; filters take the answer out of what it wrote, and it is compared with the
-// target.
+// target. Of several targets exact_match and ROUGE take the best; BLEU, chrF and TER take them all
+// as references, where lm-evaluation-harness fails.
+
+#include <algorithm>
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
+#include "harness/metrics/corpus.h"
+#include "harness/metrics/rouge.h"
 #include "tasks/kind.h"
 #include "tasks/python.h"
 
@@ -33,15 +38,41 @@ class GenerateUntil final : public Kind {
     for (const FilterChain& filter : config_.filters) {
       const std::string given = filter.apply(answers[0].texts, doc);
       for (const MetricConfig& metric : config_.metrics) {
-        bool same = false;
-        for (const std::string& reference : right) same |= metric.match.same(given, reference);
-        items.push_back({cat(metric.name, ",", filter.name()), same ? 1.0 : 0.0, 1, given});
+        if (right.empty() && is_corpus_aggregation(metric.aggregation))
+          fail(cat(doc.where(), ": ", config_.doc_to_target->where(), ": '", metric.name,
+                   "' needs a target, got none"));
+        Item item = item_of(metric, given, right);
+        item.metric = cat(metric.name, ",", filter.name());
+        item.answer = given;
+        items.push_back(std::move(item));
       }
     }
     return items;
   }
 
  private:
+  static Item item_of(const MetricConfig& metric, const std::string& given,
+                      const std::vector<std::string>& right) {
+    Item item;
+    if (metric.name == "exact_match") {
+      for (const std::string& reference : right)
+        if (metric.match.same(given, reference)) item.value = 1;
+    } else if (is_corpus_aggregation(metric.aggregation)) {
+      item.statistics = text_statistics(metric.aggregation, python::valid_text(given), right);
+      item.value = corpus_score(metric.aggregation, item.statistics).value_or(0);
+    } else {
+      for (const std::string& reference : right)
+        item.value = std::max(item.value, rouge(metric.name, reference, given));
+    }
+    return item;
+  }
+
+  static double rouge(const std::string& metric, const std::string& reference,
+                      const std::string& given) {
+    if (metric == "rougeL") return rouge_l(reference, given).f_measure;
+    return rouge_n(reference, given, metric == "rouge1" ? 1 : 2).f_measure;
+  }
+
   // Any of these is right.
   std::vector<std::string> right_answers(const Document& doc) const {
     const Field& field = *config_.doc_to_target;

@@ -25,8 +25,7 @@ struct TaskInfo {
   // For each metric key: how items are aggregated and which way is better.
   struct Metric {
     std::string key;
-    std::string aggregation;  // "mean", "perplexity", "token_perplexity", "weighted_perplexity",
-                              // "bits_per_byte"
+    std::string aggregation;  // of harness/metrics/aggregate.h
     bool higher_is_better = true;
   };
   std::vector<Metric> metrics;

@@ -7,6 +7,7 @@
 #include "harness/base/error.h"
 #include "harness/base/text.h"
 #include "harness/metrics/aggregate.h"
+#include "harness/metrics/corpus.h"
 #include "tasks/python.h"
 #include "tasks/task_sections.h"
 
@@ -36,7 +37,10 @@ const std::vector<KnownKind>& kinds() {
         {"acc_norm", "mean", true, true},
         {"acc_bytes", "mean", true, false},
         {"acc_mutual_info", "mean", true, false},
-        {"exact_match", "mean", true, false}}},
+        {"exact_match", "mean", true, false},
+        {"brier_score", "brier_score", false, false},
+        {"f1", "f1", true, false},
+        {"mcc", "matthews_corrcoef", true, false}}},
       {"loglikelihood",
        Kind::kLogLikelihood,
        {{"perplexity", "perplexity", false, true}, {"acc", "mean", true, true}}},
@@ -45,7 +49,16 @@ const std::vector<KnownKind>& kinds() {
        {{"word_perplexity", "weighted_perplexity", false, true},
         {"byte_perplexity", "weighted_perplexity", false, true},
         {"bits_per_byte", "bits_per_byte", false, true}}},
-      {"generate_until", Kind::kGenerate, {{"exact_match", "mean", true, true}}},
+      {"generate_until",
+       Kind::kGenerate,
+       {{"exact_match", "mean", true, true},
+        {"bleu", "bleu", true, false},
+        {"chrf", "chrf", true, false},
+        {"chrf++", "chrf++", true, false},
+        {"ter", "ter", false, false},
+        {"rouge1", "mean", true, false},
+        {"rouge2", "mean", true, false},
+        {"rougeL", "mean", true, false}}},
       {"perplexity", Kind::kPerplexity, {{"perplexity", "token_perplexity", false, true}}}};
   return table;
 }
@@ -72,15 +85,36 @@ const KnownMetric& known_metric(const KnownKind& kind, const ConfigNode& node) {
                 did_you_mean(name, names), "; there are: ", join(names, " ")));
 }
 
+// A score of the corpus is its own aggregation; values of documents have the others.
+std::vector<std::string> aggregations_of(const KnownMetric& known) {
+  if (is_corpus_aggregation(known.aggregation)) return {known.aggregation};
+  std::vector<std::string> names = aggregation_names();
+  std::erase_if(names, is_corpus_aggregation);
+  return names;
+}
+
+// exact_match of Python's evaluate package is lm-evaluation-harness's own; others of one name are
+// not always: its bleu has no smoothing and is a share.
+void read_hf_evaluate(const KnownKind& kind, const ConfigNode& node) {
+  const std::string name = node.at("metric").as_string();
+  if (!node.get("hf_evaluate", false) || name == "exact_match") return;
+  const bool is_ours = std::any_of(kind.metrics.begin(), kind.metrics.end(),
+                                   [&](const KnownMetric& known) { return name == known.name; });
+  node.fail_at("hf_evaluate",
+               cat("needs Python's evaluate package",
+                   is_ours ? cat("; without it, '", name, "' is computed here") : ""));
+}
+
 MetricConfig read_metric(const KnownKind& kind, const ConfigNode& node) {
+  read_hf_evaluate(kind, node);
   const KnownMetric& known = known_metric(kind, node.at("metric"));
   MetricConfig metric{known.name, known.aggregation, known.higher_is_better, {}};
-  metric.aggregation = node.get_one_of("aggregation", aggregation_names(), known.aggregation);
+  metric.aggregation = node.get_one_of("aggregation", aggregations_of(known), known.aggregation);
   if (const std::optional<ConfigNode> better = node.find("higher_is_better"))
     metric.higher_is_better = read_bool(*better);
-  if (node.get("hf_evaluate", false))
-    node.fail_at("hf_evaluate", "needs Python's evaluate package");
   if (metric.name == "exact_match") metric.match = AnswerMatch::read(node);
+  // lm-evaluation-harness takes class 1's f1 whatever stands here.
+  if (metric.name == "f1") node.find("average");
   return metric;
 }
 

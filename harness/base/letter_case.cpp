@@ -20,9 +20,9 @@ utf8proc_category_t category_of(char32_t c) {
 
 // Unicode's Case_Ignorable: marks, and the punctuation that stands inside words.
 bool is_case_ignorable(char32_t c) {
-  constexpr std::array<char32_t, 17> kInsideWords = {
-      '\'',   '.',    ':',    0xB7,   0x387,  0x55F,  0x5F4,  0x2018, 0x2019,
-      0x2024, 0x2027, 0xFE13, 0xFE52, 0xFE55, 0xFF07, 0xFF0E, 0xFF1A};
+  constexpr std::array<char32_t, 17> kInsideWords = {'\'',   '.',    ':',    0xB7,   0x387,  0x55F,
+                                                     0x5F4,  0x2018, 0x2019, 0x2024, 0x2027, 0xFE13,
+                                                     0xFE52, 0xFE55, 0xFF07, 0xFF0E, 0xFF1A};
   switch (category_of(c)) {
     case UTF8PROC_CATEGORY_MN:
     case UTF8PROC_CATEGORY_ME:
@@ -64,7 +64,8 @@ std::string lower(std::string_view text) {
       append_utf8(result, 'i');
       append_utf8(result, kCombiningDot);
     } else {
-      append_utf8(result, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c))));
+      append_utf8(result,
+                  static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c))));
     }
   }
   return result;

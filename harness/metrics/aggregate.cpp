@@ -6,12 +6,13 @@
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
+#include "harness/metrics/corpus.h"
+#include "harness/metrics/median.h"
+#include "harness/metrics/normal.h"
 #include "harness/metrics/ratio.h"
 
 namespace evalharness {
 namespace {
-
-constexpr double kNormal95 = 1.959963984540054;
 
 // A block's sums run over up to 10^5 documents: double throughout.
 double sum_of_squared_residuals(std::span<const RatioBlock> blocks, double ratio) {
@@ -29,12 +30,45 @@ double scale_of(const std::string& aggregation) {
   return aggregation == "bits_per_byte" ? 1 / std::numbers::ln2 : 1;
 }
 
+Estimate ratio_estimate(std::span<const Item> items, const std::string& aggregation) {
+  const Ratio ratio = ratio_of(blocks_of(items, aggregation));
+  if (!is_exponential(aggregation)) {
+    const double scale = scale_of(aggregation);
+    return normal_estimate(ratio.value * scale, ratio.standard_error * scale, items.size());
+  }
+  // Symmetric for the logarithm.
+  const double value = std::exp(ratio.value);
+  Estimate estimate = normal_estimate(value, ratio.standard_error * value, items.size());
+  if (!estimate.low) return estimate;
+  estimate.low = std::exp(ratio.value - kNormal95 * ratio.standard_error);
+  estimate.high = std::exp(ratio.value + kNormal95 * ratio.standard_error);
+  return std::isfinite(*estimate.high) ? estimate : Estimate::missing("diverged");
+}
+
+Estimate nanmean_estimate(std::span<const Item> items) {
+  std::vector<Item> numbers;
+  for (const Item& item : items)
+    if (!std::isnan(item.value)) numbers.push_back(item);
+  return numbers.empty() ? Estimate::missing("no document has a number")
+                         : ratio_estimate(numbers, "mean");
+}
+
 }  // namespace
 
 const std::vector<std::string>& aggregation_names() {
-  static const std::vector<std::string> names = {"mean", "perplexity", "weighted_perplexity",
-                                                 "bits_per_byte", "token_perplexity"};
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all = {"mean",          "nanmean",         "median",
+                                    "brier_score",   "perplexity",      "weighted_perplexity",
+                                    "bits_per_byte", "token_perplexity"};
+    const std::vector<std::string>& corpus = corpus_aggregations();
+    all.insert(all.end(), corpus.begin(), corpus.end());
+    return all;
+  }();
   return names;
+}
+
+bool is_mean(const std::string& aggregation) {
+  return aggregation == "mean" || aggregation == "nanmean" || aggregation == "brier_score";
 }
 
 Ratio ratio_of(std::span<const RatioBlock> blocks) {
@@ -51,7 +85,7 @@ Ratio ratio_of(std::span<const RatioBlock> blocks) {
 }
 
 RatioBlock block_of(const Item& item, const std::string& aggregation) {
-  if (aggregation == "mean") return {item.value, 1};
+  if (is_mean(aggregation)) return {item.value, 1};
   if (aggregation == "perplexity") return {-item.value, 1};
   // The papers average the windows' means; their windows are all of one size, where this equals the
   // ratio of the sums.
@@ -72,24 +106,10 @@ Estimate aggregate(std::span<const Item> items, const std::string& aggregation) 
     fail(cat("unknown aggregation '", aggregation, "'", did_you_mean(aggregation, known)));
   if (items.empty()) return Estimate::missing("no documents");
 
-  const Ratio ratio = ratio_of(blocks_of(items, aggregation));
-  const bool exponential = is_exponential(aggregation);
-  const auto finish = [&](double r) {
-    return exponential ? std::exp(r) : r * scale_of(aggregation);
-  };
-  const double value = finish(ratio.value);
-  if (!std::isfinite(value)) return Estimate::missing("diverged");
-
-  Estimate estimate;
-  estimate.value = value;
-  estimate.n = items.size();
-  if (items.size() < 2) return estimate;
-  estimate.standard_error = ratio.standard_error * (exponential ? value : scale_of(aggregation));
-  estimate.low = finish(ratio.value - kNormal95 * ratio.standard_error);
-  estimate.high = finish(ratio.value + kNormal95 * ratio.standard_error);
-  if (!std::isfinite(*estimate.high) || !std::isfinite(*estimate.standard_error))
-    return Estimate::missing("diverged");
-  return estimate;
+  if (is_corpus_aggregation(aggregation)) return corpus_estimate(items, aggregation);
+  if (aggregation == "median") return median_estimate(items);
+  if (aggregation == "nanmean") return nanmean_estimate(items);
+  return ratio_estimate(items, aggregation);
 }
 
 double minimal_detectable_effect(double standard_error) {

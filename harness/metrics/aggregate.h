@@ -10,8 +10,12 @@
 
 namespace evalharness {
 
-// Aggregations, by name; value is an item's value, weight its weight, sums run over all items:
+// Aggregations by lm-evaluation-harness's names; value is an item's value, weight its weight, sums run over all items:
 //   mean                 mean of the values; error: sample standard deviation / sqrt(n)
+//   nanmean              the same of the values that are numbers; n is their count
+//   brier_score          mean
+//   median               the upper of two in the middle (median.h)
+//   bleu, chrf, chrf++, ter, f1, matthews_corrcoef  of the corpus (corpus.h)
 //   perplexity           exp(-mean of the values); lm-eval's, for one log-likelihood a document
 //   weighted_perplexity  exp(-sum of values / sum of weights); word and byte perplexity
 //   bits_per_byte        -sum of values / sum of weights / ln 2

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace evalharness {
 
@@ -11,6 +12,9 @@ struct Item {
   double weight = 1;   // of a perplexity: words, bytes or tokens that the log-likelihood covers
   std::string
       answer;  // what the model answered (index of a choice, extracted text); "" of a perplexity
+  // Of a metric that is a score of the whole corpus (corpus.h): what is summed over the items. `value`
+  // is then the score of this item alone.
+  std::vector<double> statistics = {};
   bool operator==(const Item&) const = default;
 };
 

@@ -6,12 +6,13 @@
 #include <vector>
 
 #include "harness/base/error.h"
+#include "harness/metrics/corpus.h"
+#include "harness/metrics/median.h"
+#include "harness/metrics/normal.h"
 #include "harness/metrics/ratio.h"
 
 namespace evalharness {
 namespace {
-
-constexpr double kNormal95 = 1.959963984540054;
 
 bool right_or_wrong(std::span<const Item> items) {
   return std::all_of(items.begin(), items.end(),
@@ -28,7 +29,7 @@ void count_changes(std::span<const Item> dense, std::span<const Item> compressed
 }
 
 std::vector<RatioBlock> differences(std::span<const Item> dense, std::span<const Item> compressed,
-                               const std::string& aggregation) {
+                                    const std::string& aggregation) {
   std::vector<RatioBlock> blocks;
   blocks.reserve(dense.size());
   for (size_t i = 0; i < dense.size(); ++i) {
@@ -38,6 +39,36 @@ std::vector<RatioBlock> differences(std::span<const Item> dense, std::span<const
     blocks.push_back({after.amount - before.amount, after.size});
   }
   return blocks;
+}
+
+// Pairs in which both values are numbers.
+PairResult compare_numbers(std::span<const Item> dense, std::span<const Item> compressed) {
+  std::vector<Item> before, after;
+  for (size_t i = 0; i < dense.size(); ++i) {
+    if (std::isnan(dense[i].value) || std::isnan(compressed[i].value)) continue;
+    before.push_back(dense[i]);
+    after.push_back(compressed[i]);
+  }
+  return compare_items(before, after, "mean");
+}
+
+PairResult compare_ratios(std::span<const Item> dense, std::span<const Item> compressed,
+                          const std::string& aggregation) {
+  PairResult pair;
+  Ratio ratio = ratio_of(differences(dense, compressed, aggregation));
+  const double count = static_cast<double>(dense.size());
+  if (is_mean(aggregation)) {
+    // The exact variance of a change of right and wrong has n where a sample variance has n - 1.
+    ratio.standard_error *= std::sqrt((count - 1) / count);
+    if (right_or_wrong(dense) && right_or_wrong(compressed)) {
+      count_changes(dense, compressed, pair);
+      pair.p_value = mcnemar_p_value(pair.only_dense_right, pair.only_compressed_right);
+    }
+  }
+  const double scale = aggregation == "bits_per_byte" ? 1 / std::numbers::ln2 : 1;
+  pair.difference =
+      normal_estimate(ratio.value * scale, ratio.standard_error * scale, dense.size());
+  return pair;
 }
 
 }  // namespace
@@ -62,28 +93,13 @@ PairResult compare_items(std::span<const Item> dense, std::span<const Item> comp
     pair.difference = Estimate::missing("no documents");
     return pair;
   }
-  Ratio ratio = ratio_of(differences(dense, compressed, aggregation));
-  if (!std::isfinite(ratio.value) || !std::isfinite(ratio.standard_error)) {
-    pair.difference = Estimate::missing("diverged");
-    return pair;
-  }
-  const double count = static_cast<double>(dense.size());
-  if (aggregation == "mean") {
-    // The exact variance of a change of right and wrong has n where a sample variance has n - 1.
-    ratio.standard_error *= std::sqrt((count - 1) / count);
-    if (right_or_wrong(dense) && right_or_wrong(compressed)) {
-      count_changes(dense, compressed, pair);
-      pair.p_value = mcnemar_p_value(pair.only_dense_right, pair.only_compressed_right);
-    }
-  }
-  const double scale = aggregation == "bits_per_byte" ? 1 / std::numbers::ln2 : 1;
-  pair.difference.value = ratio.value * scale;
-  pair.difference.n = dense.size();
-  if (dense.size() < 2) return pair;
-  const double error = ratio.standard_error * scale;
-  pair.difference.standard_error = error;
-  pair.difference.low = ratio.value * scale - kNormal95 * error;
-  pair.difference.high = ratio.value * scale + kNormal95 * error;
+  if (aggregation == "nanmean") return compare_numbers(dense, compressed);
+  if (is_corpus_aggregation(aggregation))
+    pair.difference = corpus_difference(dense, compressed, aggregation);
+  else if (aggregation == "median")
+    pair.difference = median_difference(dense, compressed);
+  else
+    pair = compare_ratios(dense, compressed, aggregation);
   return pair;
 }
 

@@ -1,4 +1,4 @@
-// The ratio estimator that all aggregations are made of.
+// The ratio estimator that means and perplexities are made of.
 #pragma once
 
 #include <span>
@@ -22,8 +22,10 @@ struct Ratio {
 };
 Ratio ratio_of(std::span<const RatioBlock> blocks);
 
+// A mean over documents, each of weight 1.
+bool is_mean(const std::string& aggregation);
 // How an aggregation reads an item: the block whose ratio is the mean, or the negative
-// log-likelihood per unit. Precondition: a known aggregation.
+// log-likelihood per unit. Precondition: a known aggregation, a mean or of likelihoods.
 RatioBlock block_of(const Item& item, const std::string& aggregation);
 std::vector<RatioBlock> blocks_of(std::span<const Item> items, const std::string& aggregation);
 

@@ -1,5 +1,5 @@
-// ROUGE between two texts, as the Python package rouge_score computes it (Lin, "ROUGE: A Package for
-// Automatic Evaluation of Summaries", 2004).
+// ROUGE between two texts, as the Python package rouge_score computes it (Lin, "ROUGE: A Package
+// for Automatic Evaluation of Summaries", 2004).
 #pragma once
 
 #include <cstddef>

@@ -65,7 +65,13 @@ Value number_or_text(double value) {
   return std::isfinite(value) ? Value(value) : Value(python::str(value));
 }
 
-Value score_of(const Request& request, const Item& item) {
+// Of a score of the corpus what it is made of: the target and the answer.
+Value score_of(const Request& request, const Item& item, const Value& target) {
+  if (!item.statistics.empty()) {
+    if (std::holds_alternative<Generate>(request))
+      return Value::List{Value(python::str(target)), Value(python::valid_text(item.answer))};
+    return Value::List{target, Value(static_cast<int64_t>(std::stoll(item.answer)))};
+  }
   if (!std::holds_alternative<Rolling>(request)) return number_or_text(item.value);
   return Value::List{number_or_text(item.value), Value(static_cast<int64_t>(item.weight))};
 }
@@ -116,7 +122,8 @@ void SampleLog::add(size_t id, const Document& document, std::span<const Request
                     std::span<const Answer> answers, std::span<const Item> items) {
   EH_ASSERT(requests.size() == answers.size() && !requests.empty());
   const Value fields = logged_document(document);
-  const std::string target = python::str(task_.target(document));
+  const Value target_value = task_.target(document);
+  const std::string target = python::str(target_value);
   Value arguments = empty_map();
   Value::List responses, plain;  // `plain`: what passes where no filter changes it
   for (size_t i = 0; i < requests.size(); ++i) {
@@ -133,7 +140,7 @@ void SampleLog::add(size_t id, const Document& document, std::span<const Request
     const Value filtered = generated ? Value(Value::List{Value(python::valid_text(items[i].answer))}) : Value(plain);
     for (; i < items.size() && parts_of(items[i].metric).second == filter; ++i) {
       metrics.push(parts_of(items[i].metric).first);
-      scores.set(parts_of(items[i].metric).first, score_of(requests[0], items[i]));
+      scores.set(parts_of(items[i].metric).first, score_of(requests[0], items[i], target_value));
     }
     line.set("doc_id", id);
     line.set("doc", fields);

@@ -36,8 +36,8 @@ TEST_CASE("ROUGE is what rouge_score says", "[rouge]") {
 }
 
 TEST_CASE("ROUGE splits at all but a-z and 0-9, after small letters", "[rouge]") {
-  // "berraschung 3 5 kelvin in z rich" and "kelvin 3 5 in kelvin z rich": the unit sign for kelvin is
-  // a k in small letters.
+  // "berraschung 3 5 kelvin in z rich" and "kelvin 3 5 in kelvin z rich": the unit sign for kelvin
+  // is a k in small letters.
   const char* reference = "Überraschung: 3,5 Kelvin in Zürich";
   const char* prediction = "Kelvin: 3.5 in \u212Aelvin; zürich";
   CHECK(rouge_n(reference, prediction, 1).f_measure == Approx(0.857142857143));

@@ -57,3 +57,19 @@ filter_list:
   CHECK(*whole.find("resps") == Value(Value::List{Value(Value::List{Value("It is 2")})}));
   CHECK(*whole.find("doc_id") == Value(7));
 }
+
+TEST_CASE("of a score of the corpus the target and the answer are logged", "[run][lm-eval]") {
+  const TemporaryFolder folder;
+  const TaskPtr task = parse_task(
+      "task: made_up\ndataset_path: gsm8k\ntest_split: test\ndoc_to_text: '{{q}}'\ndoc_to_target: '{{a}}'\n"
+      "metric_list: [{metric: bleu}, {metric: rougeL}]\n",
+      "t.yaml");
+  const Document document = Document::parse(R"({"q": "1+1=", "a": "two"})", "made_up.jsonl:1");
+  Answer answer;
+  answer.texts = {"It is two"};
+  SampleLog log(folder.path(), *task);
+  log.add(0, document, task->requests(document), std::vector{answer}, task->score(document, {answer}));
+  const Value line = parse_json(read_text(folder.path("samples_made_up.jsonl")), "log");
+  CHECK(*line.find("bleu") == Value(Value::List{Value("two"), Value("It is two")}));
+  CHECK(*line.find("rougeL") == Value(0.5));
+}

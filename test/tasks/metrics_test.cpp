@@ -1,0 +1,146 @@
+// The metrics a task file may name beside accuracies: how answers become items, and items a score.
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <limits>
+
+#include "harness/metrics/aggregate.h"
+#include "tasks/task.h"
+
+using namespace evalharness;
+
+namespace {
+
+Document row(const std::string& json) { return Document::parse(json, "made_up.jsonl:1"); }
+
+TaskPtr choosing(const std::string& metrics) {
+  return parse_task(
+      "task: made_up\ndataset_path: piqa\ntest_split: test\noutput_type: multiple_choice\n"
+      "doc_to_text: '{{q}}'\ndoc_to_choice: [one, two]\ndoc_to_target: a\nmetric_list: " +
+          metrics + "\n",
+      "t.yaml");
+}
+
+TaskPtr writing(const std::string& metrics) {
+  return parse_task(
+      "task: made_up\ndataset_path: gsm8k\ntest_split: test\ndoc_to_text: '{{q}}'\n"
+      "doc_to_target: '{{a}}'\nmetric_list: " +
+          metrics + "\n",
+      "t.yaml");
+}
+
+std::vector<Item> chosen(const Task& task, const std::string& right, double one, double two) {
+  std::vector<Answer> answers(2);
+  answers[0].log_prob = one;
+  answers[1].log_prob = two;
+  return task.score(row(R"({"q": "?", "a": )" + right + "}"), answers);
+}
+
+std::vector<Item> written(const Task& task, const std::string& right, const std::string& text) {
+  Answer answer;
+  answer.texts = {text};
+  return task.score(row(R"({"q": "?", "a": )" + right + "}"), {answer});
+}
+
+// Of the task's first metric.
+Estimate score(const Task& task, const std::vector<std::vector<Item>>& documents) {
+  std::vector<Item> items;
+  for (const std::vector<Item>& document : documents) items.push_back(document.at(0));
+  return aggregate(items, task.info().metrics.at(0).aggregation);
+}
+
+}  // namespace
+
+TEST_CASE("f1 and mcc of choices are of the corpus", "[tasks][metrics]") {
+  // TP 2, FP 1, FN 1, TN 1.
+  for (const auto& [metric, expected] : {std::pair{"f1", 2.0 / 3}, {"mcc", 1.0 / 6}}) {
+    const TaskPtr task = choosing(std::string("[{metric: ") + metric + "}]");
+    const Estimate estimate = score(
+        *task, {chosen(*task, "0", -1, -2), chosen(*task, "1", -2, -1), chosen(*task, "1", -1, -2),
+                chosen(*task, "0", -2, -1), chosen(*task, "1", -2, -1)});
+    CHECK(*estimate.value == Approx(expected));
+    CHECK(estimate.standard_error);
+    CHECK(score(*task, {chosen(*task, "0", std::numeric_limits<double>::quiet_NaN(), -1)}) ==
+          Estimate::missing("diverged"));
+  }
+}
+
+TEST_CASE("brier_score takes the softmax of the choices", "[tasks][metrics]") {
+  const TaskPtr task = choosing("[{metric: brier_score}]");
+  CHECK(!task->info().metrics[0].higher_is_better);
+  // 3/4 for the right one, then 1/4: 2/16 and 18/16.
+  CHECK(*score(*task, {chosen(*task, "0", std::log(0.3), std::log(0.1)),
+                       chosen(*task, "1", std::log(0.3), std::log(0.1))})
+             .value == Approx(10.0 / 16));
+}
+
+TEST_CASE("a metric of one right choice refuses two", "[tasks][metrics]") {
+  CHECK_THROWS_WITH(chosen(*choosing("[{metric: mcc}]"), "[0, 1]", -1, -2),
+                    "made_up.jsonl:1: metric 'mcc' needs one right choice, got 2");
+}
+
+TEST_CASE("bleu, chrf and ter of what was written are of the corpus", "[tasks][metrics]") {
+  const TaskPtr task = writing("[{metric: bleu}, {metric: chrf}, {metric: chrf++}, {metric: ter}]");
+  const std::vector<Item> items =
+      written(*task, R"("the cat is on the mat")", "the cat sat on the mat");
+  REQUIRE(items.size() == 4);
+  CHECK(items[0].metric == "bleu,none");
+  // 5/6, 3/5, 1/4 and half of 1/3: the score of this text alone.
+  CHECK(items[0].value == Approx(100 * std::pow(5.0 / 6 * 3 / 5 * 1 / 4 * 0.5 / 3, 0.25)));
+  CHECK(items[3].value == Approx(100.0 / 6));
+  CHECK(!task->info().metrics[3].higher_is_better);
+  // One edit for 6 words and two for 2.
+  const TaskPtr ter = writing("[{metric: ter}]");
+  CHECK(*score(*ter, {written(*ter, R"("the cat is on the mat")", "the cat sat on the mat"),
+                      written(*ter, R"("a b")", "c d")})
+             .value == Approx(300.0 / 8));
+}
+
+TEST_CASE("several targets are references of one text", "[tasks][metrics]") {
+  const TaskPtr task = writing("[{metric: ter}, {metric: rougeL}]");
+  const std::vector<Item> items = written(*task, R"("['a b c d', 'a b']")", "a b");
+  CHECK(items[0].statistics == std::vector<double>{0, 3});
+  CHECK(items[1].value == 1);
+  CHECK_THROWS_WITH(written(*task, R"("[]")", "a b"),
+                    "made_up.jsonl:1: t.yaml:5:16: doc_to_target: 'ter' needs a target, got none");
+}
+
+TEST_CASE("rouge of a task is the mean of F", "[tasks][metrics]") {
+  const TaskPtr task = writing("[{metric: rouge1}, {metric: rouge2}, {metric: rougeL}]");
+  const std::vector<Item> items = written(*task, R"("a b a b a b c")", "b a c a b");
+  CHECK(items[0].value == Approx(5.0 / 6));
+  CHECK(items[1].value == Approx(0.4));
+  CHECK(items[2].value == Approx(2.0 / 3));
+  CHECK(task->info().metrics[2].aggregation == "mean");
+}
+
+TEST_CASE("bytes that are no text become one sign before texts are compared", "[tasks][metrics]") {
+  const TaskPtr task = writing("[{metric: chrf}]");
+  CHECK(written(*task, R"("a\uFFFDb")",
+                "a\xFF"
+                "b")[0]
+            .value == 100);
+}
+
+TEST_CASE("what a metric cannot mean is an error with its place", "[tasks][metrics][config]") {
+  CHECK_THROWS_WITH(writing("[{metric: bleu, aggregation: mean}]"),
+                    "t.yaml:6:43: metric_list[0].aggregation: expected one of bleu, got 'mean'");
+  CHECK_THROWS_WITH(
+      choosing("[{metric: acc, aggregation: f1}]"),
+      Catch::Contains("metric_list[0].aggregation: expected one of mean, nanmean, median, "
+                      "brier_score, perplexity, weighted_perplexity, bits_per_byte, "
+                      "token_perplexity, got 'f1'"));
+  CHECK_THROWS_WITH(
+      writing("[{metric: bleu, hf_evaluate: true}]"),
+      "t.yaml:6:43: metric_list[0].hf_evaluate: needs Python's evaluate package; without it, "
+      "'bleu' is computed here");
+  CHECK_THROWS_WITH(writing("[{metric: accuracy, hf_evaluate: true}]"),
+                    "t.yaml:6:47: metric_list[0].hf_evaluate: needs Python's evaluate package");
+}
+
+TEST_CASE("a metric's keys that lm-evaluation-harness reads and does not use", "[tasks][metrics]") {
+  CHECK(
+      choosing("[{metric: f1, aggregation: f1, average: macro}]")->info().metrics[0].aggregation ==
+      "f1");
+  CHECK(writing("[{metric: exact_match, hf_evaluate: true}]")->info().metrics[0].key ==
+        "exact_match,none");
+}
