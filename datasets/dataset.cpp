@@ -157,7 +157,7 @@ void fetch_data_file(const DataFile& data, bool offline) {
   fail(text);
 }
 
-Dataset read_split(const std::string& name, const DataSplit& split, const DataOptions& options) {
+Dataset read_rows(const std::string& name, const DataSplit& split, const DataOptions& options) {
   if (const DataFile* data = first_local(split)) return read_real(*data, split);
   if (options.allow_sample && !split.samples.empty()) return read_sample(split.samples[0], split);
   const DataFile* data = first_fetchable(split);
@@ -166,12 +166,24 @@ Dataset read_split(const std::string& name, const DataSplit& split, const DataOp
   return read_real(*data, split);
 }
 
+Dataset read_split(const DatasetPart& part, const DataSplit& split, const DataOptions& options) {
+  Dataset dataset = read_rows(part.name, split, options);
+  if (!split.common) return dataset;
+  const Dataset other = read_rows(part.name, find_split(part, split.common->split), options);
+  if (other.documents.empty()) fail(cat("dataset '", part.name, "' split '", split.common->split, "' has no rows"));
+  for (Document& document : dataset.documents)
+    for (const auto& [column, source] : split.common->columns)
+      document.fields().set(column, other.documents.front().at(source));
+  dataset.sample = dataset.sample || other.sample;
+  return dataset;
+}
+
 }  // namespace
 
 Dataset load_dataset(const std::string& name, const std::string& split,
                      const DataOptions& options) {
   const Found found = find_part(name);
-  Dataset dataset = read_split(name, find_split(found.part, split), options);
+  Dataset dataset = read_split(found.part, find_split(found.part, split), options);
   dataset.name = name;
   dataset.split = split;
   dataset.licence =

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 
+#include "datasets/shots.h"
 #include "harness/base/error.h"
 #include "harness/base/json.h"
 #include "harness/base/text.h"
@@ -200,6 +201,8 @@ const std::map<std::string, Parser>& parsers() {
   static const std::map<std::string, Parser> table = {{"jsonl", json_lines},
                                                       {"json", json_list},
                                                       {"bigbench", bigbench},
+                                                      {"bbh-cot-prompt", bbh_cot_prompt},
+                                                      {"lm-eval-samples", lm_eval_samples},
                                                       {"csv", csv},
                                                       {"text-lines", text_lines},
                                                       {"text-whole", text_whole},

@@ -15,6 +15,9 @@ namespace evalharness {
 //   json            a list of objects, or an object whose field "examples" is one
 //   bigbench        such an object with `input` and `target_scores` ({choice: 0 or 1}); columns inputs
 //                   ("Q: <input>\nA:"), targets, multiple_choice_targets, multiple_choice_scores
+//   bbh-cot-prompt  solved examples of BIG-Bench Hard, its cot-prompts/*.txt; columns description (of the task, alike in
+//                   all rows), input, reasoning ("... So the answer is (B).") and target ("(B)")
+//   lm-eval-samples the `samples` of the `fewshot_config` of a task file of lm-evaluation-harness
 //   csv             first row names the columns; quotes as in RFC 4180; every value is text
 //   text-lines      one document a line, stripped, in field `text`
 //   text-whole      one document, in field `text`

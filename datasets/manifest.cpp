@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <mutex>
 
 #include "datasets/dataset.h"
 #include "datasets/loaders.h"
 #include "harness/base/config_node.h"
 #include "harness/base/error.h"
+#include "harness/base/mapped_file.h"
 #include "harness/base/text.h"
 
 namespace evalharness {
@@ -71,8 +73,15 @@ DataFile read_data_file(const ConfigNode& node, const std::string& format) {
   return data;
 }
 
+CommonColumns read_common(const ConfigNode& node) {
+  CommonColumns common{.split = node.at("split").as_string(), .columns = {}};
+  const ConfigNode columns = node.at("columns");
+  for (const std::string& column : columns.keys()) common.columns[column] = columns.at(column).as_string();
+  return common;
+}
+
 DataSplit read_split(const std::string& name, const ConfigNode& node) {
-  DataSplit split{.name = name, .fields = {}, .files = {}, .samples = {}};
+  DataSplit split{.name = name, .fields = {}, .files = {}, .samples = {}, .common = {}};
   const std::string format = node.get_one_of("format", data_formats(), "jsonl");
   const ConfigNode fields = node.at("fields");
   for (const ConfigNode& field : fields.items()) split.fields.push_back(field.as_string());
@@ -85,6 +94,7 @@ DataSplit read_split(const std::string& name, const ConfigNode& node) {
   }
   if (const auto sample = node.find("sample"))
     split.samples.push_back(read_data_file(*sample, format));
+  if (const auto common = node.find("common")) split.common = read_common(*common);
   return split;
 }
 
@@ -95,10 +105,7 @@ DatasetPart read_part(const std::string& name, const ConfigNode& splits) {
   return part;
 }
 
-}  // namespace
-
-Manifest read_manifest(const std::string& path) {
-  const ConfigNode node = ConfigNode::load(path);
+Manifest parse_manifest(const ConfigNode& node) {
   Manifest manifest;
   manifest.name = node.at("name").as_string();
   manifest.description = node.at("description").as_string();
@@ -120,13 +127,30 @@ Manifest read_manifest(const std::string& path) {
   return manifest;
 }
 
+// Every look at a dataset asks for all manifests: one whose text is what it was is not parsed again.
+Manifest known_manifest(const std::string& path) {
+  static std::mutex mutex;
+  static std::map<std::string, std::pair<std::string, Manifest>> known;  // path -> text and what it says
+  const std::lock_guard lock(mutex);
+  std::string text = read_text(path);
+  const auto found = known.find(path);
+  if (found != known.end() && found->second.first == text) return found->second.second;
+  Manifest manifest = parse_manifest(ConfigNode::parse(text, path));
+  known.insert_or_assign(path, std::pair(std::move(text), manifest));
+  return manifest;
+}
+
+}  // namespace
+
+Manifest read_manifest(const std::string& path) { return parse_manifest(ConfigNode::load(path)); }
+
 std::vector<Manifest> read_manifests() {
   const std::filesystem::path folder = std::filesystem::path(home_directory()) / "datasets";
   if (!std::filesystem::is_directory(folder)) fail(cat(folder.string(), ": no such folder"));
   std::vector<Manifest> manifests;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().extension() == ".yaml")
-      manifests.push_back(read_manifest(entry.path().string()));
+      manifests.push_back(known_manifest(entry.path().string()));
   }
   std::ranges::sort(manifests, {}, &Manifest::name);
   return manifests;

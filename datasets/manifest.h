@@ -13,6 +13,8 @@
 //           - {path: gsm8k/test.jsonl, sha256: 3730.., rows: 1319, bytes: 749738, sources:
 //           [https://..]}
 //         sample: {path: gsm8k/test.jsonl}    # under datasets/samples/
+//         # columns that all documents have alike, from the first row of another split:
+//         common: {split: shots, columns: {_description: description}}
 //
 // A dataset of several parts (bbh) has `parts: {navigate: {splits...}}` instead of `splits`, and
 // its huggingface entries say `config: "*"`: the config name is the part.
@@ -20,6 +22,7 @@
 
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,11 +47,18 @@ struct DataFile {
   std::map<std::string, std::map<size_t, size_t>> windows;  // tokenizer hash -> window -> count
 };
 
+// Columns that all documents of a split have alike: column -> column of the first row of `split`.
+struct CommonColumns {
+  std::string split;
+  std::map<std::string, std::string> columns;
+};
+
 struct DataSplit {
   std::string name;
   std::vector<std::string> fields;
   std::vector<DataFile> files;    // of real data
   std::vector<DataFile> samples;  // none or one
+  std::optional<CommonColumns> common;
 };
 
 struct HubName {

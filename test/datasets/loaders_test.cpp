@@ -67,6 +67,31 @@ TEST_CASE("json: a list, or the examples of an object", "[datasets]") {
                     "x.json[1]: expected an object, got integer");
 }
 
+TEST_CASE("bbh-cot-prompt: solved examples with their steps and the bare answer", "[datasets]") {
+  const std::string file =
+      "a canary\n-----\nAdd.\n\nQ: 1 + 1\nis\nA: Let's think step by step.\nOne and one.\nSo the answer is 2.\n\n"
+      "Q: Plausible?\nA: Let's think step by step. Hardly. So the answer is no.\n";
+  const std::vector<Document> rows = parse_rows(file, "bbh-cot-prompt", "x.txt");
+  CHECK(shown(rows) ==
+        "{\"description\":\"Add.\",\"input\":\"1 + 1\\nis\",\"reasoning\":\"One and one.\\nSo the answer is 2.\",\"target\":\"2\"}\n"
+        "{\"description\":\"Add.\",\"input\":\"Plausible?\",\"reasoning\":\"Hardly. So the answer is no.\",\"target\":\"no\"}\n");
+  CHECK(rows[1].where() == "x.txt[1]");
+  CHECK_THROWS_WITH(parse_rows("Add.\n\nQ: 1\n", "bbh-cot-prompt", "x.txt"),
+                    "x.txt: expected a line '-----' before the examples");
+  CHECK_THROWS_WITH(parse_rows("\n-----\nAdd.\n\nQ: 1\nA: 1\n", "bbh-cot-prompt", "x.txt"),
+                    "x.txt[0]: expected 'A: Let's think step by step.' behind the question");
+  CHECK_THROWS_WITH(parse_rows("\n-----\nAdd.\n\nQ: 1\nA: Let's think step by step. 1.\n", "bbh-cot-prompt", "x.txt"),
+                    "x.txt[0]: expected 'So the answer is ...' at its end");
+}
+
+TEST_CASE("lm-eval-samples: the examples that a task file holds", "[datasets]") {
+  const std::string file = "task: x\nfewshot_config:\n  sampler: first_n\n  samples:\n  - {question: one, target: 'yes'}\n";
+  const std::vector<Document> rows = parse_rows(file, "lm-eval-samples", "x.yaml");
+  CHECK(shown(rows) == "{\"question\":\"one\",\"target\":\"yes\"}\n");
+  CHECK(rows[0].where() == "x.yaml:5:5");
+  CHECK_THROWS_WITH(parse_rows("task: x\n", "lm-eval-samples", "x.yaml"), "x.yaml:1:1: missing key 'fewshot_config'");
+}
+
 TEST_CASE("csv: quotes hold separators, newlines and quotes", "[datasets]") {
   const std::vector<Document> rows =
       parse_rows("q,a\r\n\"one, \"\"two\"\"\nthree\",4\n,\"\"\n", "csv", "x.csv");
