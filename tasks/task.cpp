@@ -1,7 +1,7 @@
 #include "tasks/task.h"
 
-#include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
@@ -68,6 +68,15 @@ bool is_task_file(const fs::path& path) {
   return path.extension() == ".yaml" && !path.stem().string().starts_with("_");
 }
 
+// Name -> path below tasks/, in whatever folder it lies.
+std::map<std::string, fs::path> task_files() {
+  std::map<std::string, fs::path> files;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(tasks_directory()))
+    if (is_task_file(entry.path()))
+      files.emplace(entry.path().stem().string(), fs::relative(entry.path(), tasks_directory()));
+  return files;
+}
+
 }  // namespace
 
 KindPtr make_kind(const TaskConfig& config, const Prompts& prompts) {
@@ -89,11 +98,12 @@ KindPtr make_kind(const TaskConfig& config, const Prompts& prompts) {
 TaskPtr make_task(const std::string& name_or_path, const TaskOptions& options) {
   if (name_or_path.ends_with(".yaml"))
     return make_from(TaskFile::load(name_or_path, name_or_path), options);
-  const std::vector<std::string> names = task_names();
-  if (std::find(names.begin(), names.end(), name_or_path) == names.end())
-    fail(cat("unknown task '", name_or_path, "'", did_you_mean(name_or_path, names)));
-  const std::string file = name_or_path + ".yaml";
-  return make_from(TaskFile::load((fs::path(tasks_directory()) / file).string(), "tasks/" + file),
+  const std::map<std::string, fs::path> files = task_files();
+  const auto found = files.find(name_or_path);
+  if (found == files.end())
+    fail(cat("unknown task '", name_or_path, "'", did_you_mean(name_or_path, keys_of(files))));
+  return make_from(TaskFile::load((fs::path(tasks_directory()) / found->second).string(),
+                                  ("tasks" / found->second).string()),
                    options);
 }
 
@@ -101,12 +111,6 @@ TaskPtr parse_task(const std::string& yaml, const std::string& name) {
   return make_from(TaskFile::parse(yaml, name), {});
 }
 
-std::vector<std::string> task_names() {
-  std::vector<std::string> names;
-  for (const fs::directory_entry& entry : fs::directory_iterator(tasks_directory()))
-    if (is_task_file(entry.path())) names.push_back(entry.path().stem().string());
-  std::sort(names.begin(), names.end());
-  return names;
-}
+std::vector<std::string> task_names() { return keys_of(task_files()); }
 
 }  // namespace evalharness

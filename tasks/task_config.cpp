@@ -204,6 +204,13 @@ void require_fields(const TaskFile& file, const TaskConfig& task) {
     file.fail_at("doc_to_choice", "missing");
 }
 
+// How texts that are drawn are drawn: "64 texts at temperature 0.2 (top_k 50, top_p 1, seed 0)".
+std::string sampling_text(const GenerationConfig& generation) {
+  return cat(generation.samples, generation.samples == 1 ? " text" : " texts", " at temperature ",
+             generation.temperature, " (top_k ", generation.top_k, ", top_p ", generation.top_p,
+             ", seed ", generation.seed, ")");
+}
+
 }  // namespace
 
 TaskConfig read_task_config(const TaskFile& file) {
@@ -254,6 +261,8 @@ TaskInfo info_of(const TaskConfig& config) {
       config.fewshot.count > 0 && config.fewshot.sampler == FewshotConfig::Sampler::kKeyed;
   info.protocol = config.protocol_id.empty() ? cat("lm-eval ", config.version) : config.protocol_id;
   if (keyed) info.protocol += ", keyed shots";
+  if (config.kind == Kind::kGenerate && config.generation.temperature > 0)
+    info.protocol += ", " + sampling_text(config.generation);
   info.source_hash = config.source_hash;
   for (const FilterChain& filter : config.filters)
     for (const MetricConfig& metric : config.metrics)

@@ -124,6 +124,7 @@ TaskData prepare_task(const RunTask& config, const DataOptions& options) {
     shots = load_dataset(info.dataset, info.fewshot_split, options);
   data.documents = config.task->documents(data.data, shots, config.limit);
   data.data.documents = {};
+  data.data.sample = data.data.sample || shots.sample;
   std::string hashes;
   for (const Document& document : data.documents.asked)
     for (const Request& request : config.task->requests(document)) {

@@ -25,6 +25,11 @@ Value generation_arguments(const Generate& request) {
   arguments.set("max_gen_toks", request.max_tokens);
   arguments.set("do_sample", request.temperature > 0);
   arguments.set("temperature", request.temperature);
+  if (request.temperature > 0) {
+    arguments.set("top_k", request.top_k);
+    arguments.set("top_p", request.top_p);
+    arguments.set("seed", request.seed);
+  }
   return arguments;
 }
 

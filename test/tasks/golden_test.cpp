@@ -108,39 +108,6 @@ std::map<std::string, std::vector<Item>> check_scores(const Task& task,
   return by_metric;
 }
 
-std::string quoted(const std::string& text) { return to_json(Value(text)); }
-
-// A task as lm-evaluation-harness writes it, with its three solved examples taken from the data
-// folder.
-TaskPtr bbh_task(const std::string& name) {
-  const std::string file =
-      read(std::string(data_directory()) + "/bbh/cot-prompts/" + name + ".txt");
-  const std::vector<std::string> pieces = split(file.substr(file.find("-----\n") + 6), "\n\nQ: ");
-  std::string samples;
-  for (size_t i = 1; i < pieces.size(); ++i) {
-    const std::string answer = "\nA: Let's think step by step.\n";
-    const size_t at = pieces[i].find(answer);
-    samples += cat("    - {input: ", quoted(pieces[i].substr(0, at)),
-                   ", target: ", quoted(rstrip(pieces[i].substr(at + answer.size()))), "}\n");
-  }
-  return parse_task(
-      cat("task: bbh_", name, "\ndataset_path: SaylorTwift/bbh\ndataset_name: ", name, R"~(
-output_type: generate_until
-test_split: test
-doc_to_text: "Q: {{input}}\nA: Let's think step by step.\n"
-doc_to_target: "{{target}}"
-target_delimiter: ""
-generation_kwargs: {max_gen_toks: 1024, until: ["</s>", "Q", "\n\n"], do_sample: false, temperature: 0.0}
-filter_list:
-  - name: get-answer
-    filter: [{function: regex, regex_pattern: "(?<=the answer is )(.*)(?=.)"}, {function: take_first}]
-num_fewshot: 3
-description: )~",
-          quoted(strip(pieces[0]) + "\n\n"), "\nfewshot_config:\n  sampler: first_n\n  samples:\n",
-          samples),
-      "bbh.yaml");
-}
-
 }  // namespace
 
 TEST_CASE("prompts and scores are lm-eval's for every document of the golden file",
@@ -154,12 +121,12 @@ TEST_CASE("prompts and scores are lm-eval's for every document of the golden fil
   }
 }
 
-TEST_CASE("BIG-Bench Hard with inline shots asks and scores as lm-eval does", "[golden][tasks]") {
+TEST_CASE("BIG-Bench Hard by steps asks and scores every document as lm-eval does", "[golden][tasks]") {
   if (!data_directory()) return;
-  for (const char* name : {"boolean_expressions", "navigate"}) {
-    const TaskPtr task = bbh_task(name);
+  for (const char* name : {"bbh_cot_fewshot_boolean_expressions", "bbh_cot_fewshot_navigate"}) {
+    const TaskPtr task = make_task(name);
     const std::vector<Document> documents = documents_of(*task);
-    const Value& expected = golden(cat("bbh_cot_fewshot_", name));
+    const Value& expected = golden(name);
     check_prompts(*task, documents, expected);
     auto items = check_scores(*task, documents, expected);
     const Estimate estimate = aggregate(items["exact_match,get-answer"], "mean");
