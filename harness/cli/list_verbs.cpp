@@ -52,6 +52,14 @@ void list_backends() {
   line("cuda", "not in this build");
 }
 
+// The dataset of that name, or every part of it: "bbh" is bbh/navigate and the others.
+std::vector<std::string> datasets_named(const std::string& name) {
+  std::vector<std::string> named;
+  for (const DatasetInfo& data : list_datasets())
+    if (data.name == name || data.name.starts_with(name + "/")) named.push_back(data.name);
+  return named;
+}
+
 }  // namespace
 
 int list_verb(const std::string& what) {
@@ -71,17 +79,18 @@ int list_verb(const std::string& what) {
 }
 
 int fetch_verb(const std::vector<std::string>& names, bool offline) {
-  std::vector<std::string> known;
-  for (const ModelEntry& model : list_models()) known.push_back(model.name);
-  const size_t models = known.size();
+  std::vector<std::string> models, known;
+  for (const ModelEntry& model : list_models()) models.push_back(model.name);
   for (const DatasetInfo& data : list_datasets()) known.push_back(data.name);
+  known.insert(known.end(), models.begin(), models.end());
   for (const std::string& name : names) {
-    const auto found = std::ranges::find(known, name);
-    if (found == known.end()) fail(cat("fetch: no model or dataset '", name, "'", did_you_mean(name, known)));
-    if (found < known.begin() + static_cast<ptrdiff_t>(models))
+    if (std::ranges::find(models, name) != models.end()) {
       std::cout << resolve_model(name, offline) << '\n';
-    else
-      fetch_dataset(name, offline);
+      continue;
+    }
+    const std::vector<std::string> datasets = datasets_named(name);
+    if (datasets.empty()) fail(cat("fetch: no model or dataset '", name, "'", did_you_mean(name, known)));
+    for (const std::string& dataset : datasets) fetch_dataset(dataset, offline);
   }
   return 0;
 }
