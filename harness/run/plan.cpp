@@ -65,13 +65,18 @@ std::string plan_text(const RunConfig& config, bool offline) {
   const size_t max_length = config.engine.max_length > 0 ? config.engine.max_length : checkpoint->config().context;
   const bool packed = is_packed(path);
   const size_t variants = config.compresses() || packed ? 2 : 1;
-  std::string text = padded("task", 18) + padded("protocol", 18) + padded("requests", 10) + padded("tokens", 12) +
+  size_t names = 18, protocols = 18;  // widths of their columns
+  for (const RunTask& task : config.tasks) {
+    names = std::max(names, task.name.size() + 2);
+    protocols = std::max(protocols, task.task->info().protocol.size() + 2);
+  }
+  std::string text = padded("task", names) + padded("protocol", protocols) + padded("requests", 10) + padded("tokens", 12) +
                      "generated at most\n";
   size_t tokens = 0, generated = 0;
   for (const RunTask& task : config.tasks) {
     const TaskData data = prepare_task(task, {.offline = offline, .allow_sample = true});
     const TaskPlan plan = plan_task(*task.task, data, *tokenizer, max_length);
-    text += padded(task.name, 18) + padded(task.task->info().protocol, 18) + padded(cat(plan.requests), 10) +
+    text += padded(task.name, names) + padded(task.task->info().protocol, protocols) + padded(cat(plan.requests), 10) +
             padded(cat(plan.tokens), 12) + cat(plan.generated, data.data.sample ? "  (bundled sample)" : "", "\n");
     tokens += plan.tokens;
     generated += plan.generated;
