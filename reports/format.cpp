@@ -148,6 +148,19 @@ std::string optional_text(const std::optional<double>& value) {
   return value ? number_text(*value) : "";
 }
 
+Value optional_value(const std::optional<double>& value) { return value ? Value(*value) : Value(); }
+
+Value estimate_value(const Estimate& estimate) {
+  Value value;
+  value.set("value", optional_value(estimate.value));
+  value.set("standard_error", optional_value(estimate.standard_error));
+  value.set("low", optional_value(estimate.low));
+  value.set("high", optional_value(estimate.high));
+  value.set("n", estimate.n);
+  value.set("reason", estimate.reason);
+  return value;
+}
+
 std::string variant_bytes_text(uint64_t bytes) { return bytes == 0 ? "" : bytes_text(bytes); }
 
 }  // namespace evalharness

@@ -47,6 +47,9 @@ std::string pad_right(const std::string& text, size_t width);
 std::string csv_line(const std::vector<std::string>& fields);
 // "" where there is none.
 std::string optional_text(const std::optional<double>& value);
+// The same as JSON: null where there is none, beside the reason.
+Value optional_value(const std::optional<double>& value);
+Value estimate_value(const Estimate& estimate);
 std::string variant_bytes_text(uint64_t bytes);  // empty where 0: not measured
 
 }  // namespace evalharness

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "harness/result/run_comparison.h"
 #include "harness/result/run_result.h"
 #include "reports/sweep_view.h"
 
@@ -30,5 +31,11 @@ std::string sweep_csv(const SweepView& view);
 std::string sweep_json(const std::string& name, const SweepView& view);
 // Quality in the first metric over bytes. Fails where no cell has a quality: "core: no cell has a quality to plot".
 std::string pareto_svg(const std::string& name, const SweepView& view);
+
+// B against A, a row a metric, and the settings in which they differ. Of a perplexity the change is a ratio; csv and json
+// have its natural logarithm.
+std::string run_comparison_markdown(const RunComparison& comparison);
+std::string run_comparison_csv(const RunComparison& comparison);
+std::string run_comparison_json(const RunComparison& comparison);
 
 }  // namespace evalharness

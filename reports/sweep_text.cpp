@@ -68,17 +68,6 @@ std::vector<std::string> notes_of(const SweepView& view) {
   return notes;
 }
 
-Value optional_value(const std::optional<double>& value) { return value ? Value(*value) : Value(); }
-
-Value estimate_value(const Estimate& estimate) {
-  Value value;
-  value.set("value", optional_value(estimate.value));
-  value.set("standard_error", optional_value(estimate.standard_error));
-  value.set("n", estimate.n);
-  value.set("reason", estimate.reason);
-  return value;
-}
-
 Value row_value(const SweepRow& row, const SweepView& view) {
   Value value, quality{Value::Map{}}, speedups{Value::Map{}};
   value.set("cell", row.name);

@@ -1,4 +1,4 @@
-// list, fetch, report.
+// list, fetch, report, compare.
 
 #include <algorithm>
 #include <iostream>
@@ -9,6 +9,7 @@
 #include "harness/base/mapped_file.h"
 #include "harness/base/text.h"
 #include "harness/cli/verbs.h"
+#include "harness/run/compare_runs.h"
 #include "harness/run/model_list.h"
 #include "reports/report.h"
 
@@ -105,6 +106,14 @@ int report_verb(const std::string& run_folder, const std::string& format) {
   else if (format == "json") std::cout << report_json(result) << '\n';
   else if (format == "svg") std::cout << roofline_svg(result);
   else fail(cat("--format: expected one of ", join(formats, ", "), ", got '", format, "'", did_you_mean(format, formats)));
+  return 0;
+}
+
+int compare_verb(const CompareArguments& arguments) {
+  const RunComparison comparison = compare_runs(arguments.a, arguments.b, arguments.variant);
+  if (arguments.format == "csv") std::cout << run_comparison_csv(comparison);
+  else if (arguments.format == "json") std::cout << run_comparison_json(comparison);
+  else std::cout << run_comparison_markdown(comparison);
   return 0;
 }
 

@@ -107,6 +107,17 @@ int main(int argc, char** argv) {
   verb->add_option("--format", format, "table, md, csv, json or svg");
   verb->callback([&] { action = [&] { return report_verb(folder, format); }; });
 
+  CompareArguments compare;
+  verb = add_verb("compare", "Two finished runs, document by document: both values, their difference, its error and test",
+                  "compare runs/wanda_50-20261125-101500 runs/gptq_3bit-20261125-113000\n"
+                  "  evalharness compare runs/core/rtn-4bit-0123456789ab runs/core/gptq-4bit-ba9876543210 --format csv\n"
+                  "  evalharness compare runs/bf16 runs/f32 --variant dense");
+  verb->add_option("RUN_A", compare.a, "folder of a run, or of a cell of a sweep")->required();
+  verb->add_option("RUN_B", compare.b, "another one, of the same model; B is compared against A")->required();
+  verb->add_option("--variant", compare.variant, "dense or compressed, of both; default: compressed where a run has one");
+  verb->add_option("--format", compare.format, "md, csv or json")->check(CLI::IsMember({"md", "csv", "json"}));
+  verb->callback([&] { action = [&] { return compare_verb(compare); }; });
+
   ModelArguments model;
   std::vector<std::string> text;
   verb = add_verb("tokenize", "JSON strings in, JSON arrays of token ids out, line by line",

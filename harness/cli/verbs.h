@@ -36,6 +36,13 @@ int list_verb(const std::string& what);            // methods, tasks, models, da
 int fetch_verb(const std::vector<std::string>& names, bool offline);
 int report_verb(const std::string& run_folder, const std::string& format);
 
+struct CompareArguments {
+  std::string a, b;     // folders of finished runs
+  std::string variant;  // of both; "": compressed where a run has one
+  std::string format = "md";
+};
+int compare_verb(const CompareArguments& arguments);
+
 struct ModelArguments {
   std::string model;
   std::string dtype = "bf16";

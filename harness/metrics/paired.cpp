@@ -103,4 +103,9 @@ PairResult compare_items(std::span<const Item> dense, std::span<const Item> comp
   return pair;
 }
 
+std::optional<double> paired_p_value(const Estimate& difference) {
+  if (!difference.value || !difference.standard_error || *difference.standard_error == 0) return std::nullopt;
+  return std::erfc(std::abs(*difference.value) / *difference.standard_error / std::numbers::sqrt2);
+}
+
 }  // namespace evalharness

@@ -98,6 +98,16 @@ std::optional<Answer> Journal::find(const JournalKey& key) const {
   return line_at(file, path_, found->second.offset, found->second.number).answer;
 }
 
+std::vector<size_t> Journal::first_windows(const JournalKey& request) const {
+  std::vector<size_t> windows;
+  const auto places = lines_of_.find(group_of(request));
+  if (places == lines_of_.end()) return windows;
+  for (auto at = places->second.lower_bound({request.request, 0});
+       at != places->second.end() && at->first.first == request.request; ++at)
+    windows.push_back(at->first.second);
+  return windows;
+}
+
 void Journal::add(const JournalKey& key, const std::string& request_hash, const Answer& answer) {
   const uint64_t offset = end_;
   write(line_of(JournalLine{key, request_hash, answer}));

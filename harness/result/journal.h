@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "harness/scorer/scorer.h"
 
@@ -36,6 +37,8 @@ class Journal {
 
   // Read back from the file; nothing where there is none.
   std::optional<Answer> find(const JournalKey& key) const;
+  // Of the answers that are there to one request; several where its windows were units of their own.
+  std::vector<size_t> first_windows(const JournalKey& request) const;
   // Writes the line and flushes it to the system. `request_hash`: sha256 of the request's text.
   void add(const JournalKey& key, const std::string& request_hash, const Answer& answer);
   size_t size() const;

@@ -88,6 +88,7 @@ Value run_context(const RunConfig& config, const ModelInputs& inputs,
   context.set("kernel_isa", isa_name(best_isa()));
   context.set("model_path", std::filesystem::path(inputs.path).filename().string());
   context.set("model_sha256", inputs.hash);
+  context.set("dense_sha256", inputs.dense_hash);  // before any compression, a packed model's too
   context.set("tokenizer_sha256", inputs.tokenizer ? inputs.tokenizer->hash() : "");
   Value data, prompts;
   for (size_t t = 0; t < tasks.size(); ++t) {

@@ -22,16 +22,6 @@ namespace {
 
 constexpr const char* kNoCuda = "no CUDA backend in this build";
 
-// Of everything that decides an answer: a journal of another run is refused.
-std::string run_hash(const RunConfig& config, const Value& context) {
-  Value key;
-  for (const char* part : {"model", "dtype", "kv_cache", "gemm", "head", "compress", "calibration", "engine", "tasks"})
-    if (const Value* value = config.resolved.find(part)) key.set(part, *value);
-  for (const char* part : {"kernel_isa", "model_sha256", "tokenizer_sha256", "prompts_sha256"})
-    if (const Value* value = context.find(part)) key.set(part, *value);
-  return sha256_hex(to_json(key));
-}
-
 bool diverged(const RunResult& result) {
   for (const Variant& variant : result.variants)
     for (const BackendResult& backend : variant.backends)
@@ -55,7 +45,7 @@ class Run {
     result_.config = config.resolved;
     result_.context = run_context(config, inputs_, data_);
     std::filesystem::create_directories(options.folder);
-    journal_ = std::make_unique<Journal>(options.folder + "/journal.jsonl", run_hash(config, result_.context));
+    journal_ = std::make_unique<Journal>(options.folder + "/journal.jsonl", run_hash(result_.config, result_.context));
   }
 
   RunResult all() {
@@ -252,6 +242,15 @@ class Run {
 };
 
 }  // namespace
+
+std::string run_hash(const Value& config, const Value& context) {
+  Value key;
+  for (const char* part : {"model", "dtype", "kv_cache", "gemm", "head", "compress", "calibration", "engine", "tasks"})
+    if (const Value* value = config.find(part)) key.set(part, *value);
+  for (const char* part : {"kernel_isa", "model_sha256", "tokenizer_sha256", "prompts_sha256"})
+    if (const Value* value = context.find(part)) key.set(part, *value);
+  return sha256_hex(to_json(key));
+}
 
 std::string default_folder(const RunConfig& config) {
   const std::time_t now = std::time(nullptr);

@@ -15,6 +15,9 @@ struct RunOptions {
   std::string answers = {};  // folder of dense answers of earlier runs (answer_cache.h); "": every one is asked for
 };
 
+// Of all that decides an answer, from a record's config and context: a journal of another run is refused.
+std::string run_hash(const Value& config, const Value& context);
+
 // Where a run of this config goes: runs/<name>-<time>.
 std::string default_folder(const RunConfig& config);
 

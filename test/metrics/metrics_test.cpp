@@ -121,3 +121,14 @@ TEST_CASE("a pair with a diverged side has no difference", "[metrics]") {
 TEST_CASE("the minimal detectable effect is 2.8 standard errors", "[metrics]") {
   CHECK(minimal_detectable_effect(0.01) == Approx(0.028).epsilon(1e-3));
 }
+
+TEST_CASE("a paired difference of 1.96 of its errors has a p-value of 5 %", "[metrics]") {
+  Estimate difference;
+  difference.value = -1.959963984540054 * 0.5;
+  difference.standard_error = 0.5;
+  CHECK(*paired_p_value(difference) == Approx(0.05));
+  difference.value = 0;
+  CHECK(*paired_p_value(difference) == 1);
+  difference.standard_error = 0;
+  CHECK(!paired_p_value(difference));
+}

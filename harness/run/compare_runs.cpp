@@ -1,0 +1,191 @@
+#include "harness/run/compare_runs.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "harness/base/error.h"
+#include "harness/base/json.h"
+#include "harness/base/mapped_file.h"
+#include "harness/base/text.h"
+#include "harness/metrics/paired.h"
+#include "harness/run/evaluate.h"
+#include "harness/run/run.h"
+
+namespace evalharness {
+namespace {
+
+constexpr const char* kBackend = "cpu";
+
+// What a journal holds, unit by unit.
+class RecordedAnswers final : public Scorer {
+ public:
+  // Of one task; requests are planned in their order.
+  RecordedAnswers(const Journal& journal, JournalKey task) : journal_(journal), key_(std::move(task)) {}
+
+  std::vector<Unit> plan(std::span<const Request> requests) override {
+    std::vector<Unit> units;
+    for (size_t i = 0; i < requests.size(); ++i, ++key_.request)
+      for (const size_t window : journal_.first_windows(key_))
+        units.push_back({.requests = {i}, .first_window = window, .windows = 0, .cost_tokens = 1});
+    return units;
+  }
+  std::vector<Answer> answer(std::span<const Request>, const Unit&) override {
+    fail(cat("task ", key_.task, ": the journal lacks an answer"));
+  }
+
+ private:
+  const Journal& journal_;
+  JournalKey key_;
+};
+
+class FinishedRun {
+ public:
+  FinishedRun(const std::string& folder, const std::string& variant)
+      : folder_(folder), record_(read(folder)),
+        config_(read_run_config(ConfigNode::parse(to_json(record_.config), folder + "/record.json"), record_.name, {})),
+        variant_(choose(variant)),
+        journal_(journal_path(), run_hash(record_.config, record_.context)) {}
+
+  ComparedRun described() const { return {folder_, record_.name, variant_->name}; }
+  const std::string& folder() const { return folder_; }
+  const RunConfig& config() const { return config_; }
+  const Value& resolved() const { return record_.config; }
+  const RunTask* find_task(const std::string& name) const {
+    const auto found = std::ranges::find(config_.tasks, name, &RunTask::name);
+    return found == config_.tasks.end() ? nullptr : &*found;
+  }
+  const TaskResult& result(const std::string& task) const {
+    for (const BackendResult& backend : variant_->backends)
+      if (backend.name == kBackend && backend.tasks.contains(task)) return backend.tasks.at(task);
+    fail(cat(folder_, ": its ", variant_->name, " model has no answers to ", task));
+  }
+  // Of the model before any compression.
+  std::string model() const {
+    const Value* const dense = record_.context.find("dense_sha256");
+    return (dense != nullptr ? *dense : *record_.context.find("model_sha256")).string();
+  }
+  std::string prompts_hash(const std::string& task) const {
+    const Value* const prompts = record_.context.find("prompts_sha256");
+    const Value* const hash = prompts == nullptr ? nullptr : prompts->find(task);
+    return hash == nullptr ? "" : hash->string();
+  }
+  Evaluation evaluate_again(const RunTask& task, const TaskData& data) {
+    RecordedAnswers answers(journal_, {.variant = variant_->name, .backend = kBackend, .task = task.name});
+    return evaluate(task, data, answers, journal_, {.variant = variant_->name, .backend = kBackend});
+  }
+
+ private:
+  static RunResult read(const std::string& folder) {
+    const std::string path = folder + "/record.json";
+    if (!std::filesystem::exists(path)) fail(cat(folder, ": no record.json: expected the folder of a run"));
+    RunResult record = run_result_from_json(read_text(path), path);
+    if (record.status != "ok" && record.status != "diverged")
+      fail(cat(folder, ": expected a finished run, its status is '", record.status, "'"));
+    return record;
+  }
+
+  const Variant* choose(const std::string& name) const {
+    std::vector<std::string> names;
+    for (const Variant& variant : record_.variants) {
+      names.push_back(variant.name);
+      if (variant.name == name) return &variant;
+    }
+    if (name.empty() && !record_.variants.empty()) return &record_.variants.back();
+    fail(cat(folder_, ": no variant '", name, "'; there are: ", join(names, ", ")));
+  }
+
+  // Opening a journal that is not there would begin one.
+  std::string journal_path() const {
+    const std::string path = folder_ + "/journal.jsonl";
+    if (!std::filesystem::exists(path)) fail(cat(folder_, ": no journal.jsonl: without answers there is nothing to compare"));
+    return path;
+  }
+
+  std::string folder_;
+  RunResult record_;
+  RunConfig config_;
+  const Variant* variant_;
+  Journal journal_;
+};
+
+void check_same_model(const FinishedRun& a, const FinishedRun& b) {
+  if (a.model() != b.model())
+    fail(cat("compare: ", a.folder(), " and ", b.folder(), " have different models: ", a.config().model, " with sha256 ",
+             a.model(), ", ", b.config().model, " with sha256 ", b.model()));
+}
+
+void check_same_question(const std::string& task, const FinishedRun& a, const FinishedRun& b) {
+  const TaskResult &of_a = a.result(task), &of_b = b.result(task);
+  if (of_a.protocol != of_b.protocol)
+    fail(cat("compare: ", task, ": different protocols: ", of_a.protocol, " in ", a.folder(), ", ", of_b.protocol, " in ",
+             b.folder()));
+  if (a.prompts_hash(task) != b.prompts_hash(task))
+    fail(cat("compare: ", task, ": different documents or prompts: ", of_a.documents, " of ", of_a.available, " in ", a.folder(),
+             ", ", of_b.documents, " of ", of_b.available, " in ", b.folder()));
+}
+
+std::vector<ComparedMetric> compare_task(const RunTask& task, FinishedRun& a, FinishedRun& b) {
+  check_same_question(task.name, a, b);
+  const TaskData data = prepare_task(task, {.offline = true, .allow_sample = true});
+  if (data.prompts_hash != a.prompts_hash(task.name))
+    fail(cat("compare: ", task.name, ": the task or its data on this machine are not what the runs asked"));
+  const Evaluation of_a = a.evaluate_again(task, data), of_b = b.evaluate_again(task, data);
+  std::vector<ComparedMetric> metrics;
+  for (const PairResult& pair : compare_evaluations(task, kBackend, of_a, of_b)) {
+    ComparedMetric metric{.task = task.name, .metric = pair.metric, .protocol = of_a.result.protocol,
+                          .a = of_a.result.metrics.at(pair.metric), .b = of_b.result.metrics.at(pair.metric),
+                          .pair = pair, .p_value = pair.p_value, .test = pair.p_value ? "McNemar" : ""};
+    if (!metric.p_value && (metric.p_value = paired_p_value(pair.difference))) metric.test = "paired z";
+    metrics.push_back(std::move(metric));
+  }
+  return metrics;
+}
+
+// "calibration.samples" -> its value as JSON.
+void flatten(const Value& value, const std::string& key, std::map<std::string, std::string>& to) {
+  const std::string prefix = key.empty() ? "" : key + ".";
+  if (value.is_map() && !value.map().empty())
+    for (const auto& [name, item] : value.map()) flatten(item, prefix + name, to);
+  else if (value.is_list() && !value.list().empty())
+    for (size_t i = 0; i < value.list().size(); ++i) flatten(value.list()[i], cat(key, "[", i, "]"), to);
+  else
+    to[key] = to_json(value);
+}
+
+std::vector<RunComparison::Setting> different_settings(const Value& a, const Value& b) {
+  std::map<std::string, std::string> of_a, of_b;
+  flatten(a, "", of_a);
+  flatten(b, "", of_b);
+  std::map<std::string, RunComparison::Setting> settings;
+  for (const auto& [key, value] : of_a) settings[key] = {key, value, ""};
+  for (const auto& [key, value] : of_b) settings[key] = {key, settings[key].a, value};
+  std::vector<RunComparison::Setting> different;
+  for (const auto& [key, setting] : settings)
+    if (setting.a != setting.b) different.push_back(setting);
+  return different;
+}
+
+}  // namespace
+
+RunComparison compare_runs(const std::string& folder_a, const std::string& folder_b, const std::string& variant) {
+  FinishedRun a(folder_a, variant), b(folder_b, variant);
+  check_same_model(a, b);
+  RunComparison comparison{.a = a.described(), .b = b.described(), .metrics = {}, .only_a = {}, .only_b = {},
+                           .settings = different_settings(a.resolved(), b.resolved())};
+  for (const RunTask& task : a.config().tasks) {
+    if (b.find_task(task.name) == nullptr) {
+      comparison.only_a.push_back(task.name);
+      continue;
+    }
+    for (ComparedMetric& metric : compare_task(task, a, b)) comparison.metrics.push_back(std::move(metric));
+  }
+  for (const RunTask& task : b.config().tasks)
+    if (a.find_task(task.name) == nullptr) comparison.only_b.push_back(task.name);
+  if (comparison.metrics.empty())
+    fail(cat("compare: no task that both ran: ", join(comparison.only_a, ", "), " in ", folder_a, ", ",
+             join(comparison.only_b, ", "), " in ", folder_b));
+  return comparison;
+}
+
+}  // namespace evalharness
