@@ -131,11 +131,16 @@ class Gptq final : public Method {
 
   Report compress(Model& model, const Calibration& calibration) const override {
     std::map<std::string, size_t> counts;
+    // Of the inputs that layers in a row share.
+    Order order;
+    InverseHessian inverse;
     auto layers = calibration.sweep(model, obs_.needs(), [&](const Layer& layer, const Inputs& x) {
-      const DoubleMatrix weight(layer.weight().view()), h = hessian(x);
-      const Order order = turns(h);
-      DoubleMatrix w = reorder_columns(weight, order);  // [out, in]
-      const InverseHessian inverse = invert_hessian(reorder_both(h, order), obs_.damping);
+      if (!layer.same_inputs) {
+        const DoubleMatrix h = hessian(x);
+        order = turns(h);
+        inverse = invert_hessian(reorder_both(h, order), obs_.damping);
+      }
+      DoubleMatrix w = reorder_columns(DoubleMatrix(layer.weight().view()), order);  // [out, in]
       inverse.zero_dead(w);
       count(inverse, counts);
       return make_int_group(round(w, inverse.u, order, layer), layer.dtype);

@@ -10,7 +10,7 @@
 namespace evalharness {
 namespace {
 
-constexpr size_t kRowTile = 16;
+constexpr size_t kRowTile = 64;
 constexpr size_t kMostDampings = 12;
 
 MatrixSpan<const double> part(const DoubleMatrix& m, size_t row, size_t rows, size_t col, size_t cols) {

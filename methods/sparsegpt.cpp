@@ -81,9 +81,10 @@ class SparseGpt final : public Method {
   Report compress(Model& model, const Calibration& calibration) const override {
     std::map<std::string, size_t> counts;
     const LayerPatterns patterns = allocation_.patterns(model, calibration);
+    InverseHessian inverse;  // of the inputs that layers in a row share
     auto layers = calibration.sweep(model, obs_.needs(), [&](const Layer& layer, const Inputs& x) {
       DoubleMatrix w(layer.weight().view());  // [out, in]
-      const InverseHessian inverse = invert_hessian(hessian(x), obs_.damping);
+      if (!layer.same_inputs) inverse = invert_hessian(hessian(x), obs_.damping);
       inverse.zero_dead(w);
       prune(w, inverse.u, patterns.of(layer));
       count(inverse, counts);

@@ -110,10 +110,17 @@ std::string list_text(const Value& value) {
   return text;
 }
 
+std::string step_title(const StepReport& step) {
+  std::string title = cat("### ", step.method, ", ", duration_text(step.seconds));
+  if (step.passes > 0) title += cat(", ", fixed_text(step.passes, 2), " passes over the calibration set");
+  if (step.peak_memory_bytes > 0) title += cat(", peak memory ", variant_bytes_text(step.peak_memory_bytes));
+  return title;
+}
+
 std::string steps_text(const RunResult& result) {
   std::string text;
   for (const StepReport& step : result.steps) {
-    text += cat("### ", step.method, ", ", duration_text(step.seconds), "\n\n");
+    text += step_title(step) + "\n\n";
     const std::string details = list_text(step.details);
     text += details.empty() ? "" : details + "\n";
     text += layers_text(step);

@@ -4,18 +4,18 @@
 #include <array>
 #include <map>
 #include <span>
+#include <utility>
 
 #include "harness/base/error.h"
+#include "harness/base/integers.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/progress.h"
 #include "harness/base/text.h"
-#include "harness/model/transformer.h"
+#include "harness/calib/walk.h"
 #include "harness/ops/tree.h"
 
 namespace evalharness {
 namespace {
-
-constexpr size_t kChunkTokens = 2048;  // of one forward
 
 // Layers with one and the same input: it is looked at once, at the first of them.
 using Group = std::span<const Linear>;
@@ -64,44 +64,11 @@ LayerReport report_of(const Slot& slot) {
   return report;
 }
 
-// The activations between two blocks of all samples, and how to run a block over them.
-class Walk {
- public:
-  Walk(const CalibrationSet& set, const Model& model, const Backend& backend)
-      : set_(set), model_(model), backend_(backend), length_(set.samples.front().size()),
-        rope_(make_rope_table(model.config, length_)), x_(set.tokens(), model.config.hidden) {
-    for (size_t i = 0; i < set.samples.size(); ++i)
-      embed(model, set.samples[i], x_.view().rows_from(i * length_, length_));
-  }
-
-  // Runs the block on every sample. With `keep` its outputs take the place of its inputs.
-  void run(const Block& block, bool keep, const InputObserver& observer) {
-    const BoundBlock bound(model_, block, backend_);
-    const size_t together = std::max<size_t>(1, kChunkTokens / length_);
-    for (size_t first = 0; first < set_.samples.size(); first += together) {
-      const size_t count = std::min(together, set_.samples.size() - first);
-      Batch batch;
-      for (size_t s = 0; s < count; ++s) batch.add(s, 0, set_.samples[first + s]);
-      const std::vector<size_t> capacities(count, length_);
-      const auto cache = backend_.make_cache(attention_shape(model_.config), 1, capacities, model_.dtype);
-      const MutableMatrixView x = x_.view().rows_from(first * length_, count * length_);
-      workspace_.reserve(x.rows, model_.config);
-      const MutableMatrixView y = keep ? x : workspace_.hidden;
-      if (!keep)
-        for (size_t i = 0; i < x.rows; ++i) std::ranges::copy(x.row(i), y.row(i).begin());
-      bound.forward(y, batch, rope_, 0, *cache, workspace_, observer);
-    }
-  }
-
- private:
-  const CalibrationSet& set_;
-  const Model& model_;
-  const Backend& backend_;
-  size_t length_;
-  RopeTable rope_;
-  Matrix x_;  // [samples * length, hidden]
-  Workspace workspace_;
-};
+Samples samples_for(const CalibrationSet& set, const Needs& needs) {
+  const Samples all = set.samples;
+  if (!needs.only_some) return all;
+  return all.first(std::min(all.size(), ceil_div(needs.some_tokens, all.front().size())));
+}
 
 bool is_leaf(const Slot& slot) { return slot.op->children().empty(); }
 
@@ -145,15 +112,22 @@ class Observer {
     });
   }
 
-  GroupInputs finish() {
-    bool finite = seen_.shared.finish();
+  // `length`: tokens of a sample.
+  GroupInputs finish(size_t length) {
+    finish(seen_.shared, group_.front(), length);
     for (auto& [linear, leaves] : seen_.of_leaves)
-      for (Inputs& inputs : leaves) finite = inputs.finish() && finite;
-    if (!finite) fail(cat("calibration: the inputs of ", block_.slot(group_.front()).name, " are not finite"));
+      for (Inputs& inputs : leaves) finish(inputs, linear, length);
     return std::move(seen_);
   }
 
  private:
+  void finish(Inputs& inputs, Linear linear, size_t length) const {
+    inputs.finish();
+    if (const std::optional<size_t> token = inputs.broken_token())
+      fail(cat("calibration: the inputs of ", block_.slot(linear).name, " are not finite, first in sample ", *token / length,
+               " at token ", *token % length));
+  }
+
   const Block& block_;
   Group group_;
   const Inputs& empty_;
@@ -162,18 +136,94 @@ class Observer {
   GroupInputs seen_;
 };
 
-// Inputs of some groups of the block as it is, and whether the walk goes on behind it.
-std::vector<GroupInputs> see_groups(Walk& walk, const Block& block, Groups groups, const Inputs& empty,
-                                    const Backend& backend, bool keep) {
-  std::vector<Observer> observers;
-  for (const Group group : groups) observers.emplace_back(block, group, empty, backend);
-  walk.run(block, keep, [&](Linear linear, MatrixView x) {
-    for (Observer& observer : observers) observer.see(linear, x);
-  });
-  std::vector<GroupInputs> seen;
-  for (Observer& observer : observers) seen.push_back(observer.finish());
-  return seen;
-}
+// One walk over the blocks with what a method makes of their layers.
+class Sweep {
+ public:
+  Sweep(Model& model, const Needs& needs, const Compressor& compress, Samples samples, const Backend& backend)
+      : model_(model), needs_(needs), compress_(compress), backend_(backend), empty_(needs, samples.size()) {
+    if (needs.any()) walk_ = std::make_unique<Walk>(samples, model, backend);
+  }
+
+  std::vector<LayerReport> all() {
+    Progress progress("compressing", model_.blocks.size());
+    for (size_t b = 0; b < model_.blocks.size(); ++b) {
+      needs_.true_sequential && walk_ ? by_groups(b) : at_once(b);
+      progress.advance();
+    }
+    return std::move(reports_);
+  }
+  // Of runs of the whole model over so many tokens.
+  double passes(size_t tokens) const { return walk_ ? walk_->passes(tokens) : 0; }
+
+ private:
+  bool goes_on_behind(size_t b) const { return b + 1 < model_.blocks.size(); }
+
+  void at_once(size_t b) {
+    const Block& block = model_.blocks[b];
+    step(b, kGroups, [&](const InputObserver& see) {
+      needs_.uncompressed_inputs ? walk_->advance(block, see) : walk_->observe(block, see);
+    });
+    if (walk_ && !needs_.uncompressed_inputs && goes_on_behind(b)) walk_->advance(block, nullptr);
+  }
+
+  void by_groups(size_t b) {
+    const Block& block = model_.blocks[b];
+    for (size_t g = 0; g < kGroups.size(); ++g) {
+      const Linear last = kGroups[g].back();
+      step(b, Groups(kGroups).subspan(g, 1), [&](const InputObserver& see) {
+        last <= Linear::o ? walk_->observe_attention(block, see, last) : walk_->observe_mlp(block, see, last);
+      });
+      if (last == Linear::o) walk_->advance_attention(block);
+    }
+    if (goes_on_behind(b)) walk_->advance_mlp(block);
+  }
+
+  // Sees the inputs of some groups in one run, then treats their layers.
+  void step(size_t b, Groups groups, const std::function<void(const InputObserver&)>& run) {
+    stop_if_interrupted();
+    std::vector<GroupInputs> seen(groups.size());
+    if (walk_) seen = see_groups(model_.blocks[b], groups, run);
+    for (size_t i = 0; i < groups.size(); ++i) treat(b, groups[i], seen[i]);
+  }
+
+  std::vector<GroupInputs> see_groups(const Block& block, Groups groups, const std::function<void(const InputObserver&)>& run) {
+    std::vector<Observer> observers;
+    for (const Group group : groups) observers.emplace_back(block, group, empty_, backend_);
+    run([&](Linear linear, MatrixView x) {
+      for (Observer& observer : observers) observer.see(linear, x);
+    });
+    std::vector<GroupInputs> seen;
+    for (Observer& observer : observers) seen.push_back(observer.finish(walk_->length()));
+    return seen;
+  }
+
+  void treat(size_t b, Group group, const GroupInputs& inputs) {
+    const Inputs* before = nullptr;  // of the layer before
+    for (const Linear linear : group) {
+      Slot& slot = model_.blocks[b].slot(linear);
+      size_t leaf = 0;
+      LinearPtr op = replace_leaves(*slot.op, [&](const LinearOp& old) {
+        const Inputs& x = inputs.of(linear, leaf++);
+        return compress_({slot, old, b, linear, model_.dtype, std::exchange(before, &x) == &x}, x);
+      });
+      std::optional<double> error;
+      if (op) {
+        if (walk_) error = output_error(backend_, inputs.shared, *slot.op, *op);
+        slot.op = std::move(op);
+      }
+      reports_.push_back(report_of(slot));
+      reports_.back().output_error = error;
+    }
+  }
+
+  Model& model_;
+  const Needs& needs_;
+  const Compressor& compress_;
+  const Backend& backend_;
+  Inputs empty_;
+  std::unique_ptr<Walk> walk_;
+  std::vector<LayerReport> reports_;
+};
 
 }  // namespace
 
@@ -189,39 +239,9 @@ void Calibration::require_text() const {
 std::vector<LayerReport> Calibration::sweep(Model& model, Needs needs, const Compressor& compress) const {
   if (needs.any()) require_text();
   EH_ASSERT(!(needs.uncompressed_inputs && needs.true_sequential));
-  std::unique_ptr<Walk> walk;
-  if (needs.any()) walk = std::make_unique<Walk>(set_, model, backend_);
-  const Inputs empty(needs, set_.samples.size());
-  std::vector<LayerReport> reports;
-  const auto treat = [&](size_t b, Group group, const GroupInputs& inputs) {
-    for (const Linear linear : group) {
-      Slot& slot = model.blocks[b].slot(linear);
-      size_t leaf = 0;
-      LinearPtr op = replace_leaves(*slot.op, [&](const LinearOp& old) {
-        return compress({slot, old, b, linear, model.dtype}, inputs.of(linear, leaf++));
-      });
-      std::optional<double> error;
-      if (op) {
-        if (walk) error = output_error(backend_, inputs.shared, *slot.op, *op);
-        slot.op = std::move(op);
-      }
-      reports.push_back(report_of(slot));
-      reports.back().output_error = error;
-    }
-  };
-  const size_t together = needs.true_sequential ? 1 : kGroups.size();
-  Progress progress("compressing", model.blocks.size());
-  for (size_t b = 0; b < model.blocks.size(); ++b) {
-    for (size_t g = 0; g < kGroups.size(); g += together) {
-      stop_if_interrupted();
-      const Groups groups = Groups(kGroups).subspan(g, together);
-      const std::vector<GroupInputs> seen =
-          walk ? see_groups(*walk, model.blocks[b], groups, empty, backend_, needs.uncompressed_inputs) : std::vector<GroupInputs>(together);
-      for (size_t i = 0; i < together; ++i) treat(b, groups[i], seen[i]);
-    }
-    if (walk && !needs.uncompressed_inputs && b + 1 < model.blocks.size()) walk->run(model.blocks[b], true, nullptr);
-    progress.advance();
-  }
+  Sweep sweep(model, needs, compress, samples_for(set_, needs), backend_);
+  std::vector<LayerReport> reports = sweep.all();
+  passes_ += sweep.passes(set_.tokens());
   return reports;
 }
 

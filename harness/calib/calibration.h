@@ -24,6 +24,8 @@ struct Layer {
   Linear linear;
   Dtype dtype;                                   // of values in what replaces it
   Matrix weight() const { return op.to_dense(); }  // [out, in]
+  // Whether its inputs are those of the layer before it in the walk: what was computed from them alone still holds.
+  bool same_inputs = false;
   // Whether the zeros of weight() are places that an earlier step pruned: a method that moves weights lets them be.
   bool pruned() const { return op.pruned(); }
 };
@@ -49,16 +51,21 @@ class Calibration {
   Matrix original(const std::string& slot_name) const;
   // Replaces the weight of every slot of every block by what `compress` makes of it; of a tree of weights each
   // leaf, and the combinators around them stay. All seven layers of a block are seen with inputs from one forward of
-  // the block as it was (unless needs.true_sequential); its inputs come from the compressed blocks before it. Fails on a NaN among the inputs, naming block and layer.
+  // the block as it was (unless needs.true_sequential); its inputs come from the compressed blocks before it. Fails on
+  // an input that is not finite, naming the layer, the sample and the token.
   // With needs.gram the reported output error of a leaf is over all inputs, else over the first 512.
   std::vector<LayerReport> sweep(Model& model, Needs needs, const Compressor& compress) const;
   // The same walk, looking only. `see` may change the block's weights meanwhile if it puts them back.
   void observe(Model& model, Needs needs, const std::function<void(const Layer&, const Inputs&)>& see) const;
+  // How often the blocks ran over the whole set, in all walks so far, by products with their weights: what calibration
+  // costs, whatever the machine.
+  double passes() const { return passes_; }
 
  private:
   CalibrationSet set_;
   const Backend& backend_;
   Originals originals_;
+  mutable double passes_ = 0;
 };
 
 }  // namespace evalharness

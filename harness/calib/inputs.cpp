@@ -25,7 +25,7 @@ void take_columns(MatrixView x, std::vector<T>& to, const Take& take) {
 }  // namespace
 
 void Inputs::add(MatrixView x) {
-  // Squares always: finish() finds what is not finite by them.
+  // Squares always: what is not finite shows in them.
   take_columns(x, squares_, [](double& sum, float value) { sum += static_cast<double>(value) * static_cast<double>(value); });
   if (needs_.column_means) take_columns(x, sums_, [](double& sum, float value) { sum += static_cast<double>(value); });
   if (needs_.column_magnitudes) take_columns(x, magnitudes_, [](double& sum, float value) { sum += std::abs(static_cast<double>(value)); });
@@ -35,7 +35,15 @@ void Inputs::add(MatrixView x) {
     add_gram(x, gram_);
   }
   keep_some(x);
+  look_for_broken(x);
   tokens_ += x.rows;
+}
+
+void Inputs::look_for_broken(MatrixView x) {
+  if (broken_token_ || std::ranges::all_of(squares_, [](double sum) { return std::isfinite(sum); })) return;
+  size_t row = 0;
+  while (std::ranges::all_of(x.row(row), [](float value) { return std::isfinite(value); })) ++row;
+  broken_token_ = tokens_ + row;
 }
 
 void Inputs::keep_some(MatrixView x) {
@@ -47,10 +55,7 @@ void Inputs::keep_some(MatrixView x) {
   some_ = std::move(longer);
 }
 
-bool Inputs::finish() {
-  mirror_upper(gram_);
-  return std::ranges::all_of(squares_, [](double sum) { return std::isfinite(sum); });
-}
+void Inputs::finish() { mirror_upper(gram_); }
 
 std::vector<float> Inputs::column_norms() const {
   EH_ASSERT(needs_.column_norms);

@@ -1,6 +1,7 @@
 // What was seen of the inputs X [tokens, in] of a layer over the whole calibration set.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "harness/math/linalg.h"
@@ -16,6 +17,7 @@ struct Needs {
   bool column_maxima = false;
   bool gram = false;
   size_t some_tokens = 512;  // that are kept themselves
+  bool only_some = false;    // no more samples are run than hold some_tokens
   // Layers see what the blocks before theirs gave as they were, not compressed: one run of each block in place of two.
   // Not with true_sequential.
   bool uncompressed_inputs = false;
@@ -23,7 +25,7 @@ struct Needs {
   // gathered again for q, k, v; then o; then gate, up; then down.
   bool true_sequential = false;
 
-  bool any() const { return column_norms || column_means || column_magnitudes || column_maxima || gram; }
+  bool any() const { return column_norms || column_means || column_magnitudes || column_maxima || gram || only_some; }
 };
 
 class Inputs {
@@ -33,8 +35,10 @@ class Inputs {
 
   // Tokens arrive in the order of the set; each column is summed in that order.
   void add(MatrixView x);
-  // After the last token. False if an input was not finite.
-  bool finish();
+  // After the last token.
+  void finish();
+  // The first token with an input that was not finite.
+  const std::optional<size_t>& broken_token() const { return broken_token_; }
 
   size_t tokens() const { return tokens_; }
   size_t samples() const { return samples_; }
@@ -51,9 +55,11 @@ class Inputs {
 
  private:
   void keep_some(MatrixView x);
+  void look_for_broken(MatrixView x);
 
   Needs needs_;
   size_t samples_ = 0, tokens_ = 0;
+  std::optional<size_t> broken_token_;
   std::vector<double> sums_, squares_, magnitudes_;
   std::vector<float> maxima_;
   DoubleMatrix gram_;

@@ -35,9 +35,7 @@ class DoubleMatrix {
 // The upper triangular U with U^T U = A (zeros below the diagonal); nothing where A is not positive definite.
 // A is symmetric and its upper triangle is read.
 std::optional<DoubleMatrix> upper_cholesky(DoubleMatrix a);
-// A^-1, both triangles, of A = U^T U.
-DoubleMatrix inverse_from_cholesky(DoubleMatrix u);
-// The upper triangular U with U^T U = A^-1; nothing where A is not positive definite.
+// The upper triangular U with U^T U = A^-1, without that inverse; nothing where A is not positive definite.
 std::optional<DoubleMatrix> upper_cholesky_of_inverse(DoubleMatrix a);
 
 // y[rows, n] -= a[rows, k] * b[k, n] on the calling thread. Strides in elements.
@@ -51,5 +49,8 @@ void mirror_upper(DoubleMatrix& a);
 
 // trace(W H W^T) of W [m, n] and a symmetric H [n, n]: the squared norm of the outputs X W^T where H = X^T X.
 double output_energy(const DoubleMatrix& w, const DoubleMatrix& h);
+
+// d^T H d of each row d [n] of `rows`, with a symmetric H [n, n]: products in float32, on the calling thread.
+std::vector<double> row_energies(const Matrix& rows, const Matrix& h);
 
 }  // namespace evalharness

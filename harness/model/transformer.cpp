@@ -99,19 +99,63 @@ void BoundBlock::project(Linear linear, MatrixView x, MutableMatrixView y,
   if (!bias.empty()) backend_.add_bias(y, bias);
 }
 
+void BoundBlock::norm(MatrixView x, const std::vector<float>& weight, MutableMatrixView y) const {
+  backend_.rms_norm(x, weight, static_cast<float>(model_.config.norm_epsilon), y);
+}
+
 void BoundBlock::forward(MutableMatrixView x, const Batch& batch, const RopeTable& rope, size_t layer,
                          KvCache& cache, Workspace& w, const InputObserver& observer) const {
-  const float epsilon = static_cast<float>(model_.config.norm_epsilon);
-  backend_.rms_norm(x, block_.attention_norm, epsilon, w.normed);
+  add_attention(x, batch, rope, layer, cache, w, observer);
+  add_mlp(x, w, observer);
+}
+
+void BoundBlock::add_attention(MutableMatrixView x, const Batch& batch, const RopeTable& rope, size_t layer,
+                               KvCache& cache, Workspace& w, const InputObserver& observer) const {
+  norm(x, block_.attention_norm, w.normed);
   attention(w.normed, batch, rope, layer, cache, w, observer);
   backend_.add(x, w.delta);
-  backend_.rms_norm(x, block_.mlp_norm, epsilon, w.normed);
+}
+
+void BoundBlock::add_mlp(MutableMatrixView x, Workspace& w, const InputObserver& observer) const {
+  norm(x, block_.mlp_norm, w.normed);
   mlp(w.normed, w, observer);
   backend_.add(x, w.delta);
 }
 
+void BoundBlock::observe_attention(MatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
+                                   Workspace& w, const InputObserver& observer, Linear last) const {
+  norm(x, block_.attention_norm, w.normed);
+  if (last < Linear::o) {
+    for (const Linear linear : {Linear::q, Linear::k, Linear::v}) observer(linear, w.normed);
+    return;
+  }
+  attend(w.normed, batch, rope, layer, cache, w, observer);
+  observer(Linear::o, w.attended);
+}
+
+void BoundBlock::observe_mlp(MatrixView x, Workspace& w, const InputObserver& observer, Linear last) const {
+  norm(x, block_.mlp_norm, w.normed);
+  if (last < Linear::down) {
+    for (const Linear linear : {Linear::gate, Linear::up}) observer(linear, w.normed);
+    return;
+  }
+  gate(w.normed, w, observer);
+  observer(Linear::down, w.gate);
+}
+
 void BoundBlock::attention(MatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
                            Workspace& w, const InputObserver& observer) const {
+  attend(x, batch, rope, layer, cache, w, observer);
+  project(Linear::o, w.attended, w.delta, observer);
+}
+
+void BoundBlock::mlp(MatrixView x, Workspace& w, const InputObserver& observer) const {
+  gate(x, w, observer);
+  project(Linear::down, w.gate, w.delta, observer);
+}
+
+void BoundBlock::attend(MatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
+                        Workspace& w, const InputObserver& observer) const {
   const ModelConfig& config = model_.config;
   project(Linear::q, x, w.q, observer);
   project(Linear::k, x, w.k, observer);
@@ -119,14 +163,12 @@ void BoundBlock::attention(MatrixView x, const Batch& batch, const RopeTable& ro
   backend_.rope(w.q, batch.positions, rope, config.head_dim);
   backend_.rope(w.k, batch.positions, rope, config.head_dim);
   backend_.attention(w.q, w.k, w.v, batch.segments, attention_shape(config), layer, cache, w.attended);
-  project(Linear::o, w.attended, w.delta, observer);
 }
 
-void BoundBlock::mlp(MatrixView x, Workspace& w, const InputObserver& observer) const {
+void BoundBlock::gate(MatrixView x, Workspace& w, const InputObserver& observer) const {
   project(Linear::gate, x, w.gate, observer);
   project(Linear::up, x, w.up, observer);
   backend_.silu_gate(w.gate, w.up);
-  project(Linear::down, w.gate, w.delta, observer);
 }
 
 Transformer::Transformer(const Model& model, const Backend& backend, std::optional<Dtype> cache_dtype)

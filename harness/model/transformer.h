@@ -46,7 +46,15 @@ class BoundBlock {
   // x [tokens, hidden] becomes the block's output. `layer` is the place in the cache.
   void forward(MutableMatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
                Workspace& workspace, const InputObserver& observer = nullptr) const;
-  // Its two halves without norms and residuals: `workspace.delta` from x [tokens, hidden] behind the norm.
+  // Its two halves, one after the other the same: x becomes x + attention(norm(x)), then x + mlp(norm(x)).
+  void add_attention(MutableMatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
+                     Workspace& workspace, const InputObserver& observer = nullptr) const;
+  void add_mlp(MutableMatrixView x, Workspace& workspace, const InputObserver& observer = nullptr) const;
+  // Announces the inputs of a half's layers up to `last` and runs no layer whose product that does not take; x stays.
+  void observe_attention(MatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
+                         Workspace& workspace, const InputObserver& observer, Linear last) const;
+  void observe_mlp(MatrixView x, Workspace& workspace, const InputObserver& observer, Linear last) const;
+  // The halves without norms and residuals: `workspace.delta` from x [tokens, hidden] behind the norm.
   void attention(MatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
                  Workspace& workspace, const InputObserver& observer = nullptr) const;
   void mlp(MatrixView x, Workspace& workspace, const InputObserver& observer = nullptr) const;
@@ -55,6 +63,11 @@ class BoundBlock {
 
  private:
   void project(Linear linear, MatrixView x, MutableMatrixView y, const InputObserver& observer) const;
+  void norm(MatrixView x, const std::vector<float>& weight, MutableMatrixView y) const;
+  // `workspace.attended` becomes the input of `o`, `workspace.gate` that of `down`.
+  void attend(MatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
+              Workspace& workspace, const InputObserver& observer) const;
+  void gate(MatrixView x, Workspace& workspace, const InputObserver& observer) const;
 
   const Model& model_;
   const Block& block_;

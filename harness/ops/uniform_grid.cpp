@@ -15,11 +15,18 @@ float last_code(size_t bits) {
 }
 float middle_code(size_t bits) { return static_cast<float>(1u << (bits - 1)); }
 
-// The current rounding mode is to nearest, ties to even.
-float round_half_even(float x) { return std::nearbyint(x); }
-
 Range or_unit_range(Range range) {
   return range.low == 0 && range.high == 0 ? Range{-1, 1} : range;
+}
+
+// Calls take(group, its first input, its weights, their grid) for each unit of a row.
+template <class Row, class Take>
+void each_unit(Row row, const Rounding& rounding, const Take& take) {
+  const size_t width = rounding.group == 0 ? row.size() : rounding.group;
+  for (size_t first = 0; first < row.size(); first += width) {
+    const auto unit = row.subspan(first, std::min(width, row.size() - first));
+    take(first / width, first, unit, rounding.fit(rounding.bits, range_of(unit)).as_stored(rounding.dtype));
+  }
 }
 
 float largest_magnitude(Range range) { return std::max(std::abs(range.low), range.high); }
@@ -63,10 +70,6 @@ UniformGrid UniformGrid::as_stored(Dtype dtype) const {
   return {bits, stored_scale(scale, dtype), zero};
 }
 
-uint8_t UniformGrid::code(float x) const {
-  return static_cast<uint8_t>(std::clamp(round_half_even(x / scale) + zero, 0.0f, last_code(bits)));
-}
-
 QuantisedMatrix round_to_grid(MatrixView w, const Rounding& rounding) {
   QuantisedMatrix q{.bits = rounding.bits,
                     .group = rounding.group,
@@ -75,22 +78,24 @@ QuantisedMatrix round_to_grid(MatrixView w, const Rounding& rounding) {
                     .codes = {},
                     .scales = {},
                     .zeros = {}};
-  const size_t groups = q.groups(), width = rounding.group == 0 ? w.cols : rounding.group;
+  const size_t groups = q.groups();
   q.codes.resize(w.rows * w.cols);
   q.scales = Matrix(w.rows, groups);
   if (!rounding.symmetric) q.zeros.resize(w.rows * groups);
   parallel_for(w.rows, [&](size_t o) {
-    for (size_t group = 0; group < groups; ++group) {
-      const size_t first = group * width, count = std::min(width, w.cols - first);
-      const std::span<const float> unit = w.row(o).subspan(first, count);
-      const UniformGrid grid =
-          rounding.fit(rounding.bits, range_of(unit)).as_stored(rounding.dtype);
+    each_unit(w.row(o), rounding, [&](size_t group, size_t first, auto unit, const UniformGrid& grid) {
       q.scales(o, group) = grid.scale;
       if (!rounding.symmetric) q.zeros[o * groups + group] = static_cast<uint8_t>(grid.zero);
-      for (size_t i = 0; i < count; ++i) q.codes[o * w.cols + first + i] = grid.code(unit[i]);
-    }
+      for (size_t i = 0; i < unit.size(); ++i) q.codes[o * w.cols + first + i] = grid.code(unit[i]);
+    });
   });
   return q;
+}
+
+void round_row(std::span<float> row, const Rounding& rounding) {
+  each_unit(row, rounding, [](size_t, size_t, auto unit, const UniformGrid& grid) {
+    for (float& x : unit) x = grid.round(x);
+  });
 }
 
 }  // namespace evalharness

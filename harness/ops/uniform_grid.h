@@ -7,6 +7,7 @@
 // way has a constructor here, named after the code that it follows.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -14,6 +15,13 @@
 #include "harness/ops/int_group.h"
 
 namespace evalharness {
+
+// Of a float below 2^22 in magnitude; a larger one stays near itself. Above 2^23 floats are integers, so that adding and
+// subtracting as much rounds, in any loop that the compiler makes vectors of.
+inline float round_half_even(float x) {
+  constexpr float kIntegers = 0x1.8p23f;
+  return (x + kIntegers) - kIntegers;
+}
 
 struct Range {
   float low = 0, high = 0;
@@ -45,9 +53,16 @@ struct UniformGrid {
   // one, so that codes are nearest to the levels that will be multiplied.
   UniformGrid as_stored(Dtype dtype) const;
 
-  uint8_t code(float x) const;
+  uint8_t code(float x) const { return static_cast<uint8_t>(level(x)); }
   float value(uint8_t code) const { return (static_cast<float>(code) - zero) * scale; }
-  float round(float x) const { return value(code(x)); }
+  float round(float x) const { return (level(x) - zero) * scale; }
+
+ private:
+  // The code as a float.
+  float level(float x) const {
+    const float last = static_cast<float>((1u << bits) - 1);
+    return std::clamp(round_half_even(x / scale) + zero, 0.0f, last);
+  }
 };
 
 struct Rounding {
@@ -59,5 +74,7 @@ struct Rounding {
 };
 // Every weight to the nearest level of its unit's grid.
 QuantisedMatrix round_to_grid(MatrixView w, const Rounding& rounding);
+// One row of weights in place: the values that those codes stand for.
+void round_row(std::span<float> row, const Rounding& rounding);
 
 }  // namespace evalharness

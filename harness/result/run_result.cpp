@@ -38,6 +38,8 @@ void visit(auto& archive, Like<LayerReport> auto& layer) {
 void visit(auto& archive, Like<StepReport> auto& step) {
   archive("method", step.method);
   archive("seconds", step.seconds);
+  archive("passes", step.passes);
+  archive("peak_memory_bytes", step.peak_memory_bytes);
   archive("details", step.details);
   archive("layers", step.layers);
 }

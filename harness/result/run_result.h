@@ -41,6 +41,8 @@ struct LayerReport {
 struct StepReport {
   std::string method;
   double seconds = 0;
+  double passes = 0;               // how often the blocks ran over the whole calibration set
+  uint64_t peak_memory_bytes = 0;  // resident in this process meanwhile
   Value details;  // calibration draws, counts of ties, dead columns, ... (map)
   std::vector<LayerReport> layers;
   bool operator==(const StepReport&) const = default;

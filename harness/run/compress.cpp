@@ -8,6 +8,7 @@
 #include "harness/base/mapped_file.h"
 #include "harness/base/progress.h"
 #include "harness/base/text.h"
+#include "harness/measure/memory.h"
 #include "harness/model/packed.h"
 #include "harness/model/synthetic.h"
 
@@ -17,12 +18,16 @@ namespace {
 StepReport compress_step(Model& model, const RunConfig& config, size_t index,
                          const ModelInputs& inputs, const Calibration& calibration) {
   const auto start = std::chrono::steady_clock::now();
+  const double passes = calibration.passes();
+  reset_peak_resident();
   const Method& method = *config.methods[index];
   StepReport step;
   step.method = config.method_names[index];
   Report report = method.compress(model, calibration);
   step.layers = std::move(report.layers);
   step.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  step.passes = calibration.passes() - passes;
+  step.peak_memory_bytes = peak_resident_bytes();
   step.details = Value(Value::Map{});
   for (const auto& [what, count] : report.counts) step.details.set(what, count);
   if (method.needs_calibration())

@@ -177,13 +177,59 @@ TEST_CASE("with true_sequential a layer sees what the compressed layers before i
   CHECK(norm_of_down(false) > 0);
 }
 
-TEST_CASE("a NaN among the inputs names the layer", "[calib]") {
+TEST_CASE("an input that is not finite names the layer, the sample and the token", "[calib]") {
   const auto backend = make_cpu_backend({});
   Model model = tiny_model(3);
   model.blocks[1].attention_norm[2] = std::nanf("");
   Calibration calibration(two_samples(), *backend);
   CHECK_THROWS_WITH(calibration.sweep(model, {.column_norms = true}, [](const Layer& l, const Inputs&) { return same(l); }),
-                    "calibration: the inputs of model.layers.1.q_proj are not finite");
+                    "calibration: the inputs of model.layers.1.q_proj are not finite, first in sample 0 at token 0");
+  model = tiny_model(3);
+  Matrix embedding = model.embedding->to_dense();
+  embedding(7, 2) = std::nanf("");  // the third token of the second sample
+  model.embedding = make_dense(embedding.view(), Dtype::f32);
+  CHECK_THROWS_WITH(calibration.sweep(model, {.column_maxima = true}, [](const Layer& l, const Inputs&) { return same(l); }),
+                    "calibration: the inputs of model.layers.0.q_proj are not finite, first in sample 1 at token 2");
+}
+
+TEST_CASE("a method that needs text says so where there is none", "[calib]") {
+  const auto backend = make_cpu_backend({});
+  Model model = tiny_model(3);
+  const auto sweep = [&](Needs needs) {
+    return Calibration({}, *backend).sweep(model, needs, [](const Layer& l, const Inputs&) { return same(l); });
+  };
+  for (const Needs& needs : {Needs{.gram = true}, Needs{.only_some = true}})
+    CHECK_THROWS_WITH(sweep(needs), "calibration: this method needs calibration text and there is none");
+  CHECK(sweep({}).size() == 14);
+}
+
+TEST_CASE("passes count how often the blocks ran over the whole set", "[calib]") {
+  const auto backend = make_cpu_backend({});
+  const auto passes = [&](Needs needs) {
+    Model model = tiny_model(3);  // of two blocks
+    const Calibration calibration(two_samples(), *backend);
+    calibration.sweep(model, needs, [](const Layer& l, const Inputs&) { return same(l); });
+    return calibration.passes();
+  };
+  CHECK(passes({}) == 0);
+  CHECK(passes({.column_norms = true, .uncompressed_inputs = true}) == 1);
+  // Of 2304 weights q, k and v have 512, o 256, gate and up 1024, down 512. Nobody reads what down gives while the
+  // others are looked at, nor what comes behind the last block.
+  CHECK(passes({.column_norms = true}) == Approx(1792 / 2304. + 1 / 2.));
+  CHECK(passes({.column_norms = true, .true_sequential = true}) == Approx((512 + 768 + 1024 + 1536 / 2.) / 2304));
+  CHECK(passes({.some_tokens = 5, .only_some = true, .uncompressed_inputs = true}) == 0.5);  // one sample
+  CHECK(passes({.some_tokens = 6, .only_some = true, .uncompressed_inputs = true}) == 1);
+}
+
+TEST_CASE("only layers that share an input are told so", "[calib]") {
+  const auto backend = make_cpu_backend({});
+  Model model = tiny_model(3);
+  std::vector<Linear> told;
+  Calibration(two_samples(), *backend).sweep(model, {.column_norms = true}, [&](const Layer& layer, const Inputs&) {
+    if (layer.block == 1 && layer.same_inputs) told.push_back(layer.linear);
+    return same(layer);
+  });
+  CHECK(told == std::vector<Linear>{Linear::k, Linear::v, Linear::up});
 }
 
 TEST_CASE("a sweep visits the leaves of a tree with the input of each, and keeps the combinators around them", "[calib]") {

@@ -194,6 +194,15 @@ TEST_CASE("sparsegpt harms block 0 less than Wanda does, and magnitude more", "[
   CHECK(reports[0].counts.at("dead_columns") == 0);
 }
 
+TEST_CASE("with fewer tokens than inputs the Hessian is damped more, and the report counts that", "[methods][gptq]") {
+  CalibrationSet three_tokens;
+  three_tokens.samples = {{1, 2, 3}};
+  Model model = tiny_model(5);
+  const Report report = compress_by(model, "{method: gptq, bits: 4, group: 16, damping: 1e-12}", three_tokens);
+  CHECK(report.counts.at("damped_again") > 0);
+  for (const float value : model.blocks[1].slot(Linear::down).op->to_dense().values()) REQUIRE(std::isfinite(value));
+}
+
 TEST_CASE("dead inputs are pruned and counted", "[methods][sparsegpt]") {
   Model model = tiny_model(5);
   model.blocks[0].attention_norm[3] = 0;

@@ -181,6 +181,8 @@ RunResult example_record() {
   run.steps = {
       {.method = "gptq",
        .seconds = 74.2,
+       .passes = 1.96875,
+       .peak_memory_bytes = 704'643'072,
        .details = Value::Map{{"dead_columns", 3}, {"mean_loss", 0.0625}},
        .layers = {{"model.layers.0.self_attn.q_proj", "int4.g64", 4.25, 0.0625, 0.0031},
                   {"model.layers.0.self_attn.k_proj", "int4.g64", 4.25, 0.0613, 0.0024},

@@ -30,7 +30,7 @@ struct TinyBench {
 // The record without what a clock or the memory of the process decides.
 inline std::string timeless(RunResult result) {
   result.context = Value(Value::Map{});
-  for (StepReport& step : result.steps) step.seconds = 0;
+  for (StepReport& step : result.steps) step.seconds = 0, step.peak_memory_bytes = 0;
   for (Variant& variant : result.variants)
     for (BackendResult& backend : variant.backends) {
       backend.peak_memory_bytes = 0;
