@@ -3,24 +3,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "harness/base/integers.h"
 #include "harness/base/parallel.h"
 
 namespace evalharness {
 namespace {
 
 constexpr size_t kCandidates = 10;
+constexpr size_t kRowTile = 16;
 constexpr float kShrink = 0.05f;  // of the range, from one candidate to the next
-
-// d^T H d of the part of H that lies behind the first `d.size()` inputs.
-double energy(std::span<const float> d, const Matrix& h) {
-  double sum = 0;
-  for (size_t i = 0; i < d.size(); ++i) {
-    float row = 0;
-    for (size_t j = 0; j < d.size(); ++j) row += h(i, j) * d[j];
-    sum += static_cast<double>(row) * static_cast<double>(d[i]);
-  }
-  return sum;
-}
 
 // X^T X of the inputs of one group.
 Matrix gram_of(MatrixView inputs, size_t first, size_t count) {
@@ -30,22 +21,28 @@ Matrix gram_of(MatrixView inputs, size_t first, size_t count) {
   return gram.to_float();
 }
 
-// Clamps one group of one row.
-void clip(std::span<float> w, const Matrix& h, const Rounding& rounding) {
-  const std::vector<float> original(w.begin(), w.end());
-  float most = 0;
-  for (const float value : w) most = std::max(most, std::abs(value));
-  std::vector<float> clamped(w.size()), error(w.size());
-  double least = -1;
-  for (size_t candidate = 0; candidate < kCandidates; ++candidate) {
-    const float bound = most * (1 - kShrink * static_cast<float>(candidate));
-    std::ranges::transform(original, clamped.begin(), [&](float x) { return std::clamp(x, -bound, bound); });
-    const UniformGrid grid = rounding.fit(rounding.bits, range_of(clamped)).as_stored(rounding.dtype);
-    for (size_t j = 0; j < w.size(); ++j) error[j] = grid.round(clamped[j]) - original[j];
-    const double found = energy(error, h);
-    if (least >= 0 && found >= least) continue;
-    least = found;
-    std::ranges::copy(clamped, w.begin());
+// Clamps rows first .. end-1 of one group's weights w [out, group].
+void clip_rows(MutableMatrixView w, size_t first, size_t end, const Matrix& h, const Rounding& rounding) {
+  const size_t width = h.rows();
+  Matrix clamped((end - first) * kCandidates, width), error(clamped.rows(), width);
+  for (size_t i = first; i < end; ++i) {
+    const std::span<const float> unit = w.row(i);
+    float most = 0;
+    for (const float value : unit) most = std::max(most, std::abs(value));
+    for (size_t candidate = 0; candidate < kCandidates; ++candidate) {
+      const float bound = most * (1 - kShrink * static_cast<float>(candidate));
+      const size_t row = (i - first) * kCandidates + candidate;
+      std::ranges::transform(unit, clamped.row(row).begin(), [&](float x) { return std::clamp(x, -bound, bound); });
+      std::ranges::copy(clamped.row(row), error.row(row).begin());
+      round_row(error.row(row), rounding);
+      for (size_t j = 0; j < width; ++j) error(row, j) -= unit[j];
+    }
+  }
+  const std::vector<double> energies = row_energies(error, h);
+  for (size_t i = first; i < end; ++i) {
+    const auto of_row = std::span(energies).subspan((i - first) * kCandidates, kCandidates);
+    const auto best = static_cast<size_t>(std::ranges::min_element(of_row) - of_row.begin());
+    std::ranges::copy(clamped.row((i - first) * kCandidates + best), w.row(i).begin());
   }
 }
 
@@ -57,7 +54,10 @@ Matrix clip_groups(const Matrix& w, MatrixView inputs, const Rounding& rounding)
   for (size_t first = 0; first < w.cols(); first += width) {
     const size_t count = std::min(width, w.cols() - first);
     const Matrix h = gram_of(inputs, first, count);
-    parallel_for(w.rows(), [&](size_t i) { clip(clipped.row(i).subspan(first, count), h, rounding); });
+    const MutableMatrixView group{clipped.view().data + first, w.rows(), count, w.cols()};
+    parallel_for(ceil_div(w.rows(), kRowTile), [&](size_t tile) {
+      clip_rows(group, tile * kRowTile, std::min(w.rows(), (tile + 1) * kRowTile), h, rounding);
+    });
   }
   return clipped;
 }

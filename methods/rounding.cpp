@@ -1,5 +1,7 @@
 #include "methods/rounding.h"
 
+#include <algorithm>
+
 #include "harness/base/text.h"
 #include "harness/ops/uniform_grid.h"
 
@@ -27,6 +29,20 @@ bool read_rounds_activations(const ConfigNode& options, const std::string& stand
 LinearPtr round_rows_to_int8(MatrixView w, Dtype dtype) {
   const Rounding rounding{.bits = 8, .group = 0, .fit = UniformGrid::absmax, .symmetric = true, .dtype = dtype};
   return make_int_group(round_to_grid(w, rounding), dtype);
+}
+
+LinearPtr round_matrix_to_int8(MatrixView w, Dtype dtype) {
+  Range range;
+  for (size_t i = 0; i < w.rows; ++i) {
+    const Range row = range_of(w.row(i));
+    range = {std::min(range.low, row.low), std::max(range.high, row.high)};
+  }
+  const UniformGrid grid = UniformGrid::absmax(8, range).as_stored(dtype);
+  QuantisedMatrix q{.bits = 8, .group = 0, .out = w.rows, .in = w.cols, .codes = {}, .scales = Matrix(w.rows, 1), .zeros = {}};
+  std::ranges::fill(q.scales.values(), grid.scale);
+  for (size_t i = 0; i < w.rows; ++i)
+    for (const float value : w.row(i)) q.codes.push_back(grid.code(value));
+  return make_int_group(q, dtype);
 }
 
 }  // namespace evalharness

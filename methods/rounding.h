@@ -14,7 +14,9 @@ size_t read_group(const ConfigNode& options);  // `group: 128`, inputs that shar
 // `activations: keep` or `int8`: whether a layer's inputs are rounded too, token by token, in the forward pass.
 bool read_rounds_activations(const ConfigNode& options, const std::string& standard);
 
-// int8.row.sym, each row by its largest magnitude.
+// int8.row.sym, each row by its largest magnitude,
 LinearPtr round_rows_to_int8(MatrixView w, Dtype dtype);
+// or all of them by the largest of the matrix: the same format, with one scale in every row.
+LinearPtr round_matrix_to_int8(MatrixView w, Dtype dtype);
 
 }  // namespace evalharness

@@ -16,6 +16,12 @@ void replace(Slot& slot, const Matrix& w, Dtype dtype) {
   slot.op = slot.op->pruned() ? nearest_weight(slot.op->format(), w.view()) : make_dense(w.view(), dtype);
 }
 
+std::vector<float> inverse_of(std::span<const float> s) {
+  std::vector<float> inverse(s.size());
+  std::ranges::transform(s, inverse.begin(), [](float scale) { return 1 / scale; });
+  return inverse;
+}
+
 }  // namespace
 
 bool ScalePair::reads(Linear linear) const { return std::ranges::find(readers, linear) != readers.end(); }
@@ -31,6 +37,8 @@ std::vector<ScalePair> layer_pairs(const ModelConfig& config) {
   pairs.push_back({.norm = nullptr, .layer = Linear::up, .readers = {Linear::down}});
   return pairs;
 }
+
+ScalePair run_time_pair(Linear reader) { return {.norm = nullptr, .layer = {}, .readers = {reader}}; }
 
 std::vector<float> column_maxima(const Block& block, const ScalePair& pair) {
   std::vector<float> maxima(block.slot(pair.readers.front()).op->in());
@@ -62,6 +70,7 @@ void apply_scales(Block& block, const ScalePair& pair, std::span<const float> s,
     EH_ASSERT(w.cols() == s.size());
     scale_columns(w.view(), s);
     replace(slot, w, dtype);
+    if (pair.norm == nullptr && !pair.layer) slot.op = make_scaled_input(inverse_of(s), std::move(slot.op));
   }
 }
 

@@ -10,8 +10,15 @@
 //
 // The norm before the readers takes the 1/s (q, k, v; gate, up): the smoothed model computes the same and costs
 // nothing more. With layers: all, o and down are smoothed too, by a scale of their input at run time, which the paper
-// does without. Statistics are the unsmoothed model's. Then every linear layer of the blocks is rounded: weights by
-// absmax, a scale a row; activations token by token in the forward pass (the paper's O1), multiplied as integers.
+// does without. Statistics are the unsmoothed model's. Then every linear layer of the blocks is rounded, both sides by
+// absmax, and multiplied as integers. The paper's table 2 and what the authors' accuracy tables use:
+//
+//          weights                             activations
+//     O1   int8_tensor: a scale a matrix       int8: a scale a token, found in the forward pass
+//     O2   int8_tensor                         int8_tensor: of all tokens that are computed together
+//     O3   int8_tensor                         int8_static: of the layer, the largest smoothed input of the calibration set
+//     code int8: a scale a row                 int8
+//
 // Left out: 8-bit products inside attention (the authors' kernels have them, their accuracy tables do not need them).
 //
 // In a pipeline the rounding may be left to the next step: [{method: smoothquant, weights: keep}, {method: gptq,
@@ -21,15 +28,14 @@
 //       - method: smoothquant
 //         alpha: 0.5           # 0 .. 1, how much of the range moves; 0.8 to 0.9 for Llama 2, Llama 3 and Mistral
 //         layers: norms        # what is smoothed: layers behind norms, or all
-//         weights: int8        # or keep
-//         activations: int8    # or keep
+//         weights: int8        # or int8_tensor, or keep
+//         activations: int8    # or int8_tensor, int8_static, or keep
 
 #include <algorithm>
 #include <cmath>
 
 #include "harness/base/text.h"
 #include "harness/ops/quantised_input.h"
-#include "harness/ops/scaled_input.h"
 #include "harness/ops/tree.h"
 #include "methods/method.h"
 #include "methods/rounding.h"
@@ -51,22 +57,23 @@ std::vector<float> smoothing_scales(const Maxima& inputs, const Maxima& weights,
   return s;
 }
 
-// max |X(:, j)| of every layer, [blocks][layers], of the model as it is.
-std::vector<std::array<Maxima, kLinears.size()>> input_maxima(Model& model, const Calibration& calibration) {
-  std::vector<std::array<Maxima, kLinears.size()>> maxima(model.blocks.size());
+// Of every layer: [blocks][layers].
+template <class T>
+using OfLayers = std::vector<std::array<T, kLinears.size()>>;
+
+// max |X(:, j)| of the model as it is.
+OfLayers<Maxima> input_maxima(Model& model, const Calibration& calibration) {
+  OfLayers<Maxima> maxima(model.blocks.size());
   calibration.observe(model, {.column_maxima = true, .uncompressed_inputs = true}, [&](const Layer& layer, const Inputs& x) {
     maxima[layer.block][static_cast<size_t>(layer.linear)] = x.column_maxima();
   });
   return maxima;
 }
 
-// W becomes W diag(s), behind inputs that are divided by s in the forward pass.
-void scale_at_run_time(Block& block, Linear linear, std::span<const float> s, Dtype dtype) {
-  apply_scales(block, {.norm = nullptr, .layer = {}, .readers = {linear}}, s, dtype);
-  std::vector<float> inverse(s.size());
-  std::ranges::transform(s, inverse.begin(), [](float scale) { return 1 / scale; });
-  LinearPtr& op = block.slot(linear).op;
-  op = make_scaled_input(std::move(inverse), std::move(op));
+// The scale of 8 bits that hold all inputs; of inputs that are always zero any.
+float static_scale(const Maxima& inputs) {
+  const float largest = std::ranges::max(inputs);
+  return largest > 0 ? largest / 127 : 1;
 }
 
 class SmoothQuant final : public Method {
@@ -74,8 +81,8 @@ class SmoothQuant final : public Method {
   explicit SmoothQuant(const ConfigNode& options)
       : alpha_(static_cast<float>(options.get("alpha", 0.5))),
         all_layers_(options.get_one_of("layers", {"norms", "all"}, "norms") == "all"),
-        rounds_weights_(options.get_one_of("weights", {"int8", "keep"}, "int8") == "int8"),
-        rounds_activations_(read_rounds_activations(options, "int8")) {
+        weights_(options.get_one_of("weights", {"int8", "int8_tensor", "keep"}, "int8")),
+        activations_(options.get_one_of("activations", {"int8", "int8_tensor", "int8_static", "keep"}, "int8")) {
     if (!(alpha_ >= 0 && alpha_ <= 1)) options.fail_at("alpha", cat("expected 0 <= alpha <= 1, got ", alpha_));
   }
 
@@ -83,31 +90,44 @@ class SmoothQuant final : public Method {
   bool needs_calibration() const override { return true; }
 
   Report compress(Model& model, const Calibration& calibration) const override {
-    smooth(model, input_maxima(model, calibration));
-    return calibration.sweep(model, {.column_maxima = true, .uncompressed_inputs = true}, [&](const Layer& layer, const Inputs&) {
-      LinearPtr op = rounds_weights_ ? round_rows_to_int8(layer.weight().view(), layer.dtype) : copy_of(layer.op);
-      return rounds_activations_ ? make_quantised_input(std::move(op)) : std::move(op);
+    OfLayers<Maxima> maxima = input_maxima(model, calibration);
+    smooth(model, maxima);
+    // The smoothed inputs are looked at for the layers' errors only.
+    return calibration.sweep(model, {.only_some = true, .uncompressed_inputs = true}, [&](const Layer& layer, const Inputs&) {
+      return rounded_inputs(rounded_weight(layer), maxima[layer.block][static_cast<size_t>(layer.linear)]);
     });
   }
 
  private:
-  void smooth(Model& model, const std::vector<std::array<Maxima, kLinears.size()>>& inputs) const {
-    for (size_t b = 0; b < model.blocks.size(); ++b) {
-      Block& block = model.blocks[b];
-      for (const ScalePair& pair : norm_pairs()) {
-        const Maxima& x = inputs[b][static_cast<size_t>(pair.readers.front())];
-        apply_scales(block, pair, smoothing_scales(x, column_maxima(block, pair), alpha_), model.dtype);
+  // The maxima become those of the smoothed inputs.
+  void smooth(Model& model, OfLayers<Maxima>& maxima) const {
+    std::vector<ScalePair> pairs = norm_pairs();
+    if (all_layers_) pairs.insert(pairs.end(), {run_time_pair(Linear::o), run_time_pair(Linear::down)});
+    for (size_t b = 0; b < model.blocks.size(); ++b)
+      for (const ScalePair& pair : pairs) {
+        const Maxima& x = maxima[b][static_cast<size_t>(pair.readers.front())];
+        const std::vector<float> s = smoothing_scales(x, column_maxima(model.blocks[b], pair), alpha_);
+        apply_scales(model.blocks[b], pair, s, model.dtype);
+        for (const Linear reader : pair.readers)
+          for (size_t j = 0; j < s.size(); ++j) maxima[b][static_cast<size_t>(reader)][j] /= s[j];
       }
-      if (!all_layers_) continue;
-      for (const Linear linear : {Linear::o, Linear::down}) {
-        const Maxima w = column_maxima(block, {.norm = nullptr, .layer = {}, .readers = {linear}});
-        scale_at_run_time(block, linear, smoothing_scales(inputs[b][static_cast<size_t>(linear)], w, alpha_), model.dtype);
-      }
-    }
+  }
+
+  LinearPtr rounded_weight(const Layer& layer) const {
+    if (weights_ == "keep") return copy_of(layer.op);
+    const Matrix w = layer.weight();  // [out, in]
+    return weights_ == "int8" ? round_rows_to_int8(w.view(), layer.dtype) : round_matrix_to_int8(w.view(), layer.dtype);
+  }
+
+  LinearPtr rounded_inputs(LinearPtr op, const Maxima& inputs) const {
+    if (activations_ == "keep") return op;
+    if (activations_ == "int8_static") return make_static_quantised_input(static_scale(inputs), std::move(op));
+    return activations_ == "int8" ? make_quantised_input(std::move(op)) : make_tensor_quantised_input(std::move(op));
   }
 
   float alpha_;
-  bool all_layers_, rounds_weights_, rounds_activations_;
+  bool all_layers_;
+  std::string weights_, activations_;
 };
 
 const Register<SmoothQuant> registration("smoothquant", "8-bit weights and activations, outliers moved into the weights");

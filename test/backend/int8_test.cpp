@@ -52,7 +52,7 @@ TEST_CASE("integer kernels give the exact sums on every instruction set", "[back
     AlignedVector<int32_t> y(rows * kPanelWidth, 7);
     kernels.unpack(weight, 0, 0, in, codes.data());
     for (size_t r = 0; r < rows; ++r) {
-      const Int8Token token = kernels.quantise(x.row(r).data(), in, in, integers.data() + r * in);
+      const Int8Token token = kernels.quantise(x.row(r).data(), in, in, 0, integers.data() + r * in);
       REQUIRE(token.scale == 1);
       float sum = 0;
       for (const float value : x.row(r)) sum += value;
@@ -81,15 +81,19 @@ TEST_CASE("tokens are rounded to the same codes on every instruction set", "[bac
   for (float& value : x) value = static_cast<float>(rng.normal());
   x[17] = 0.5f * x[3];
   std::vector<int8_t> expected(x.size());
-  const float scale = quantise_token(x, expected);
-  for (const Isa isa : isas()) {
-    std::vector<int8_t> codes(128, 99);
-    const Int8Token token = int8_kernels(isa).quantise(x.data(), x.size(), codes.size(), codes.data());
-    CHECK(token.scale == scale);
-    for (size_t j = 0; j < codes.size(); ++j) {
-      // Eights lie in the order 0 4 1 5 2 6 3 7.
-      const size_t place = j / 8 * 8 + j % 4 * 2 + j % 8 / 4;
-      REQUIRE(codes[place] == (j < x.size() ? expected[j] : 0));
+  // By its own scale, and by one that cuts off what is above 1.27.
+  for (const float given : {0.0f, 0.01f}) {
+    if (given > 0) quantise_token(x, given, expected);
+    const float scale = given > 0 ? given : quantise_token(x, expected);
+    for (const Isa isa : isas()) {
+      std::vector<int8_t> codes(128, 99);
+      const Int8Token token = int8_kernels(isa).quantise(x.data(), x.size(), codes.size(), given, codes.data());
+      CHECK(token.scale == scale);
+      for (size_t j = 0; j < codes.size(); ++j) {
+        // Eights lie in the order 0 4 1 5 2 6 3 7.
+        const size_t place = j / 8 * 8 + j % 4 * 2 + j % 8 / 4;
+        REQUIRE(codes[place] == (j < x.size() ? expected[j] : 0));
+      }
     }
   }
 }

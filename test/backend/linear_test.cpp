@@ -24,7 +24,7 @@ Matrix random_inputs(size_t tokens, size_t in) {
 bool is_bf16(const LinearOp& op) { return op.format().ends_with(".bf16"); }
 
 // Its activations are rounded to integers, which bfloat16 holds exactly.
-bool quantises(const LinearOp& op) { return op.format().starts_with("quantised_input("); }
+bool quantises(const LinearOp& op) { return op.format().starts_with("quantised_input"); }
 
 // Between the parts of a combinator inputs are rounded to bfloat16: a share of 2^-9 each, twice in a chain.
 double tolerance(const LinearOp& op) {
@@ -184,6 +184,7 @@ TEST_CASE("one thread and three threads give the same bytes", "[backend][contrac
 
 TEST_CASE("a token's row does not depend on the other few tokens", "[backend][contract]") {
   for (const std::string& format : test::format_names()) {
+    if (format.starts_with("quantised_input.tensor(")) continue;  // their scale is of all of them
     const LinearPtr op = test::weight_or_null(format, 130, 576);
     const auto linear = bind_cpu(*op, {});
     const Matrix x = random_inputs(8, op->in());

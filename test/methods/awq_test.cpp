@@ -64,6 +64,21 @@ TEST_CASE("before it is rounded, the model that awq has scaled computes what the
   for (size_t i = 0; i < before.size(); ++i) CHECK(after.values()[i] == Approx(before.values()[i]).epsilon(1e-4).margin(1e-5));
 }
 
+TEST_CASE("where query heads share v, awq scales o by its input at run time if asked, and not else", "[methods][awq]") {
+  Model folded = with_outliers(), all = with_outliers(), kept = with_outliers();
+  REQUIRE(folded.config.heads != folded.config.kv_heads);
+  compress(folded, "{method: awq, bits: 3, group: 16}");
+  compress(all, "{method: awq, bits: 3, group: 16, layers: all}");
+  compress(kept, "{method: awq, bits: 3, group: 16, layers: all, weights: keep}");
+  CHECK(folded.blocks[0].slot(Linear::o).op->format() == "int3.g16.f32");
+  CHECK(all.blocks[0].slot(Linear::o).op->format() == "scaled_input(int3.g16.f32)");
+  CHECK(all.blocks[0].slot(Linear::down).op->format() == "int3.g16.f32");  // up's rows take its scale
+  // Not rounded it is the same matrix: diag(s) and diag(1/s) undo each other.
+  CHECK(kept.blocks[1].slot(Linear::o).op->format() == "scaled_input(dense.f32)");
+  const Matrix before = weight(with_outliers(), 1, Linear::o), after = weight(kept, 1, Linear::o);
+  for (size_t i = 0; i < before.size(); ++i) CHECK(after.values()[i] == Approx(before.values()[i]).epsilon(1e-5));
+}
+
 TEST_CASE("awq's output is nearer to the original's than rounding's where some inputs are large", "[methods][awq]") {
   Model rounded = with_outliers(), aware = with_outliers(), clipped = with_outliers();
   compress(rounded, "{method: rtn, bits: 3, group: 16, scheme: awq}");

@@ -157,6 +157,44 @@ TEST_CASE("an input with outliers costs plain 8-bit activations much, smoothquan
   CHECK(error("{method: llm_int8}") < without_outliers + 0.2 * (plain - without_outliers));
 }
 
+TEST_CASE("smoothquant O3 stores the scale of the largest smoothed input of the calibration set", "[methods][smoothquant]") {
+  Model smoothed = with_outliers(5), model = with_outliers(5);
+  compressed("{method: smoothquant, layers: all, weights: keep, activations: keep}", smoothed);
+  compressed("{method: smoothquant, weights: int8_tensor, activations: int8_static}", model);
+  for (const Linear linear : {Linear::q, Linear::v, Linear::up}) {
+    const LinearOp& op = *model.blocks[0].slot(linear).op;
+    CHECK(op.format() == "quantised_input.static(int8.row.sym.f32)");
+    const std::optional<float> scale = dynamic_cast<const QuantisedInput&>(op).shared_scale({});
+    CHECK(*scale == Approx(std::ranges::max(input_maxima(smoothed, linear)) / 127).epsilon(1e-4));
+  }
+  // The weights have one scale, too: that of the matrix' largest magnitude.
+  const Matrix w = smoothed.blocks[0].slot(Linear::q).op->to_dense(), q = model.blocks[0].slot(Linear::q).op->to_dense();
+  float largest = 0;
+  for (const float value : w.values()) largest = std::max(largest, std::abs(value));
+  for (size_t i = 0; i < w.size(); ++i) {
+    const float codes = q.values()[i] / (largest / 127);
+    CHECK(codes == Approx(std::round(codes)).margin(1e-3));
+    CHECK(std::abs(q.values()[i] - w.values()[i]) <= 0.501f * largest / 127);
+  }
+}
+
+TEST_CASE("at each of smoothquant's levels outliers cost nothing", "[methods][smoothquant]") {
+  // Smoothed halfway, inputs and weights are the same with the outliers and without.
+  for (const char* activations : {"int8", "int8_tensor", "int8_static"}) {
+    const std::string yaml = cat("{method: smoothquant, weights: int8_tensor, activations: ", activations, "}");
+    const auto error = [&](Model model) {
+      const Matrix expected = hidden(model);
+      compressed(yaml, model);
+      return relative_error(hidden(model), expected);
+    };
+    CAPTURE(yaml);
+    const double even = error(tiny_model(5));
+    CHECK(even > 0);
+    CHECK(even < 0.05);
+    CHECK(error(with_outliers(5)) < 1.2 * even);
+  }
+}
+
 TEST_CASE("llm_int8 keeps the columns of outliers and rounds the rest", "[methods][llm_int8]") {
   Model model = with_outliers(5);
   const Matrix before = model.blocks[0].slot(Linear::q).op->to_dense();

@@ -28,6 +28,7 @@ std::vector<std::string> every_method() {
           "{method: sparsegpt, pattern: 2:4}", "{method: sparsegpt, sparsity: 0.5, true_sequential: true, block: 8}",
           "{method: wanda, sparsity: 0.5, allocation: {sensitivity: {spread: 0.1}}}",
           "{method: awq, bits: 3, group: 16}", "{method: awq, bits: 4, group: row, clip: false}",
+          "{method: awq, bits: 4, group: 16, layers: all}",
           "{method: svd, ratio: 0.5}", "{method: asvd, rank: 3}", "{method: asvd, ratio: 0.7, search: {}}",
           "{method: laser, blocks: [1], layers: mlp}", "{method: rtn, bits: 4, group: 16}", "{method: rtn, bits: 3, group: row}",
           "{method: rtn, bits: 8, group: row, scheme: absmax}", "{method: rtn, bits: 2, group: 16, scheme: awq}",
@@ -37,6 +38,8 @@ std::vector<std::string> every_method() {
           "{method: gptq, bits: 4, group: 16, static_groups: true, act_order: true}",
           "{method: rtn, bits: 8, group: row, scheme: absmax, activations: int8}", "{method: smoothquant}",
           "{method: smoothquant, layers: all, alpha: 0.8}", "{method: smoothquant, weights: keep}",
+          "{method: smoothquant, weights: int8_tensor, activations: int8_tensor}",
+          "{method: smoothquant, layers: all, weights: int8_tensor, activations: int8_static}",
           "{method: llm_int8}", "{method: llm_int8, threshold: 0.5}",
           "{method: dsnot, layers: all}", "{method: dsnot, layers: all, same_sign: true}"};
 }

@@ -81,6 +81,21 @@ TEST_CASE("a quantised input is rounded to 127 steps of each token's largest mag
   CHECK(rounded == Matrix(3, 4, {-254, 4, 0, 4, 127 * step, 0, 64 * step, -127 * step, 0, 0, 0, 0}));
 }
 
+TEST_CASE("a tensor's scale is of all its tokens, a static one of none: what lies beyond is cut off", "[ops][combinator]") {
+  const Matrix x(2, 3, {-254, 3, 1, 100, 0, 5});
+  // Steps of 2 for both tokens; ties go to the even code.
+  const LinearPtr tensor = make_tensor_quantised_input(dense(Matrix(1, 3, {1, 2, 3})));
+  CHECK(tensor->format() == "quantised_input.tensor(dense.f32)");
+  CHECK(tensor->child_input(0, x.view(), product) == Matrix(2, 3, {-254, 4, 0, 100, 0, 4}));
+  CHECK(tensor->child_input(0, Matrix(1, 3).view(), product) == Matrix(1, 3));
+  // Steps of 1/2 reach as far as 63.5.
+  const LinearPtr fixed = make_static_quantised_input(0.5f, dense(Matrix(1, 3, {1, 2, 3})));
+  CHECK(fixed->format() == "quantised_input.static(dense.f32)");
+  CHECK(fixed->child_input(0, x.view(), product) == Matrix(2, 3, {-63.5f, 3, 1, 63.5f, 0, 5}));
+  CHECK(fixed->bytes() == tensor->bytes() + 4);
+  CHECK_THROWS_WITH(make_static_quantised_input(0, dense(Matrix(1, 3))), "quantised_input.static: expected a scale > 0, got 0");
+}
+
 TEST_CASE("only codes times codes count as integer products, and trees sum them up", "[ops][combinator]") {
   const Matrix w(1, 32, std::vector<float>(32, 1.0f));
   const auto cost_of = [&](const std::string& format) { return nearest_weight(format, w.view())->cost(3); };

@@ -57,15 +57,24 @@ constexpr uint32_t kNibbles = 0x0f0f0f0f;
   return std::bit_cast<float>(largest);
 }
 
-[[gnu::always_inline]] inline Int8Token quantise_row(const float* x, size_t n, size_t depth, int8_t* codes) {
-  const float largest = largest_magnitude(x, n);
-  const float per_scale = largest > 0 ? 127 / largest : 0;
-  for (size_t j = 0; j < n; ++j) codes[j] = static_cast<int8_t>(static_cast<int32_t>(std::nearbyint(x[j] * per_scale)));
+[[gnu::always_inline]] inline Int8Token quantise_row(const float* x, size_t n, size_t depth, float scale, int8_t* codes) {
+  if (scale == 0) {
+    const float largest = largest_magnitude(x, n);
+    const float per_scale = largest > 0 ? 127 / largest : 0;
+    for (size_t j = 0; j < n; ++j) codes[j] = static_cast<int8_t>(static_cast<int32_t>(std::nearbyint(x[j] * per_scale)));
+    scale = largest / 127;
+  } else {
+    const float per_scale = 1 / scale;
+    for (size_t j = 0; j < n; ++j) {
+      const auto code = static_cast<int32_t>(std::nearbyint(std::min(std::max(x[j] * per_scale, -127.0f), 127.0f)));
+      codes[j] = static_cast<int8_t>(code);
+    }
+  }
   std::fill(codes + n, codes + depth, int8_t{0});
   int32_t sum = 0;
   for (size_t j = 0; j < n; ++j) sum += codes[j];
   for (size_t j = 0; j < depth; j += 8) order_codes(codes + j);
-  return {largest / 127, sum};
+  return {scale, sum};
 }
 
 void unpack_scalar(const IntGroupLinear& weight, size_t panel, size_t begin, size_t end, uint8_t* to) {
@@ -79,15 +88,15 @@ void unpack_scalar(const IntGroupLinear& weight, size_t panel, size_t begin, siz
     const IntGroupLinear& weight, size_t panel, size_t begin, size_t end, uint8_t* to) {
   unpack_inputs(weight, panel, begin, end, to);
 }
-Int8Token quantise_scalar(const float* x, size_t n, size_t depth, int8_t* codes) {
-  return quantise_row(x, n, depth, codes);
+Int8Token quantise_scalar(const float* x, size_t n, size_t depth, float scale, int8_t* codes) {
+  return quantise_row(x, n, depth, scale, codes);
 }
-[[gnu::target("avx2")]] Int8Token quantise_avx2(const float* x, size_t n, size_t depth, int8_t* codes) {
-  return quantise_row(x, n, depth, codes);
+[[gnu::target("avx2")]] Int8Token quantise_avx2(const float* x, size_t n, size_t depth, float scale, int8_t* codes) {
+  return quantise_row(x, n, depth, scale, codes);
 }
 [[gnu::target("avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512")]] Int8Token quantise_avx512(
-    const float* x, size_t n, size_t depth, int8_t* codes) {
-  return quantise_row(x, n, depth, codes);
+    const float* x, size_t n, size_t depth, float scale, int8_t* codes) {
+  return quantise_row(x, n, depth, scale, codes);
 }
 
 void multiply_scalar(const Int8Product& product) {

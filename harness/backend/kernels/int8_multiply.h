@@ -36,8 +36,9 @@ struct Int8Kernels {
   const char* name;  // "avx512vnni"
   // Codes of inputs [begin, end) of a panel, multiples of 32: 64 * (end - begin) bytes.
   void (*unpack)(const IntGroupLinear& weight, size_t panel, size_t begin, size_t end, uint8_t* to);
-  // quantise_token() of x [n], in the order above, padded with zeros to `depth`, a multiple of 32.
-  Int8Token (*quantise)(const float* x, size_t n, size_t depth, int8_t* codes);
+  // quantise_token() of x [n], in the order above, padded with zeros to `depth`, a multiple of 32; by its own scale where
+  // `scale` is 0.
+  Int8Token (*quantise)(const float* x, size_t n, size_t depth, float scale, int8_t* codes);
   void (*multiply)(const Int8Product& product);
   // The same with the codes of inputs [begin, begin + k) of a panel as they are packed, in registers, for a few rows;
   // product.panel is not read, product.add not set. Null where there is none.

@@ -1,9 +1,10 @@
-// Products whose activations are rounded to 8 bits a token: with int8.row.sym weights by integer kernels,
+// Products whose activations are rounded to 8 bits: with int8.row.sym weights by integer kernels,
 //
 //     y[t, o] = scale_x[t] * scale_w[o] * sum over j of code_x[t, j] * (code_w[o, j] - 128),
 //
 // with any other weight by that one's own kernels on the codes, which bfloat16 holds exactly.
 #include <algorithm>
+#include <optional>
 
 #include "harness/backend/kernels/int8_multiply.h"
 #include "harness/backend/panel_linear.h"
@@ -31,7 +32,7 @@ struct Int8Inputs {
 
 class Int8Linear final : public BoundLinear {
  public:
-  Int8Linear(const LinearOp& op, const IntGroupLinear& weight, Isa isa)
+  Int8Linear(const QuantisedInput& op, const IntGroupLinear& weight, Isa isa)
       : op_(op), weight_(weight), kernels_(int8_kernels(isa)), depth_(round_up(weight.in(), kUnit)),
         depth_step_(few_tokens_depth(weight.layout().panels(), depth_, kUnit)) {}
 
@@ -40,7 +41,7 @@ class Int8Linear final : public BoundLinear {
   size_t resident_bytes() const override { return op_.bytes(); }
   std::string kernel(size_t tokens) const override {
     const char* const regime = tokens <= kFewTokens ? "few" : "many";
-    return cat("quantised_input(", weight_.format(), " ", regime, " ", kernels_.name, ")");
+    return cat(op_.name(), "(", weight_.format(), " ", regime, " ", kernels_.name, ")");
   }
 
   void forward_slice(MatrixView x, size_t first, size_t count, MutableMatrixView y) const override {
@@ -57,8 +58,9 @@ class Int8Linear final : public BoundLinear {
     struct Tokens;
     int8_t* const codes = scratch<int8_t, Codes>(x.rows * depth_);
     Int8Token* const tokens = scratch<Int8Token, Tokens>(x.rows);
+    const float scale = op_.shared_scale(x).value_or(0.0f);
     for_rows(x.rows, x.cols, [&](size_t row) {
-      tokens[row] = kernels_.quantise(x.row(row).data(), x.cols, depth_, codes + row * depth_);
+      tokens[row] = kernels_.quantise(x.row(row).data(), x.cols, depth_, scale, codes + row * depth_);
     });
     return {codes, tokens, x.rows, depth_};
   }
@@ -121,7 +123,7 @@ class Int8Linear final : public BoundLinear {
     }
   }
 
-  const LinearOp& op_;
+  const QuantisedInput& op_;
   const IntGroupLinear& weight_;
   const Int8Kernels& kernels_;
   size_t depth_;       // inputs, padded
@@ -131,19 +133,21 @@ class Int8Linear final : public BoundLinear {
 // A weight of another format, multiplied by the codes.
 class CodesLinear final : public BoundLinear {
  public:
-  explicit CodesLinear(std::unique_ptr<BoundLinear> child) : child_(std::move(child)) {}
+  CodesLinear(const QuantisedInput& op, std::unique_ptr<BoundLinear> child) : op_(op), child_(std::move(child)) {}
 
   size_t out() const override { return child_->out(); }
   size_t in() const override { return child_->in(); }
-  size_t resident_bytes() const override { return child_->resident_bytes(); }
-  std::string kernel(size_t tokens) const override { return cat("quantised_input(", child_->kernel(tokens), ")"); }
+  size_t resident_bytes() const override { return op_.bytes() - op_.children()[0]->bytes() + child_->resident_bytes(); }
+  std::string kernel(size_t tokens) const override { return cat(op_.name(), "(", child_->kernel(tokens), ")"); }
 
   void forward_slice(MatrixView x, size_t first, size_t count, MutableMatrixView y) const override {
     const Between codes(x.rows, x.cols), scales(x.rows, 1);
+    const std::optional<float> shared = op_.shared_scale(x);
     for_rows(x.rows, x.cols, [&](size_t row) {
       thread_local std::vector<int8_t> integers;
       integers.resize(x.cols);
-      scales.view()(row, 0) = quantise_token(x.row(row), integers);
+      scales.view()(row, 0) = shared ? *shared : quantise_token(x.row(row), integers);
+      if (shared) quantise_token(x.row(row), *shared, integers);
       std::ranges::copy(integers, codes.view().row(row).begin());
     });
     child_->forward_slice(codes.view(), first, count, y);
@@ -153,17 +157,21 @@ class CodesLinear final : public BoundLinear {
   }
 
  private:
+  const QuantisedInput& op_;
   std::unique_ptr<BoundLinear> child_;
 };
 
-const RegisterKernels registration(
-    "quantised_input(", [](const LinearOp& op, const CpuOptions& options) -> std::unique_ptr<BoundLinear> {
-      const LinearOp& child = *op.children()[0];
-      const auto* const weight = dynamic_cast<const IntGroupLinear*>(&child);
-      if (multiplies_integers(child))
-        return std::make_unique<Int8Linear>(op, *weight, options.isa);
-      return std::make_unique<CodesLinear>(bind_cpu(child, options));
-    });
+std::unique_ptr<BoundLinear> bind_quantised(const LinearOp& op, const CpuOptions& options) {
+  const auto& quantised = dynamic_cast<const QuantisedInput&>(op);
+  const LinearOp& child = *op.children()[0];
+  const auto* const weight = dynamic_cast<const IntGroupLinear*>(&child);
+  if (multiplies_integers(child)) return std::make_unique<Int8Linear>(quantised, *weight, options.isa);
+  return std::make_unique<CodesLinear>(quantised, bind_cpu(child, options));
+}
+
+const RegisterKernels by_token("quantised_input(", bind_quantised);
+const RegisterKernels by_tensor("quantised_input.tensor(", bind_quantised);
+const RegisterKernels by_calibration("quantised_input.static(", bind_quantised);
 
 }  // namespace
 }  // namespace evalharness
