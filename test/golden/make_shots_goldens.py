@@ -2,10 +2,10 @@
 made-up answers. Prompts are kept as sums only.
 
     pip install lm-eval==0.4.13 regex word2number
-    python test/golden/make_shots_goldens.py "$EVALHARNESS_DATA" > test/golden/shots.json
+    python test/golden/make_shots_goldens.py "$EVALHARNESS_DATA" datasets/samples > test/golden/shots.json
 
 The stock task files run unmodified but for where the rows come from: bbh/bbh/*.json, gsm8k/test.jsonl and
-lambada/lambada_test_plain_text.txt below the folder.
+lambada/lambada_test_plain_text.txt below the first folder; under "samples", rows and examples of the bundled samples.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ import lm_eval
 from lm_eval.api.model import LM
 from lm_eval.tasks import TaskManager
 
-DATA = sys.argv[1]
+DATA, SAMPLES = sys.argv[1:]
 STOCK = os.path.join(os.path.dirname(lm_eval.__file__), "tasks")
 ASKED = 16  # documents of each task
 SCORED = 8  # of them, those whose answers are kept
@@ -58,14 +58,14 @@ class Table(LM):
         return answers
 
 
-def run(manager, folder, name, stock, rows, texts):
+def run(manager, folder, name, stock, rows, texts, changes={}):
     data = os.path.join(folder, name + ".jsonl")
     with open(data, "w", encoding="utf-8") as f:
         f.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     task_file = os.path.join(folder, name + ".yaml")
     with open(task_file, "w", encoding="utf-8") as f:
         json.dump({"include": os.path.join(STOCK, stock), "task": "ref_" + name, "dataset_path": "json", "dataset_name": None,
-                   "dataset_kwargs": {"data_files": {s: data for s in ("train", "validation", "test")}}}, f)
+                   "dataset_kwargs": {"data_files": {s: data for s in ("train", "validation", "test")}}, **changes}, f)
     result = lm_eval.simple_evaluate(model=Table(texts), tasks=[task_file], task_manager=manager, bootstrap_iters=0,
                                      log_samples=True, limit=ASKED)
     # lm-eval logs a sample once for each filter; the requests are the same.
@@ -86,6 +86,20 @@ def run(manager, folder, name, stock, rows, texts):
     return done
 
 
+def jsonl(folder, path):
+    return [json.loads(line) for line in open(os.path.join(folder, path), encoding="utf-8")]
+
+
+def samples():
+    shots = {"fewshot_config": {"sampler": "first_n", "samples": jsonl(SAMPLES, "gsm8k_cot/shots.jsonl")}}
+    rows = jsonl(SAMPLES, "gsm8k/test.jsonl")
+    yield "gsm8k_cot", "gsm8k/gsm8k-cot.yaml", rows, GSM8K, shots
+    yield "gsm8k_cot_zeroshot", "gsm8k/gsm8k-cot-zeroshot.yaml", rows, GSM8K, {}
+    yield "gsm8k_cot_self_consistency", "gsm8k/gsm8k-cot-self-consistency.yaml", rows, GSM8K, shots
+    text = open(os.path.join(SAMPLES, "lambada_standard/test.txt"), encoding="utf-8")
+    yield "lambada_standard", "lambada/lambada_standard.yaml", [{"text": line.strip()} for line in text], [], {}
+
+
 def tasks():
     ways = {"cot_fewshot": "bbh_cot_fewshot", "fewshot": "bbh_fewshot", "zeroshot": "bbh_zeroshot", "cot_zeroshot": "bbh_cot_zeroshot"}
     for part in sorted(os.listdir(os.path.join(DATA, "bbh/bbh"))):
@@ -93,7 +107,7 @@ def tasks():
         for folder, prefix in ways.items():
             part_name = part.removesuffix(".json")
             yield f"{prefix}_{part_name}", f"bbh/{folder}/{part_name}.yaml", rows, BBH
-    rows = [json.loads(line) for line in open(os.path.join(DATA, "gsm8k/test.jsonl"), encoding="utf-8")]
+    rows = jsonl(DATA, "gsm8k/test.jsonl")
     yield "gsm8k_cot", "gsm8k/gsm8k-cot.yaml", rows, GSM8K
     yield "gsm8k_cot_zeroshot", "gsm8k/gsm8k-cot-zeroshot.yaml", rows, GSM8K
     yield "gsm8k_cot_self_consistency", "gsm8k/gsm8k-cot-self-consistency.yaml", rows, GSM8K
@@ -101,14 +115,18 @@ def tasks():
     yield "lambada_standard", "lambada/lambada_standard.yaml", [{"text": line.strip()} for line in text], []
 
 
+def written(tasks):
+    return ",\n".join(json.dumps(name) + ": " + json.dumps(task, ensure_ascii=False) for name, task in tasks.items())
+
+
 def main():
-    manager, done = TaskManager(), {}
+    manager = TaskManager()
     with tempfile.TemporaryDirectory() as folder:
-        for name, stock, rows, texts in tasks():
-            done[name] = run(manager, folder, name, stock, rows, texts)
+        real = {task[0]: run(manager, folder, *task) for task in tasks()}
+        sample = {task[0]: run(manager, folder, *task) for task in samples()}
     how = f"make_shots_goldens.py: lm-eval {lm_eval.__version__}; sha256 of the prompt of the first document and of the first {ASKED}"
-    lines = ",\n".join(json.dumps(name) + ": " + json.dumps(task, ensure_ascii=False) for name, task in done.items())
-    print(f'{{"how": {json.dumps(how)},\n"texts": {json.dumps({"bbh": BBH, "gsm8k": GSM8K}, ensure_ascii=False)},\n"tasks": {{\n{lines}\n}}}}')
+    texts = json.dumps({"bbh": BBH, "gsm8k": GSM8K}, ensure_ascii=False)
+    print(f'{{"how": {json.dumps(how)},\n"texts": {texts},\n"tasks": {{\n{written(real)}\n}},\n"samples": {{\n{written(sample)}\n}}}}')
 
 
 main()
