@@ -121,7 +121,12 @@ MetricConfig read_metric(const KnownKind& kind, const ConfigNode& node) {
 std::vector<MetricConfig> read_metrics(const TaskFile& file, const KnownKind& kind) {
   std::vector<MetricConfig> metrics;
   if (const std::optional<ConfigNode> list = file.find("metric_list")) {
-    for (const ConfigNode& item : list->items()) metrics.push_back(read_metric(kind, item));
+    for (const ConfigNode& item : list->items()) {
+      MetricConfig metric = read_metric(kind, item);
+      // Of a metric that stands twice the last counts, as in lm-evaluation-harness.
+      std::erase_if(metrics, [&](const MetricConfig& other) { return other.name == metric.name; });
+      metrics.push_back(std::move(metric));
+    }
   } else {
     for (const KnownMetric& known : kind.metrics)
       if (known.by_default)

@@ -144,3 +144,11 @@ TEST_CASE("a metric's keys that lm-evaluation-harness reads and does not use", "
   CHECK(writing("[{metric: exact_match, hf_evaluate: true}]")->info().metrics[0].key ==
         "exact_match,none");
 }
+
+TEST_CASE("of a metric that stands twice the last counts", "[tasks][metrics]") {
+  const TaskPtr task = choosing("[{metric: acc}, {metric: f1}, {metric: acc, aggregation: median}]");
+  REQUIRE(task->info().metrics.size() == 2);
+  CHECK(task->info().metrics[1].key == "acc,none");
+  CHECK(task->info().metrics[1].aggregation == "median");
+  CHECK(chosen(*task, "0", -1, -2).size() == 2);
+}
