@@ -15,7 +15,7 @@ namespace {
 
 constexpr size_t kMostOfTile = 384;   // columns: the library is faster on large tiles, and threads want some of them
 constexpr size_t kGramTokens = 2048;  // summed in float32
-constexpr size_t kRowTile = 32;
+constexpr size_t kRowTile = 96;  // the library packs H again for each
 
 // LAPACK counts columns first, so that its lower triangle is the upper one of our rows.
 constexpr char kOurUpper = 'L', kOurLower = 'U';
