@@ -70,6 +70,17 @@ void add_speed(Csv& csv, Subject subject, const SpeedResult& speed) {
   csv.add(subject, "speedup", speed.speedup);
 }
 
+// Counts; what is not there is zero.
+void add_losses(Csv& csv, const Subject& of_task, const TaskResult& task) {
+  const auto add = [&](const std::string& what, size_t count) {
+    if (count > 0) csv.add(of_task, what, static_cast<double>(count));
+  };
+  for (const auto& [reason, rows] : task.skipped) add("skipped," + reason, rows);
+  add("truncated", task.truncated);
+  add("unfinished", task.unfinished);
+  for (const auto& [filter, documents] : task.unextracted) add("unextracted," + filter, documents);
+}
+
 void add_backend(Csv& csv, const std::string& variant, const BackendResult& backend) {
   const Subject subject{.variant = variant, .backend = backend.name};
   for (const auto& [name, task] : backend.tasks) {
@@ -82,6 +93,7 @@ void add_backend(Csv& csv, const std::string& variant, const BackendResult& back
                           .available = cat(task.available),
                           .sample = task.sample ? "true" : "false"};
     for (const auto& [metric, estimate] : task.metrics) csv.add(of_task, metric, estimate);
+    add_losses(csv, of_task, task);
   }
   for (const SpeedResult& speed : backend.speed) add_speed(csv, subject, speed);
   Subject memory = subject;

@@ -30,16 +30,22 @@ FilterChain::Step read_filter(const ConfigNode& node) {
 FilterChain::Step for_each_text(std::function<std::string(const std::string&)> change) {
   return [change = std::move(change)](const FilterChain::Texts& texts, const Document&) {
     FilterChain::Texts changed;
-    for (const std::string& text : texts) changed.push_back(change(text));
+    for (const Extracted& one : texts) changed.push_back({change(one.text), one.found});
     return changed;
   };
 }
 
 FilterChain::Step from_each_text(std::function<std::optional<std::string>(const std::string&)> extract,
                                  const std::string& fallback) {
-  return for_each_text([extract = std::move(extract), fallback](const std::string& text) {
-    return extract(text).value_or(fallback);
-  });
+  return [extract = std::move(extract), fallback](const FilterChain::Texts& texts, const Document&) {
+    FilterChain::Texts answers;
+    for (const Extracted& one : texts) answers.push_back(extracted_or(extract(one.text), fallback));
+    return answers;
+  };
+}
+
+Extracted extracted_or(std::optional<std::string> answer, const std::string& fallback) {
+  return answer ? Extracted{std::move(*answer)} : Extracted{fallback, false};
 }
 
 }  // namespace evalharness

@@ -24,4 +24,7 @@ FilterChain::Step for_each_text(std::function<std::string(const std::string&)> c
 FilterChain::Step from_each_text(std::function<std::optional<std::string>(const std::string&)> extract,
                                  const std::string& fallback);
 
+// The answer, or the fallback as not found.
+Extracted extracted_or(std::optional<std::string> answer, const std::string& fallback);
+
 }  // namespace evalharness

@@ -27,8 +27,8 @@ Step multi_choice_regex(const ConfigNode& node) {
     std::vector<std::string> choices;
     for (const Value& choice : doc.at("choices").list()) choices.push_back(python::str(choice));
     Texts letters;
-    for (const std::string& text : texts)
-      letters.push_back(chosen_letter(extraction, ignored, choices, text).value_or(extraction.fallback));
+    for (const Extracted& one : texts)
+      letters.push_back(extracted_or(chosen_letter(extraction, ignored, choices, one.text), extraction.fallback));
     return letters;
   };
 }
@@ -49,11 +49,14 @@ Step map(const ConfigNode& node) {
   for (const std::string& key : table.keys())
     meanings[key] = python::str(table.at(key).to_value(true));
   const ConfigNode otherwise = node.at("default_value");
-  return for_each_text(
-      [meanings, fallback = python::str(otherwise.to_value(true))](const std::string& text) {
-        const auto found = meanings.find(text);
-        return found == meanings.end() ? fallback : found->second;
-      });
+  return [meanings, fallback = python::str(otherwise.to_value(true))](const Texts& texts, const Document&) {
+    Texts mapped;
+    for (const Extracted& one : texts) {
+      const auto meaning = meanings.find(one.text);
+      mapped.push_back(meaning == meanings.end() ? Extracted{fallback, false} : Extracted{meaning->second, one.found});
+    }
+    return mapped;
+  };
 }
 
 // The text that occurs most often; of equals the one that came first.
@@ -61,7 +64,7 @@ Step majority_vote(const ConfigNode&) {
   return [](const Texts& texts, const Document&) {
     size_t best = 0, best_count = 0;
     for (size_t i = 0; i < texts.size(); ++i) {
-      const size_t count = static_cast<size_t>(std::count(texts.begin(), texts.end(), texts[i]));
+      const size_t count = static_cast<size_t>(std::ranges::count(texts, texts[i].text, &Extracted::text));
       if (count > best_count) best = i, best_count = count;
     }
     return Texts{texts[best]};
@@ -110,11 +113,13 @@ FilterChain FilterChain::read(const ConfigNode& node) {
   return chain;
 }
 
-std::string FilterChain::apply(const Texts& texts, const Document& doc) const {
-  Texts current = texts;
+Extracted FilterChain::apply(const std::vector<std::string>& texts, const Document& doc) const {
+  Texts current;
+  for (const std::string& text : texts) current.push_back({text});
   for (const Step& step : steps_) current = step(current, doc);
   EH_ASSERT(!current.empty());
-  return current.front();
+  Extracted& first = current.front();
+  return {first.text, first.found && !is_blank(first.text)};
 }
 
 }  // namespace evalharness

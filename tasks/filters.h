@@ -10,11 +10,17 @@
 
 namespace evalharness {
 
+// What filters took out of a text.
+struct Extracted {
+  std::string text;
+  bool found = true;  // false: nothing was, and `text` is a fallback or empty
+};
+
 // A named chain of filters over the samples of one document. It must end in take_first, so that one
 // text is scored.
 class FilterChain {
  public:
-  using Texts = std::vector<std::string>;
+  using Texts = std::vector<Extracted>;
   using Step = std::function<Texts(const Texts&, const Document&)>;
 
   // An item of `filter_list`: {name: strict-match, filter: [{function: regex, regex_pattern: ...},
@@ -26,7 +32,7 @@ class FilterChain {
   const std::string& name() const { return name_; }
   bool only_takes_first() const { return steps_.empty(); }
   // Precondition: at least one text.
-  std::string apply(const Texts& texts, const Document& doc) const;
+  Extracted apply(const std::vector<std::string>& texts, const Document& doc) const;
 
  private:
   std::string name_;

@@ -36,14 +36,15 @@ class GenerateUntil final : public Kind {
     const std::vector<std::string> right = right_answers(doc);
     std::vector<Item> items;
     for (const FilterChain& filter : config_.filters) {
-      const std::string given = filter.apply(answers[0].texts, doc);
+      const Extracted given = filter.apply(answers[0].texts, doc);
       for (const MetricConfig& metric : config_.metrics) {
         if (right.empty() && is_corpus_aggregation(metric.aggregation))
           fail(cat(doc.where(), ": ", config_.doc_to_target->where(), ": '", metric.name,
                    "' needs a target, got none"));
-        Item item = item_of(metric, given, right);
+        Item item = item_of(metric, given.text, right);
         item.metric = cat(metric.name, ",", filter.name());
-        item.answer = given;
+        item.answer = given.text;
+        item.extracted = given.found;
         items.push_back(std::move(item));
       }
     }

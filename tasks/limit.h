@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,9 @@ struct TaskDocuments {
   std::vector<Document> asked;
   std::vector<size_t> ids;  // of each, among those available
   size_t available = 0;  // that could be asked about
-  size_t skipped = 0;    // rows that transforms left out
+  // Rows of the dataset that are not asked about: "transforms" that leave them out, "limit",
+  // "max_documents" of a perplexity. What left none out is not there.
+  std::map<std::string, size_t> skipped;
 };
 
 }  // namespace evalharness

@@ -26,10 +26,10 @@ class CorpusPerplexity final : public Task {
     }
     Value whole{Value::Map{}};
     whole.set("text", join(texts, config_.join));
-    return {{Document(std::move(whole), cat(data.name, ".", data.split))},
-            {0},
-            1,
-            data.documents.size() - rows.size()};
+    TaskDocuments found{{Document(std::move(whole), cat(data.name, ".", data.split))}, {0}, 1, {}};
+    if (data.documents.size() > rows.size()) found.skipped["transforms"] = data.documents.size() - rows.size();
+    if (rows.size() > texts.size()) found.skipped["max_documents"] = rows.size() - texts.size();
+    return found;
   }
 
   Value target(const Document& doc) const override { return doc.at("text"); }

@@ -27,8 +27,9 @@ class RowTask final : public Task {
   TaskDocuments documents(const Dataset& data, const Dataset& fewshot,
                           const Limit& limit) override {
     std::vector<Document> rows = config_.transforms.apply(data.documents);
-    TaskDocuments found{
-        {}, limited_rows(rows.size(), limit), rows.size(), data.documents.size() - rows.size()};
+    TaskDocuments found{{}, limited_rows(rows.size(), limit), rows.size(), {}};
+    if (data.documents.size() > rows.size()) found.skipped["transforms"] = data.documents.size() - rows.size();
+    if (rows.size() > found.ids.size()) found.skipped["limit"] = rows.size() - found.ids.size();
     // Draws for a document depend on those before it: what stands behind the last is not needed.
     rows.resize(found.ids.empty() ? 0 : found.ids.back() + 1);
     prompts_.prepare(rows, config_.fewshot.transforms.apply(fewshot.documents));

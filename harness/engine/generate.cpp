@@ -20,7 +20,7 @@ struct Sequence {
   std::vector<int32_t> context, generated;
   Rng rng;  // keyed by what is asked, so that neither order nor company matters
   size_t slot = 0, shared = 0, truncated = 0;
-  bool finished = false;
+  bool finished = false, stopped = false;  // stopped: by a stop string or the end token
 };
 
 bool greedy(const Generate& request) { return request.temperature == 0; }
@@ -39,13 +39,12 @@ bool contains_stop(const std::string& text, const std::vector<std::string>& unti
 }
 
 void take(Sequence& s, int32_t token, const Tokenizer& tokenizer) {
-  if (token == tokenizer.eos()) {
-    s.finished = true;
-    return;
+  s.stopped = token == tokenizer.eos();
+  if (!s.stopped) {
+    s.generated.push_back(token);
+    s.stopped = contains_stop(tokenizer.decode(s.generated), s.request->until);
   }
-  s.generated.push_back(token);
-  s.finished = s.generated.size() >= s.request->max_tokens ||
-               contains_stop(tokenizer.decode(s.generated), s.request->until);
+  s.finished = s.stopped || s.generated.size() >= s.request->max_tokens;
 }
 
 Sequence make_sequence(const Generate& request, size_t sample, const Tokenizer& tokenizer, size_t max_length) {
@@ -147,6 +146,7 @@ std::vector<Answer> ModelScorer::generate(std::span<const Generate* const> reque
     for (size_t sample = 0; sample < texts_written(*request); ++sample) {
       const Sequence& s = done[next++];
       answer.tokens += s.generated.size();
+      answer.unfinished += !s.stopped;
       answer.truncated = s.truncated;
       answer.saved += s.shared;
       answer.texts.push_back(cut_at_stops(tokenizer_.decode(s.generated), request->until));

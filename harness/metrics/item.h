@@ -15,6 +15,7 @@ struct Item {
   // Of a metric that is a score of the whole corpus (corpus.h): what is summed over the items. `value`
   // is then the score of this item alone.
   std::vector<double> statistics = {};
+  bool extracted = true;  // false: the metric's filter found no answer in what the model wrote
   bool operator==(const Item&) const = default;
 };
 

@@ -38,6 +38,7 @@ void visit(auto& archive, Like<JournalLine> auto& line) {
   archive("window_tokens", line.answer.window_tokens);
   archive("windows_available", line.answer.windows_available);
   archive.bytes("texts", line.answer.texts);
+  archive("unfinished", line.answer.unfinished);
   archive("truncated", line.answer.truncated);
   archive("saved", line.answer.saved);
 }

@@ -59,7 +59,10 @@ void visit(auto& archive, Like<TaskResult> auto& task) {
   archive("documents", task.documents);
   archive("available", task.available);
   archive("sample", task.sample);
+  archive("skipped", task.skipped);
   archive("truncated", task.truncated);
+  archive("unfinished", task.unfinished);
+  archive("unextracted", task.unextracted);
   archive("saved_tokens", task.saved_tokens);
   archive("seconds", task.seconds);
   archive("metrics", task.metrics);

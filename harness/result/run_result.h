@@ -62,7 +62,11 @@ struct TaskResult {
   size_t documents = 0;    // evaluated (windows, for a perplexity)
   size_t available = 0;    // there are
   bool sample = false;     // the data is the bundled sample
-  size_t truncated = 0;    // requests whose context was cut
+  // Rows of the dataset that were not asked about, by what left them out: "limit", "transforms", "max_documents".
+  std::map<std::string, size_t> skipped;
+  size_t truncated = 0;    // requests whose context was cut on the left
+  size_t unfinished = 0;   // generated texts that ended at the task's max_gen_toks, not at a stop
+  std::map<std::string, size_t> unextracted;  // filter -> documents in whose answer it found nothing
   size_t saved_tokens = 0; // of prompts, computed once for several requests
   double seconds = 0;
   std::map<std::string, Estimate> metrics;  // "acc,none", "perplexity"

@@ -163,6 +163,7 @@ Evaluation evaluate(const RunTask& config, const TaskData& data, Scorer& scorer,
       }
       for (const Answer& answer : own) {
         result.truncated += answer.truncated > 0;
+        result.unfinished += answer.unfinished;
         result.saved_tokens += answer.saved;
         result.documents += answer.window_tokens.size();
         result.available += answer.windows_available;
@@ -178,8 +179,13 @@ Evaluation evaluate(const RunTask& config, const TaskData& data, Scorer& scorer,
   }
   result.protocol = config.task->info().protocol;
   result.sample = data.data.sample;
-  for (const TaskInfo::Metric& metric : config.task->info().metrics)
-    result.metrics[metric.key] = aggregate(evaluation.items[metric.key], metric.aggregation);
+  result.skipped = data.documents.skipped;
+  for (const TaskInfo::Metric& metric : config.task->info().metrics) {
+    const std::vector<Item>& items = evaluation.items[metric.key];
+    result.metrics[metric.key] = aggregate(items, metric.aggregation);
+    const auto lost = static_cast<size_t>(std::ranges::count(items, false, &Item::extracted));
+    if (lost > 0) result.unextracted[metric.key.substr(metric.key.rfind(',') + 1)] = lost;
+  }
   if (log) evaluation.samples_hash = log->hash();
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return evaluation;

@@ -59,6 +59,7 @@ struct Answer {
   std::vector<uint32_t> window_tokens;  // Rolling: scored tokens of each window, in order
   size_t windows_available = 0;         // Rolling: windows before max_windows
   std::vector<std::string> texts;       // Generate: one a sample, cut at the stop string
+  size_t unfinished = 0;                // texts that ended at max_tokens, not at a stop or the model's own end
   size_t truncated = 0;                 // tokens of the context cut off on the left
   size_t saved = 0;                     // tokens that were computed for another request already
 };

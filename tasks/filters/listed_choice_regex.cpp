@@ -18,8 +18,8 @@ FilterChain::Step listed_choice_regex(const ConfigNode& node) {
     std::vector<std::string> choices;
     for (const std::vector<std::string>& groups : listed.find_all(doc.string(column))) choices.push_back(groups.front());
     FilterChain::Texts letters;
-    for (const std::string& text : texts)
-      letters.push_back(chosen_letter(extraction, ignored, choices, text).value_or(extraction.fallback));
+    for (const Extracted& one : texts)
+      letters.push_back(extracted_or(chosen_letter(extraction, ignored, choices, one.text), extraction.fallback));
     return letters;
   };
 }

@@ -38,7 +38,7 @@ FilterChain::Step word_sort(const ConfigNode& node) {
       patterns.push_back(cat("\\b", Regex::escape(word), "\\b"));
     const Regex words(join(patterns, "|"), where);
     FilterChain::Texts sorted;
-    for (const std::string& text : texts) sorted.push_back(in_order(words, text));
+    for (const Extracted& one : texts) sorted.push_back({in_order(words, one.text), one.found});
     return sorted;
   };
 }

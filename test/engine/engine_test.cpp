@@ -265,10 +265,24 @@ TEST_CASE("generation takes the likeliest token until a stop string, the batch d
     CHECK(answers[0].texts[0][i] == static_cast<char>(best));
     ids.push_back(best);
   }
+  for (size_t i = 0; i < 2; ++i)  // fewer than allowed: the end token came
+    CHECK(answers[i].unfinished == (answers[i].tokens == std::get<Generate>(requests[i]).max_tokens ? 1 : 0));
   REQUIRE(answers[0].tokens >= 3);
   const std::string stop = answers[0].texts[0].substr(2, 1);
   const std::vector<Request> stopped = {Generate{.context = "ABC", .until = {stop}, .max_tokens = 12}};
-  CHECK(e.answers(stopped)[0].texts[0] == answers[0].texts[0].substr(0, answers[0].texts[0].find(stop)));
+  const Answer cut = e.answers(stopped)[0];
+  CHECK(cut.texts[0] == answers[0].texts[0].substr(0, answers[0].texts[0].find(stop)));
+  CHECK(cut.unfinished == 0);
+}
+
+TEST_CASE("a prompt that leaves no room for the answer is cut on the left, and counted", "[engine]") {
+  Engine e;  // a context of 256
+  const std::vector<Request> requests = {Generate{.context = std::string(300, 'A'), .until = {}, .max_tokens = 6},
+                                         Generate{.context = std::string(250, 'A'), .until = {}, .max_tokens = 6}};
+  const std::vector<Answer> answers = e.answers(requests);
+  CHECK(answers[0].truncated == 50);
+  CHECK(answers[1].truncated == 0);
+  CHECK(answers[0].texts == answers[1].texts);
 }
 
 TEST_CASE("answers are the same bytes on one and on three threads", "[engine][threads]") {

@@ -235,6 +235,21 @@ TEST_CASE("csv has a row a number, and quotes what needs it", "[reports]") {
   CHECK(lines[21].empty());
 }
 
+TEST_CASE("what was cut, not found or left out stands beside the numbers it touches", "[reports]") {
+  const std::string text = report_markdown(example_record());
+  CHECK(contains(text, "| gsm8k exact_match (strict-match) [1, 2, 3, 4, 5, 6] |"));
+  CHECK(contains(text, "- [2] dense and compressed: tokens of prompts shared, not computed again: 800\n"
+                       "- [3] dense and compressed: requests whose context was cut: 2\n"
+                       "- [4] dense: texts that ended at max_gen_toks, not at a stop: 1\n"
+                       "- [5] compressed: texts that ended at max_gen_toks, not at a stop: 3\n"
+                       "- [6] compressed: answers in which strict-match found nothing: 5\n"));
+  const std::string csv = report_csv(example_record());
+  CHECK(contains(csv, "gptq_4bit,task,compressed,cpu,gsm8k,\"unextracted,strict-match\",5,,,,1,,lm-eval 3.0,24,24,true"));
+  CHECK(contains(csv, "gptq_4bit,task,dense,cpu,gsm8k,unfinished,1,,,,1,,"));
+  CHECK(contains(csv, "gptq_4bit,task,dense,cpu,gsm8k,truncated,2,,,,1,,"));
+  CHECK(contains(csv, "gptq_4bit,task,dense,cpu,gsm8k,\"skipped,limit\",1295,,,,1,,"));
+}
+
 TEST_CASE("report.md holds the table, its protocols and the config to run again", "[reports]") {
   const std::string text = report_markdown(small_record());
   CHECK(contains(text, "# small: ok\n\ntiny; wanda\n"));

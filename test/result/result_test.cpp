@@ -151,6 +151,7 @@ TEST_CASE("a journal gives back what was added, before and after it is opened ag
   answer.greedy = true;
   answer.window_tokens = {2047, 12};
   answer.windows_available = 148;
+  answer.unfinished = 2;
   answer.truncated = 7;
   answer.saved = 9;
   answer.texts = {"The answer is 4.\n", "caf\xc3", ""};
@@ -170,6 +171,7 @@ TEST_CASE("a journal gives back what was added, before and after it is opened ag
   CHECK(back->token_log_probs == answer.token_log_probs);
   CHECK(back->window_tokens == answer.window_tokens);
   CHECK(back->windows_available == 148);
+  CHECK(back->unfinished == 2);
   CHECK(back->truncated == 7);
   CHECK(back->saved == 9);
   CHECK(back->texts == answer.texts);

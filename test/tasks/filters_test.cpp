@@ -17,7 +17,7 @@ class Filtered {
   Filtered(const std::string& filter, const std::string& json = "{}")
       : chain_(FilterChain::read(ConfigNode::parse("{name: f, filter: [" + filter + ", {function: take_first}]}", "t.yaml"))),
         doc_(Document::parse(json, "made_up.jsonl:1")) {}
-  std::string operator()(const std::string& text) const { return chain_.apply({text}, doc_); }
+  std::string operator()(const std::string& text) const { return chain_.apply({text}, doc_).text; }
 
  private:
   FilterChain chain_;

@@ -39,6 +39,14 @@ std::string answer_of(const std::vector<Item>& items, const std::string& metric)
   return "no item";
 }
 
+// The filters that found nothing, in the order of the metrics.
+std::vector<std::string> without_answer(const std::vector<Item>& items) {
+  std::vector<std::string> metrics;
+  for (const Item& item : items)
+    if (!item.extracted) metrics.push_back(item.metric);
+  return metrics;
+}
+
 Document row(const std::string& json, size_t line = 1) {
   return Document::parse(json, "made_up.jsonl:" + std::to_string(line));
 }
@@ -205,8 +213,11 @@ TEST_CASE("gsm8k takes the number behind the marks, or the last one anywhere", "
   CHECK(value_of(items, "exact_match,strict-match") == 1);
   CHECK(answer_of(items, "exact_match,flexible-extract") == "7");
   CHECK(value_of(items, "exact_match,flexible-extract") == 0);
+  CHECK(without_answer(items).empty());
 
   items = task->score(doc, written({"I get $1200."}));
+  CHECK(without_answer(items) == std::vector<std::string>{"exact_match,strict-match"});
+  CHECK(without_answer(task->score(doc, written({"no idea"}))).size() == 2);
   CHECK(answer_of(items, "exact_match,strict-match") == "[invalid]");
   CHECK(value_of(items, "exact_match,flexible-extract") == 1);  // "$1200." without $ and the stop
 }
@@ -286,7 +297,23 @@ TEST_CASE("a limit takes the first documents", "[tasks]") {
   const TaskPtr task = make_task("lambada_openai");
   const Dataset data = rows({R"({"text": "a b"})", R"({"text": "c d"})", R"({"text": "e f"})"});
   CHECK(task->documents(data, {}, 2).asked.size() == 2);
+  CHECK(task->documents(data, {}, 2).skipped == std::map<std::string, size_t>{{"limit", 1}});
+  CHECK(task->documents(data, {}, 0).skipped.empty());
   CHECK(task->documents(data, {}, 0).asked.size() == 3);
+}
+
+TEST_CASE("rows that are not asked about are counted by what left them out", "[tasks]") {
+  const std::string transforms = "transforms: [{filter: '{{ text != \"\" }}'}]\n";
+  const Dataset data = rows({R"({"text": "a"})", R"({"text": ""})", R"({"text": "b"})", R"({"text": "c"})"});
+  const TaskPtr lines = parse_task(
+      "task: t\ndataset_path: ptb\ntest_split: test\noutput_type: loglikelihood_rolling\n"
+      "doc_to_target: text\n" + transforms, "t.yaml");
+  CHECK(lines->documents(data, {}, 1).skipped == std::map<std::string, size_t>{{"limit", 2}, {"transforms", 1}});
+  const TaskPtr corpus = parse_task(
+      "task: t\ndataset_path: ptb\ntest_split: test\noutput_type: perplexity\ndoc_to_target: text\n"
+      "protocol: {id: p, kind: windows, window: 4}\nmax_documents: 2\n" + transforms, "t.yaml");
+  CHECK(corpus->documents(data, {}, 0).skipped ==
+        std::map<std::string, size_t>{{"max_documents", 1}, {"transforms", 1}});
 }
 
 TEST_CASE("samples are voted on before one is scored", "[tasks]") {
@@ -312,6 +339,9 @@ filter_list:
   CHECK(answer_of(items, "exact_match,vote") == "b");
   CHECK(answer_of(items, "exact_match,vote2") == "a");
   CHECK(answer_of(items, "exact_match,mapped") == "-1");
+  CHECK(without_answer(items) == std::vector<std::string>{"exact_match,mapped"});
+  // Nothing but space is no answer, whatever the filter; "b" is one for `mapped` only.
+  CHECK(without_answer(task->score(doc, written({" \n", "", "", ""}))).size() == 4);
 }
 
 TEST_CASE("a letter is found by pattern, by the choice's text, or behind a colon", "[tasks]") {
@@ -328,6 +358,8 @@ filter_list:
   CHECK(letter("she was GUILTY OF THEFT") == "(B)");
   CHECK(letter("Answer: A") == "(A)");
   CHECK(letter("who knows") == "[invalid]");
+  CHECK(without_answer(task->score(doc, written({"who knows"}))).size() == 1);
+  CHECK(without_answer(task->score(doc, written({"Answer: A"}))).empty());
 }
 
 TEST_CASE("exact_match leaves out what it is told to", "[tasks]") {
