@@ -49,7 +49,8 @@ std::string signed_text(double value, int decimals) {
 MetricStyle metric_style(const std::string& key) {
   const std::string name = key.substr(0, key.find(','));
   if (name.ends_with("perplexity")) return {MetricStyle::Kind::kPerplexity, false};
-  if (name == "bits_per_byte" || name == "brier_score" || name == "ter") return {MetricStyle::Kind::kNumber, false};
+  for (const char* number : {"bits_per_byte", "brier_score", "kl_divergence", "ter"})
+    if (name == number) return {MetricStyle::Kind::kNumber, false};
   for (const char* share : {"acc", "exact_match", "f1", "em", "pass@", "match", "rouge"})
     if (name.starts_with(share)) return {MetricStyle::Kind::kShare, true};
   return {};

@@ -54,6 +54,8 @@ std::string comparison_text(const Comparison& table) {
 std::string protocol_meaning(const std::string& id) {
   if (id.starts_with("lm-eval"))
     return "as EleutherAI lm-evaluation-harness asks and scores; the number is the task's version";
+  if (id.starts_with("agreement"))
+    return "the compressed model's answers against the dense model's own, both the likeliest; the number is the task's version";
   if (id.starts_with("llama.cpp"))
     return "as llama.cpp: windows side by side, only the second half of each is scored";
   const std::string window = id.substr(id.rfind('-') + 1);

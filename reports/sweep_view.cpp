@@ -20,7 +20,7 @@ const BackendResult* cpu_of(const RunResult& record, const std::string& variant)
 }
 
 std::string main_metric(const TaskResult& task) {
-  for (const char* wanted : {"acc", "exact_match", "perplexity", "word_perplexity"})
+  for (const char* wanted : {"acc", "rougeL", "exact_match", "perplexity", "word_perplexity"})
     for (const auto& [metric, estimate] : task.metrics)
       if (metric.substr(0, metric.find(',')) == wanted) return metric;
   return task.metrics.empty() ? "" : task.metrics.begin()->first;
@@ -47,6 +47,7 @@ void add_columns(const RunResult& record, const BackendResult& cpu, SweepView& v
     const auto is_known = [&](const SweepMetric& metric) { return metric.task == name; };
     if (std::ranges::any_of(view.metrics, is_known)) continue;
     const TaskResult& task = cpu.tasks.at(name);
+    if (task.metrics.empty()) continue;  // of an agreement the compressed model has them
     view.metrics.push_back({.task = name,
                             .metric = main_metric(task),
                             .protocol = task.protocol + (task.sample ? ", sample" : ""),

@@ -20,15 +20,7 @@ class GenerateUntil final : public Kind {
       : config_(config), prompts_(prompts) {}
 
   std::vector<Request> requests(const Document& doc) const override {
-    const GenerationConfig& generation = config_.generation;
-    return {Generate{.context = prompts_.context(doc),
-                     .until = generation.until,
-                     .max_tokens = generation.max_tokens,
-                     .temperature = generation.temperature,
-                     .top_k = generation.top_k,
-                     .top_p = generation.top_p,
-                     .samples = generation.samples,
-                     .seed = generation.seed}};
+    return {generation_request(config_, prompts_, doc)};
   }
 
   std::vector<Item> score(const Document& doc, const std::vector<Answer>& answers) const override {
@@ -99,6 +91,18 @@ class GenerateUntil final : public Kind {
 };
 
 }  // namespace
+
+Generate generation_request(const TaskConfig& config, const Prompts& prompts, const Document& doc) {
+  const GenerationConfig& generation = config.generation;
+  return {.context = prompts.context(doc),
+          .until = generation.until,
+          .max_tokens = generation.max_tokens,
+          .temperature = generation.temperature,
+          .top_k = generation.top_k,
+          .top_p = generation.top_p,
+          .samples = generation.samples,
+          .seed = generation.seed};
+}
 
 KindPtr make_generate(const TaskConfig& config, const Prompts& prompts) {
   return std::make_unique<GenerateUntil>(config, prompts);

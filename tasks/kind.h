@@ -30,6 +30,9 @@ KindPtr make_choice(const TaskConfig& config, const Prompts& prompts);
 KindPtr make_cloze(const TaskConfig& config, const Prompts& prompts);
 // What does the model write: output_type generate_until.
 KindPtr make_generate(const TaskConfig& config, const Prompts& prompts);
+Generate generation_request(const TaskConfig& config, const Prompts& prompts, const Document& doc);
+// What do a dense and a compressed model write: output_type agreement.
+KindPtr make_agreement(const TaskConfig& config, const Prompts& prompts);
 // How likely is each document: output_type loglikelihood_rolling.
 KindPtr make_rolling(const TaskConfig& config);
 // How likely is one long text, by windows: output_type perplexity. A task of its own, since its one

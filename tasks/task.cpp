@@ -44,6 +44,7 @@ class RowTask final : public Task {
   }
 
   Value target(const Document& doc) const override {
+    if (!config_.doc_to_target) return "";
     return target_of(*config_.doc_to_target, doc, config_.doc_to_choice.has_value());
   }
 
@@ -90,6 +91,8 @@ KindPtr make_kind(const TaskConfig& config, const Prompts& prompts) {
       return make_rolling(config);
     case TaskConfig::Kind::kGenerate:
       return make_generate(config, prompts);
+    case TaskConfig::Kind::kAgreement:
+      return make_agreement(config, prompts);
     case TaskConfig::Kind::kPerplexity:
       break;
   }

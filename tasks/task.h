@@ -29,6 +29,9 @@ struct TaskInfo {
     bool higher_is_better = true;
   };
   std::vector<Metric> metrics;
+  // No model's answers score by themselves: those of a compressed model are compared with the dense one's
+  // (harness/run/agreement.h). Then there are no metrics here, each document asks for one text, and score() gives nothing.
+  bool agreement = false;
 };
 
 class Task {

@@ -59,6 +59,7 @@ const std::vector<KnownKind>& kinds() {
         {"rouge1", "mean", true, false},
         {"rouge2", "mean", true, false},
         {"rougeL", "mean", true, false}}},
+      {"agreement", Kind::kAgreement, {}},
       {"perplexity", Kind::kPerplexity, {{"perplexity", "token_perplexity", false, true}}}};
   return table;
 }
@@ -201,10 +202,18 @@ void read_identity(const TaskFile& file, TaskConfig& task) {
   task.source_hash = file.hash();
 }
 
+// Answers are compared with the dense model's own: what that gives is fixed, and both are the likeliest.
+void check_agreement(const TaskFile& file, const TaskConfig& task) {
+  for (const char* key : {"metric_list", "filter_list"})
+    file.refuse(key, "an agreement has its own metrics, of whole answers");
+  if (task.generation.temperature > 0 || task.generation.samples > 1)
+    file.fail_at("generation_kwargs", "expected the likeliest answer of each model, without sampling or repeats");
+}
+
 void require_fields(const TaskFile& file, const TaskConfig& task) {
   const bool rolling = task.kind == Kind::kRolling || task.kind == Kind::kPerplexity;
   if (!task.doc_to_text && !rolling) file.fail_at("doc_to_text", "missing");
-  if (!task.doc_to_target) file.fail_at("doc_to_target", "missing");
+  if (!task.doc_to_target && task.kind != Kind::kAgreement) file.fail_at("doc_to_target", "missing");
   if (task.kind == Kind::kMultipleChoice && !task.doc_to_choice)
     file.fail_at("doc_to_choice", "missing");
 }
@@ -236,6 +245,7 @@ TaskConfig read_task_config(const TaskFile& file) {
   require_fields(file, task);
   task.fewshot = read_fewshot(file, task);
   task.generation = read_generation(file, task.fewshot_delimiter);
+  if (task.kind == Kind::kAgreement) check_agreement(file, task);
   task.filters = read_filters(file, task.kind);
   task.metrics = read_metrics(file, kind);
   if (task.kind == Kind::kPerplexity) read_perplexity(file, task);
@@ -264,7 +274,9 @@ TaskInfo info_of(const TaskConfig& config) {
   info.version = config.version;
   const bool keyed =
       config.fewshot.count > 0 && config.fewshot.sampler == FewshotConfig::Sampler::kKeyed;
-  info.protocol = config.protocol_id.empty() ? cat("lm-eval ", config.version) : config.protocol_id;
+  info.agreement = config.kind == Kind::kAgreement;
+  info.protocol = config.protocol_id;
+  if (info.protocol.empty()) info.protocol = cat(info.agreement ? "agreement " : "lm-eval ", config.version);
   if (keyed) info.protocol += ", keyed shots";
   if (config.kind == Kind::kGenerate && config.generation.temperature > 0)
     info.protocol += ", " + sampling_text(config.generation);

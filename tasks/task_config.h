@@ -49,7 +49,7 @@ struct MetricConfig {
 };
 
 struct TaskConfig {
-  enum class Kind { kMultipleChoice, kLogLikelihood, kRolling, kGenerate, kPerplexity };
+  enum class Kind { kMultipleChoice, kLogLikelihood, kRolling, kGenerate, kAgreement, kPerplexity };
   Kind kind = Kind::kGenerate;
   std::string name, split, source_hash;
   std::string dataset_path, dataset_name;  // as on Hugging Face

@@ -5,7 +5,7 @@
 #include "harness/base/error.h"
 #include "harness/base/text.h"
 #include "harness/engine/prefix.h"
-#include "harness/engine/shared_batch.h"
+#include "harness/engine/scored_rows.h"
 
 namespace evalharness {
 namespace {
@@ -58,9 +58,11 @@ size_t texts_written(const Generate& request) { return request.temperature == 0 
 ModelScorer::ModelScorer(Transformer& transformer, const Tokenizer& tokenizer, const EngineOptions& options)
     : transformer_(transformer), tokenizer_(tokenizer), options_(options) {}
 
-size_t ModelScorer::max_length() const {
-  return options_.max_length > 0 ? options_.max_length : transformer_.model().config.context;
+size_t max_length(const Transformer& transformer, const EngineOptions& options) {
+  return options.max_length > 0 ? options.max_length : transformer.model().config.context;
 }
+
+size_t ModelScorer::max_length() const { return evalharness::max_length(transformer_, options_); }
 
 const std::vector<int32_t>& ModelScorer::rolling_tokens(const Rolling& request) {
   if (rolling_text_ != request.text || rolling_tokens_.empty()) {
@@ -117,28 +119,13 @@ std::vector<Unit> ModelScorer::plan(std::span<const Request> requests) {
 }
 
 std::vector<Answer> ModelScorer::score(std::span<const Scored> sequences) {
-  std::vector<std::span<const int32_t>> inputs;
-  for (const Scored& s : sequences) inputs.push_back(s.inputs);
-  const SharedBatch shared(inputs);
-  const auto cache = transformer_.make_cache(shared.capacities(), false);
-  const MatrixView hidden = transformer_.forward(shared.batch(), *cache);
-  size_t rows = 0;
-  for (const Scored& s : sequences) rows += s.targets.size();
-  Matrix wanted(rows, hidden.cols);  // the head runs on rows whose logits are asked for
-  std::vector<int32_t> targets;
-  for (size_t s = 0; s < sequences.size(); ++s) {
-    const size_t first = sequences[s].inputs.size() - sequences[s].targets.size();
-    for (size_t i = 0; i < sequences[s].targets.size(); ++i) {
-      std::ranges::copy(hidden.row(shared.row(s, first + i)), wanted.row(targets.size()).begin());
-      targets.push_back(sequences[s].targets[i]);
-    }
-  }
-  const std::vector<TokenScore> scores = transformer_.head(wanted.view(), targets);
+  const ScoredRows rows = forward_scored(transformer_, sequences);
+  const std::vector<TokenScore> scores = transformer_.head(rows.hidden.view(), rows.targets);
   std::vector<Answer> answers;
   size_t next = 0;
   for (size_t s = 0; s < sequences.size(); ++s) {
     answers.push_back(make_answer(std::span(scores).subspan(next, sequences[s].targets.size()), sequences[s]));
-    answers.back().saved = shared.saved(s);
+    answers.back().saved = rows.saved[s];
     next += sequences[s].targets.size();
   }
   return answers;

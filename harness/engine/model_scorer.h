@@ -20,6 +20,8 @@ struct EngineOptions {
   size_t max_length = 0;             // longest sequence; 0: the model's context
 };
 
+// The longest sequence that the options allow the model.
+size_t max_length(const Transformer& transformer, const EngineOptions& options);
 // Greedy samples of a request are one text.
 size_t texts_written(const Generate& request);
 

@@ -35,6 +35,7 @@ void visit(auto& archive, Like<JournalLine> auto& line) {
   archive("tokens", line.answer.tokens);
   archive("greedy", line.answer.greedy);
   archive.log_probs("token_log_probs", line.answer.token_log_probs);
+  archive.log_probs("token_divergences", line.answer.token_divergences);
   archive("window_tokens", line.answer.window_tokens);
   archive("windows_available", line.answer.windows_available);
   archive.bytes("texts", line.answer.texts);

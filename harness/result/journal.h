@@ -16,7 +16,7 @@ namespace evalharness {
 
 // What an answer belongs to.
 struct JournalKey {
-  std::string variant;  // "dense", "compressed"
+  std::string variant;  // "dense", "compressed"; "pair": both along the dense one's answers
   std::string backend;  // "cpu"
   std::string task;
   size_t request = 0;       // index in the task's list of requests

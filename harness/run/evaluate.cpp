@@ -45,8 +45,7 @@ constexpr size_t kDocumentsAtOnce = 1024;
 
 // What is asked about some documents in a row.
 struct Section {
-  size_t first_document = 0, documents = 0;
-  size_t first_request = 0;          // among all requests of the task
+  size_t documents = 0;
   std::vector<Request> requests;
   std::vector<size_t> begin;         // of each document in `requests`, and one past the last
   std::vector<Answer> answers;       // in the order of the requests
@@ -57,9 +56,8 @@ struct Section {
   }
 };
 
-Section make_section(const Task& task, const TaskData& data, size_t first_document, size_t first_request) {
-  Section section{first_document, std::min(kDocumentsAtOnce, data.documents.asked.size() - first_document),
-                  first_request, {}, {0}, {}};
+Section make_section(const Task& task, const TaskData& data, size_t first_document) {
+  Section section{std::min(kDocumentsAtOnce, data.documents.asked.size() - first_document), {}, {0}, {}};
   for (size_t d = 0; d < section.documents; ++d) {
     for (Request& request : task.requests(data.documents.asked[first_document + d]))
       section.requests.push_back(std::move(request));
@@ -68,41 +66,42 @@ Section make_section(const Task& task, const TaskData& data, size_t first_docume
   return section;
 }
 
-// Progress runs over documents in thousandths, since nobody knows the tokens of sections to come.
-void answer_section(Section& section, Scorer& scorer, Journal& journal, JournalKey key, Progress& progress) {
-  const std::vector<Unit> units = scorer.plan(section.requests);
+}  // namespace
+
+std::vector<Answer> answer_requests(std::span<const Request> requests, size_t first_request, Scorer& scorer, Journal& journal,
+                                    JournalKey key, ProgressShare share) {
+  const std::vector<Unit> units = scorer.plan(requests);
   size_t total = 0, done = 0, shown = 0;
   for (const Unit& unit : units) total += unit.cost_tokens;
-  section.answers.resize(section.requests.size());
+  std::vector<Answer> answers(requests.size());
   for (const Unit& unit : units) {
     // The journal counts over all requests of the task.
     Unit global = unit;
-    for (size_t& request : global.requests) request += section.first_request;
+    for (size_t& request : global.requests) request += first_request;
     std::vector<Answer> part = recall(journal, key, global);
     if (part.empty()) {
       stop_if_interrupted();
-      part = scorer.answer(section.requests, unit);
+      part = scorer.answer(requests, unit);
       for (size_t i = 0; i < part.size(); ++i) {
         key.request = global.requests[i];
         key.first_window = unit.first_window;
-        journal.add(key, request_hash(section.requests[unit.requests[i]]), part[i]);
+        journal.add(key, request_hash(requests[unit.requests[i]]), part[i]);
       }
     }
     for (size_t i = 0; i < part.size(); ++i) {
-      Answer& whole = section.answers[unit.requests[i]];
+      Answer& whole = answers[unit.requests[i]];
       if (unit.first_window == 0)
         whole = std::move(part[i]);
       else
         append(whole, part[i]);
     }
     done += unit.cost_tokens;
-    const size_t now = total == 0 ? 0 : 1000 * section.documents * done / total;
-    progress.advance(now - shown);
+    const size_t now = total == 0 ? 0 : share.amount * done / total;
+    share.progress.advance(now - shown);
     shown = now;
   }
+  return answers;
 }
-
-}  // namespace
 
 std::string request_hash(const Request& request) {
   if (const auto* pair = std::get_if<LogLikelihood>(&request)) return sha256_hex(cat(pair->context, '\0', pair->target));
@@ -147,11 +146,13 @@ Evaluation evaluate(const RunTask& config, const TaskData& data, Scorer& scorer,
   std::optional<SampleLog> log;
   // A corpus that was joined for its windows is no document that a viewer could show.
   const bool corpus = data.protocol && data.protocol->kind != Protocol::Kind::kLmEval;
-  if (!subject.samples.empty() && !corpus) log.emplace(subject.samples, *config.task);
+  if (!subject.samples.empty() && !corpus && !config.task->info().agreement) log.emplace(subject.samples, *config.task);
   Progress progress(cat(subject.variant, " ", config.name), 1000 * documents.size());
   for (size_t first = 0, requests = 0; first < documents.size();) {
-    Section section = make_section(*config.task, data, first, requests);
-    answer_section(section, scorer, journal, key, progress);
+    Section section = make_section(*config.task, data, first);
+    // In thousandths of documents, since nobody knows the tokens of sections to come.
+    section.answers =
+        answer_requests(section.requests, requests, scorer, journal, key, {progress, 1000 * section.documents});
     for (size_t d = 0; d < section.documents; ++d) {
       const std::span<const Answer> own = section.of(section.answers, d);
       std::vector<Item> items = config.task->score(documents[first + d], {own.begin(), own.end()});

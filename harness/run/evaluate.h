@@ -3,9 +3,11 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "harness/base/progress.h"
 #include "harness/metrics/item.h"
 #include "harness/result/journal.h"
 #include "harness/result/run_result.h"
@@ -28,6 +30,16 @@ TaskData prepare_task(const RunTask& config, const DataOptions& options);
 // sha256 of all that a request asks.
 std::string request_hash(const Request& request);
 
+// What a piece of work adds to a progress line, once it is done.
+struct ProgressShare {
+  Progress& progress;
+  size_t amount;
+};
+// Answers to the requests, in their order; those that the journal holds are not asked for again. `first_request`: index of
+// the first among all that the task asks. Throws Interrupted between units when interrupt_requested().
+std::vector<Answer> answer_requests(std::span<const Request> requests, size_t first_request, Scorer& scorer, Journal& journal,
+                                    JournalKey key, ProgressShare share);
+
 struct Evaluation {
   TaskResult result;
   std::string samples_hash;                        // of the sample log; "" where there is none
@@ -40,8 +52,7 @@ struct Subject {
   std::string samples = "";      // folder of the sample log; "" for none
 };
 
-// Answers that the journal holds are not asked for again. Throws Interrupted between units when
-// interrupt_requested().
+// Answers go by answer_requests().
 Evaluation evaluate(const RunTask& config, const TaskData& data, Scorer& scorer, Journal& journal,
                     const Subject& subject);
 

@@ -10,8 +10,10 @@
 #include "harness/base/mapped_file.h"
 #include "harness/base/progress.h"
 #include "harness/base/text.h"
+#include "harness/engine/pair_scorer.h"
 #include "harness/measure/machine.h"
 #include "harness/measure/memory.h"
+#include "harness/run/agreement.h"
 #include "harness/run/answer_cache.h"
 #include "harness/run/compress.h"
 #include "harness/run/lm_eval_log.h"
@@ -105,6 +107,7 @@ class Run {
       compressed = load_compressed();
       compare(dense_quality, quality(add_variant("compressed", *compressed->runner), *compressed->runner));
     }
+    agree(dense, compressed.get());
     if (config_.speed.empty()) return;
     if (inputs_.dense() != nullptr && !dense) dense = load_dense();
     speed(dense ? dense->runner.get() : nullptr, compressed ? compressed->runner.get() : nullptr);
@@ -169,7 +172,8 @@ class Run {
   void write_lm_eval_results(const std::string& variant, const std::vector<Evaluation>& evaluations) const {
     std::vector<LoggedTask> logged;
     for (size_t t = 0; t < evaluations.size(); ++t)
-      logged.push_back({config_.tasks[t].task.get(), &evaluations[t].result, evaluations[t].samples_hash});
+      if (!config_.tasks[t].task->info().agreement)
+        logged.push_back({config_.tasks[t].task.get(), &evaluations[t].result, evaluations[t].samples_hash});
     std::filesystem::create_directories(samples_folder(variant));
     write_text(samples_folder(variant) + "/results.json", lm_eval_results(cat(config_.model, " ", variant), logged));
   }
@@ -201,6 +205,26 @@ class Run {
     for (size_t t = 0; t < dense.size(); ++t)
       for (PairResult& pair : compare_evaluations(config_.tasks[t], "cpu", dense[t], compressed[t]))
         result_.pairs.push_back(std::move(pair));
+  }
+
+  // Answers of the two models against each other; loads the dense one where it is not, as for speed.
+  void agree(std::unique_ptr<Loaded>& dense, Loaded* compressed) {
+    for (size_t t = 0; t < config_.tasks.size(); ++t) {
+      const RunTask& task = config_.tasks[t];
+      if (!task.task->info().agreement) continue;
+      TaskResult& result = cpu_result(result_.variants.back()).tasks[task.name];
+      if (compressed == nullptr || inputs_.dense() == nullptr) {
+        leave_agreement_empty(compressed == nullptr ? "nothing is compressed" : inputs_.no_original, result);
+        continue;
+      }
+      if (!dense) dense = load_dense();
+      PairScorer pair(*dense->runner, *compressed->runner, *inputs_.tokenizer, config_.engine);
+      const Value judged = measure_agreement(
+          task, data_[t], pair, *journal_, {.backend = "cpu", .judge = config_.judge, .folder = options_.folder}, result);
+      if (!judged.is_null()) judges_.set(task.name, judged);
+    }
+    if (!judges_.is_null()) result_.context.set("judges", judges_);
+    save();
   }
 
   // Both by turns where there are two; null: there is no such model.
@@ -239,6 +263,7 @@ class Run {
   AnswerCache answers_;
   std::unique_ptr<Journal> journal_;
   RunResult result_;
+  Value judges_;  // what the record says of each task's judge
 };
 
 }  // namespace

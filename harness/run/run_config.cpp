@@ -122,6 +122,14 @@ EngineOptions read_engine(const ConfigNode& root) {
   return engine;
 }
 
+std::string read_judge(const ConfigNode& root, const RunConfig& config) {
+  const auto node = root.find("judge");
+  if (!node) return "";
+  const bool judged = std::ranges::any_of(config.tasks, [](const RunTask& t) { return t.task->info().agreement; });
+  if (!judged) node->fail("expected a task of output_type agreement among tasks, whose answers are judged");
+  return node->as_string();
+}
+
 }  // namespace
 
 RunConfig read_run_config(const std::string& path, const RunOverrides& overrides) {
@@ -144,6 +152,7 @@ RunConfig read_run_config(ConfigNode root, const std::string& name, const RunOve
   if (const auto speed = root.find("speed"))
     for (const ConfigNode& node : speed->items()) config.speed.push_back(read_speed(node));
   config.engine = read_engine(root);
+  config.judge = read_judge(root, config);
   root.reject_unread();
   config.resolved = root.resolved();
   config.resolved.set("limits", limits_in_force(config));

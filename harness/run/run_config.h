@@ -46,6 +46,7 @@ struct RunConfig {
   std::vector<std::string> backends;
   std::vector<SpeedConfig> speed;
   EngineOptions engine;
+  std::string judge;  // command that scores answers of tasks of agreement (judge.h); "": none
   bool compresses() const { return !methods.empty() || head != "dense"; }
   Value resolved;     // every key with its value, defaults included
 };

@@ -56,6 +56,7 @@ struct Answer {
   size_t tokens = 0;     // scored (or generated) tokens
   bool greedy = false;   // every scored token was the most likely one (lowest id wins a tie)
   std::vector<float> token_log_probs;   // of the scored tokens, in order
+  std::vector<float> token_divergences; // of two models: KL(reference || model) at each scored token, in nats
   std::vector<uint32_t> window_tokens;  // Rolling: scored tokens of each window, in order
   size_t windows_available = 0;         // Rolling: windows before max_windows
   std::vector<std::string> texts;       // Generate: one a sample, cut at the stop string

@@ -462,7 +462,7 @@ TEST_CASE("what a task file cannot mean is an error with its place", "[tasks][co
       parse_task("task: t\noutput_type: multiple_choise\n", "t.yaml"),
       "t.yaml:2:14: output_type: expected one of multiple_choice, loglikelihood, "
       "loglikelihood_rolling, "
-      "generate_until, perplexity, got 'multiple_choise' (did you mean 'multiple_choice'?)");
+      "generate_until, agreement, perplexity, got 'multiple_choise' (did you mean 'multiple_choice'?)");
   CHECK_THROWS_WITH(make_task("pica"), "unknown task 'pica' (did you mean 'piqa'?)");
 }
 
@@ -477,7 +477,7 @@ TEST_CASE("every task of this program loads and names a dataset that there is", 
     INFO(name);
     const TaskPtr task = make_task(name);
     CHECK(task->info().name == name);
-    CHECK(!task->info().metrics.empty());
+    CHECK(task->info().metrics.empty() == task->info().agreement);
     CHECK(task->info().version.find('.') != std::string::npos);
   }
 }
