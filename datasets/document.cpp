@@ -19,7 +19,8 @@ const Value& Document::at(std::string_view field) const {
   std::vector<std::string> names;
   for (const auto& [name, value] : fields_.map()) names.push_back(name);
   std::sort(names.begin(), names.end());
-  fail(cat(where_, ": no field '", field, "'; there are: ", join(names, " ")));
+  fail(cat(where_, ": no field '", field, "'", did_you_mean(field, names), "; there are: ",
+           join(names, " ")));
 }
 
 const std::string& Document::string(std::string_view field) const {

@@ -92,8 +92,8 @@ class Builder {
     std::vector<std::pair<std::string, std::string>> metrics;  // (task, metric)
     for (const Variant& variant : result_.variants)
       if (const BackendResult* backend = backend_of(variant, name))
-        for (const auto& [task, tasks] : backend->tasks)
-          for (const auto& [metric, estimate] : tasks.metrics)
+        for (const auto& [task, result] : backend->results())
+          for (const auto& [metric, estimate] : result->metrics)
             // bits_per_byte is the same number on another scale.
             if (!metric.starts_with("byte_perplexity")) add_once(metrics, {task, metric});
     std::stable_sort(metrics.begin(), metrics.end(),
@@ -108,8 +108,10 @@ class Builder {
     const MetricStyle style = metric_style(metric);
     const auto find = [&](const Variant& variant) -> const TaskResult* {
       const BackendResult* backend = backend_of(variant, backend_name);
-      if (backend == nullptr || !backend->tasks.contains(task)) return nullptr;
-      return &backend->tasks.at(task);
+      if (backend == nullptr) return nullptr;
+      const auto results = backend->results();
+      const auto found = results.find(task);
+      return found == results.end() ? nullptr : found->second;
     };
     ComparisonRow row = estimate_row(
         cat(task, " ", metric_label(metric)),

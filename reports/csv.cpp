@@ -9,7 +9,7 @@ namespace {
 
 // What all rows of one variant, backend and subject share.
 struct Subject {
-  std::string section = {};  // "size", "task", "speed", "memory"
+  std::string section = {};  // "size", "task", "group", "speed", "memory"
   std::string variant = {}, backend = {};
   std::string task = {};    // also the phase of a speed
   std::string detail = {};  // the protocol of a task, "batch 1, 128 tokens, context 512" of a speed
@@ -83,18 +83,20 @@ void add_losses(Csv& csv, const Subject& of_task, const TaskResult& task) {
 
 void add_backend(Csv& csv, const std::string& variant, const BackendResult& backend) {
   const Subject subject{.variant = variant, .backend = backend.name};
-  for (const auto& [name, task] : backend.tasks) {
-    const Subject of_task{.section = "task",
+  const auto add_quality = [&](const char* section, const std::string& name, const TaskResult& result) {
+    const Subject of_task{.section = section,
                           .variant = variant,
                           .backend = backend.name,
                           .task = name,
-                          .detail = task.protocol,
-                          .documents = cat(task.documents),
-                          .available = cat(task.available),
-                          .sample = task.sample ? "true" : "false"};
-    for (const auto& [metric, estimate] : task.metrics) csv.add(of_task, metric, estimate);
-    add_losses(csv, of_task, task);
-  }
+                          .detail = result.protocol,
+                          .documents = cat(result.documents),
+                          .available = cat(result.available),
+                          .sample = result.sample ? "true" : "false"};
+    for (const auto& [metric, estimate] : result.metrics) csv.add(of_task, metric, estimate);
+    add_losses(csv, of_task, result);
+  };
+  for (const auto& [name, task] : backend.tasks) add_quality("task", name, task);
+  for (const auto& [name, group] : backend.groups) add_quality("group", name, group.total);
   for (const SpeedResult& speed : backend.speed) add_speed(csv, subject, speed);
   Subject memory = subject;
   memory.section = "memory";

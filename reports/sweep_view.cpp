@@ -31,14 +31,24 @@ std::string workload_name(const SpeedResult& speed) {
              speed.batch > 1 ? cat(", batch ", speed.batch) : "");
 }
 
-// Tasks in the order of the config, those that it names by a path behind them.
+// A group that has a number stands for its tasks.
+bool is_in_group(const std::string& task, const BackendResult& cpu) {
+  return std::ranges::any_of(cpu.groups, [&](const auto& entry) {
+    const GroupResult& group = entry.second;
+    return !group.total.metrics.empty() && std::ranges::find(group.tasks, task) != group.tasks.end();
+  });
+}
+
+// Tasks and groups in the order of the config, those that it names by a path behind them.
 std::vector<std::string> tasks_of(const RunResult& record, const BackendResult& cpu) {
+  const auto results = cpu.results();
   std::vector<std::string> names;
   if (const Value* tasks = record.config.find("tasks"); tasks != nullptr && tasks->is_list())
     for (const Value& task : tasks->list())
-      if (task.is_string() && cpu.tasks.contains(task.string())) names.push_back(task.string());
-  for (const auto& [name, task] : cpu.tasks)
-    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+      if (task.is_string() && results.contains(task.string())) names.push_back(task.string());
+  for (const auto& [name, result] : results)
+    if (std::ranges::find(names, name) == names.end() && !is_in_group(name, cpu)) names.push_back(name);
+  std::erase_if(names, [&](const std::string& name) { return results.at(name)->metrics.empty(); });
   return names;
 }
 
@@ -46,8 +56,7 @@ void add_columns(const RunResult& record, const BackendResult& cpu, SweepView& v
   for (const std::string& name : tasks_of(record, cpu)) {
     const auto is_known = [&](const SweepMetric& metric) { return metric.task == name; };
     if (std::ranges::any_of(view.metrics, is_known)) continue;
-    const TaskResult& task = cpu.tasks.at(name);
-    if (task.metrics.empty()) continue;  // of an agreement the compressed model has them
+    const TaskResult& task = *cpu.results().at(name);
     view.metrics.push_back({.task = name,
                             .metric = main_metric(task),
                             .protocol = task.protocol + (task.sample ? ", sample" : ""),
@@ -61,10 +70,12 @@ void add_columns(const RunResult& record, const BackendResult& cpu, SweepView& v
 }
 
 Estimate quality_of(const BackendResult* cpu, const SweepMetric& metric) {
-  if (cpu == nullptr || !cpu->tasks.contains(metric.task)) return {};
-  const auto& metrics = cpu->tasks.at(metric.task).metrics;
-  const auto found = metrics.find(metric.metric);
-  return found == metrics.end() ? Estimate{} : found->second;
+  if (cpu == nullptr) return {};
+  const auto results = cpu->results();
+  const auto result = results.find(metric.task);
+  if (result == results.end()) return {};
+  const auto found = result->second->metrics.find(metric.metric);
+  return found == result->second->metrics.end() ? Estimate{} : found->second;
 }
 
 PairResult difference_of(const RunResult& record, const SweepMetric& metric) {

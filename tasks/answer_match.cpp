@@ -14,7 +14,7 @@ AnswerMatch AnswerMatch::read(const ConfigNode& node) {
   const std::optional<ConfigNode> patterns = node.find("regexes_to_ignore");
   if (patterns && !patterns->is_null())
     for (const ConfigNode& item : patterns->items())
-      match.regexes_to_ignore.emplace_back(item.as_string(), item.where());
+      match.regexes_to_ignore.emplace_back(item.as_string(), item.place());
   return match;
 }
 

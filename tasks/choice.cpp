@@ -31,22 +31,26 @@ class Choice final : public Kind {
       mutual_info_ |= metric.name == "acc_mutual_info";
   }
 
+  void check(const Document& doc) const override {
+    right_choices(doc, choices_of(*config_.doc_to_choice, doc));
+  }
+
   std::vector<Request> requests(const Document& doc) const override {
     const std::vector<std::string> choices = choices_of(*config_.doc_to_choice, doc);
     std::vector<Request> requests;
     if (choices_are_contexts(doc)) {
       const std::string target =
-          config_.target_delimiter + python::str(target_of(*config_.doc_to_target, doc, true));
+          prompts_.choice_delimiter() + python::str(target_of(*config_.doc_to_target, doc, true));
       for (std::string& context : prompts_.contexts_of_choices(doc))
         requests.push_back(LogLikelihood{std::move(context), target});
     } else {
       const std::string context = prompts_.context(doc);
       for (const std::string& choice : choices)
-        requests.push_back(LogLikelihood{context, config_.target_delimiter + choice});
+        requests.push_back(LogLikelihood{context, prompts_.choice_delimiter() + choice});
     }
     if (mutual_info_)
       for (const std::string& choice : choices)
-        requests.push_back(LogLikelihood{"", config_.target_delimiter + choice});
+        requests.push_back(LogLikelihood{"", prompts_.choice_delimiter() + choice});
     return requests;
   }
 

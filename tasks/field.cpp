@@ -101,6 +101,8 @@ std::vector<std::string> choices_of(const Field& field, const Document& doc) {
                choice.type_name(), " in it"));
     choices.push_back(choice.string());
   }
+  if (choices.empty())
+    fail(cat(doc.where(), ": ", field.where(), ": expected at least one choice, got none"));
   return choices;
 }
 

@@ -42,7 +42,7 @@ class Field {
 Value text_or_index(const Field& field, const Document& doc, bool has_choices);
 // As above; a rendered "[...]" that is a Python list is a list of answers, any of which is right.
 Value target_of(const Field& field, const Document& doc, bool has_choices);
-// A list of strings, from a column, a constant, or a template that prints a Python list.
+// A list of at least one string, from a column, a constant, or a template that prints a Python list.
 std::vector<std::string> choices_of(const Field& field, const Document& doc);
 
 }  // namespace evalharness

@@ -45,11 +45,11 @@ Step uppercase(const ConfigNode&) {
 
 Step map(const ConfigNode& node) {
   std::map<std::string, std::string> meanings;
-  const ConfigNode table = node.at("mapping_dict");
-  for (const std::string& key : table.keys())
-    meanings[key] = python::str(table.at(key).to_value(true));
-  const ConfigNode otherwise = node.at("default_value");
-  return [meanings, fallback = python::str(otherwise.to_value(true))](const Texts& texts, const Document&) {
+  if (const std::optional<ConfigNode> table = node.find("mapping_dict"); table && !table->is_null())
+    for (const std::string& key : table->keys())
+      meanings[key] = python::str(table->at(key).to_value(true));
+  const std::optional<ConfigNode> otherwise = node.find("default_value");
+  return [meanings, fallback = python::str(otherwise ? otherwise->to_value(true) : Value())](const Texts& texts, const Document&) {
     Texts mapped;
     for (const Extracted& one : texts) {
       const auto meaning = meanings.find(one.text);

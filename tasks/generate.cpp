@@ -19,6 +19,8 @@ class GenerateUntil final : public Kind {
   GenerateUntil(const TaskConfig& config, const Prompts& prompts)
       : config_(config), prompts_(prompts) {}
 
+  void check(const Document& doc) const override { right_answers(doc); }
+
   std::vector<Request> requests(const Document& doc) const override {
     return {generation_request(config_, prompts_, doc)};
   }

@@ -15,6 +15,8 @@ namespace evalharness {
 class Kind {
  public:
   virtual ~Kind() = default;
+  // Fails where a document has no right answer among its choices: before anything is asked.
+  virtual void check(const Document&) const {}
   virtual std::vector<Request> requests(const Document& doc) const = 0;
   virtual std::vector<Item> score(const Document& doc,
                                   const std::vector<Answer>& answers) const = 0;

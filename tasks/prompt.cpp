@@ -20,10 +20,13 @@ bool ends_with_space(const std::string& text) {
   return !text.empty() && is_unicode_whitespace(decode_utf8(text).back());
 }
 
-// Two pieces with a space between, unless whitespace stands there or one is empty.
-std::string spaced(const std::string& a, const std::string& b) {
-  const bool joined = a.empty() || b.empty() || ends_with_space(a) || starts_with_space(b);
-  return joined ? a + b : a + " " + b;
+bool meet_bare(const std::string& a, const std::string& b) {
+  return !a.empty() && !b.empty() && !ends_with_space(a) && !starts_with_space(b);
+}
+
+// Two pieces with a delimiter between, unless whitespace stands there or one is empty.
+std::string delimited(const std::string& a, const std::string& b, const std::string& delimiter) {
+  return a + (meet_bare(a, b) ? delimiter : "") + b;
 }
 
 std::string question_text(const Document& doc, const Field& field, const Value& value) {
@@ -32,13 +35,21 @@ std::string question_text(const Document& doc, const Field& field, const Value& 
   return value.string();
 }
 
-// The question, and the prefix that the answer starts with.
-std::string opened(const std::string& question, const std::string& gen_prefix,
-                   const std::string& delimiter) {
-  if (gen_prefix.empty()) return question;
-  const bool bare =
-      !question.empty() && !ends_with_space(question) && !starts_with_space(gen_prefix);
-  return question + (bare ? delimiter : "") + gen_prefix;
+struct Delimiters {
+  std::string target, fewshot;
+};
+
+// A question and, where there is one, its answer or the prefix that the answer starts with. An empty
+// answer leaves the question alone.
+std::vector<Message> turn(const std::string& question, const std::string& answer,
+                          const std::string& gen_prefix, const Delimiters& delimiters) {
+  const bool delimit = gen_prefix.empty() ? !answer.empty() : meet_bare(question, gen_prefix);
+  std::vector<Message> messages = {{"user", question, delimit ? delimiters.target : ""}};
+  if (!answer.empty())
+    messages.push_back({"assistant", delimited(gen_prefix, answer, " "), delimiters.fewshot});
+  else if (!gen_prefix.empty())
+    messages.push_back({"assistant", gen_prefix});
+  return messages;
 }
 
 class Sampler {
@@ -118,17 +129,22 @@ void Prompts::prepare(const std::vector<Document>& documents, std::vector<Docume
       fail(cat(doc.where(), ": two documents have this place"));
 }
 
-std::string Prompts::prefix(const Document& doc) const {
-  std::string text = config_.description ? config_.description->text(doc) : "";
-  if (config_.fewshot.count == 0) return text;
+std::vector<Message> Prompts::before(const Document& doc) const {
+  const std::string system =
+      delimited(chat_.system_instruction, config_.description ? config_.description->text(doc) : "",
+                config_.fewshot_delimiter);
+  std::vector<Message> messages;
+  if (!system.empty()) messages.push_back({"system", system});
+  if (config_.fewshot.count == 0) return messages;
   const auto found = shots_.find(doc.where());
   EH_ASSERT(found != shots_.end());
-  for (const Document* shot : found->second) text += example(*shot);
-  return text;
+  for (const Document* shot : found->second)
+    for (Message& message : example(*shot)) messages.push_back(std::move(message));
+  return messages;
 }
 
-// A question with its answer. An empty answer leaves the question alone, without a delimiter.
-std::string Prompts::example(const Document& doc) const {
+// A question with its answer.
+std::vector<Message> Prompts::example(const Document& doc) const {
   const FewshotConfig& shot = config_.fewshot;
   const bool has_choices = config_.doc_to_choice.has_value();
   const std::vector<std::string> choices =
@@ -149,31 +165,39 @@ std::string Prompts::example(const Document& doc) const {
   const Value answer = by_choice ? Value(choice(target, *shot.doc_to_target))
                        : target.is_list() && !target.list().empty() ? target.list().front()
                                                                     : target;
-  const std::string gen_prefix = shot.gen_prefix ? shot.gen_prefix->text(doc) : "";
-  if (answer == Value("") || answer.is_null())
-    return opened(text, gen_prefix, shot.target_delimiter);
   const std::string answer_text =
-      spaced(gen_prefix, question_text(doc, *shot.doc_to_target, answer));
-  const bool bare = !gen_prefix.empty() &&
-                    (text.empty() || ends_with_space(text) || starts_with_space(gen_prefix));
-  return text + (bare ? "" : shot.target_delimiter) + answer_text + shot.fewshot_delimiter;
+      answer.is_null() ? "" : question_text(doc, *shot.doc_to_target, answer);
+  return turn(text, answer_text, shot.gen_prefix ? shot.gen_prefix->text(doc) : "",
+              {shot.target_delimiter, shot.fewshot_delimiter});
 }
 
 std::string Prompts::context(const Document& doc) const {
   const Value question =
       text_or_index(*config_.doc_to_text, doc, config_.doc_to_choice.has_value());
-  const std::string gen_prefix = config_.gen_prefix ? config_.gen_prefix->text(doc) : "";
-  return prefix(doc) + opened(question_text(doc, *config_.doc_to_text, question), gen_prefix,
-                              config_.target_delimiter);
+  std::vector<Message> messages = before(doc);
+  for (Message& message :
+       turn(question_text(doc, *config_.doc_to_text, question), "",
+            config_.gen_prefix ? config_.gen_prefix->text(doc) : "", {config_.target_delimiter, ""}))
+    messages.push_back(std::move(message));
+  return chat_.write(std::move(messages));
 }
 
 std::vector<std::string> Prompts::contexts_of_choices(const Document& doc) const {
-  const std::string before = prefix(doc);
+  const std::vector<Message> shared = before(doc);
   const std::string gen_prefix = config_.gen_prefix ? config_.gen_prefix->text(doc) : "";
   std::vector<std::string> contexts;
-  for (const std::string& choice : choices_of(*config_.doc_to_choice, doc))
-    contexts.push_back(before + opened(choice, gen_prefix, ""));
+  for (const std::string& choice : choices_of(*config_.doc_to_choice, doc)) {
+    std::vector<Message> messages = shared;
+    for (Message& message : turn(choice, "", gen_prefix, {"", ""}))
+      messages.push_back(std::move(message));
+    contexts.push_back(chat_.write(std::move(messages)));
+  }
   return contexts;
+}
+
+const std::string& Prompts::choice_delimiter() const {
+  static const std::string kNone;
+  return !chat_.form || config_.gen_prefix_is_bare ? config_.target_delimiter : kNone;
 }
 
 }  // namespace evalharness

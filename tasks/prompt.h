@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "datasets/document.h"
+#include "tasks/chat.h"
 #include "tasks/task_config.h"
 
 namespace evalharness {
@@ -22,18 +23,24 @@ class Prompts {
   // documents have one place.
   void prepare(const std::vector<Document>& documents, std::vector<Document> pool);
 
+  // How prompts are written from now on; plain text until then.
+  void use_chat(const Chat& chat) { chat_ = chat; }
+
   // Precondition: the document was prepared, unless the task has no examples.
   // Everything before the answer.
   std::string context(const Document& doc) const;
   // Where doc_to_text is an index: one context for each choice, which stands in the place of the
   // question.
   std::vector<std::string> contexts_of_choices(const Document& doc) const;
+  // Between a context and a choice. A chat template ends where an answer begins.
+  const std::string& choice_delimiter() const;
 
  private:
-  std::string prefix(const Document& doc) const;  // description and examples
-  std::string example(const Document& doc) const;
+  std::vector<Message> before(const Document& doc) const;  // system's message and examples
+  std::vector<Message> example(const Document& doc) const;
 
-  const TaskConfig& config_;                     // outlives this
+  const TaskConfig& config_;  // outlives this
+  Chat chat_;
   std::vector<Document> pool_;
   std::map<std::string, std::vector<const Document*>> shots_;  // of the pool, by Document::where()
 };

@@ -24,6 +24,12 @@ class RowTask final : public Task {
 
   const TaskInfo& info() const override { return info_; }
 
+  void use_chat(const Chat& chat) override {
+    if (config_.kind == TaskConfig::Kind::kRolling) return;
+    prompts_.use_chat(chat);
+    info_.protocol = info_of(config_).protocol + chat.protocol();
+  }
+
   TaskDocuments documents(const Dataset& data, const Dataset& fewshot,
                           const Limit& limit) override {
     std::vector<Document> rows = config_.transforms.apply(data.documents);
@@ -33,7 +39,10 @@ class RowTask final : public Task {
     // Draws for a document depend on those before it: what stands behind the last is not needed.
     rows.resize(found.ids.empty() ? 0 : found.ids.back() + 1);
     prompts_.prepare(rows, config_.fewshot.transforms.apply(fewshot.documents));
-    for (const size_t i : found.ids) found.asked.push_back(std::move(rows[i]));
+    for (const size_t i : found.ids) {
+      kind_->check(rows[i]);
+      found.asked.push_back(std::move(rows[i]));
+    }
     return found;
   }
 
@@ -50,20 +59,13 @@ class RowTask final : public Task {
 
  private:
   const TaskConfig config_;
-  const TaskInfo info_;
+  TaskInfo info_;
   Prompts prompts_;
   const KindPtr kind_;
 };
 
-std::string tasks_directory() { return (fs::path(home_directory()) / "tasks").string(); }
-
 TaskPtr make_from(const TaskFile& file, const TaskOptions& options) {
-  TaskConfig config = read_task_config(file);
-  FewshotConfig& fewshot = config.fewshot;
-  if (options.keyed_fewshot && fewshot.sampler == FewshotConfig::Sampler::kDefault)
-    fewshot.sampler = FewshotConfig::Sampler::kKeyed;
-  if (config.kind == TaskConfig::Kind::kPerplexity) return make_perplexity(std::move(config));
-  return std::make_unique<RowTask>(std::move(config));
+  return make_task(read_task_config(file), options);
 }
 
 bool is_task_file(const fs::path& path) {
@@ -97,6 +99,16 @@ KindPtr make_kind(const TaskConfig& config, const Prompts& prompts) {
       break;
   }
   EH_ASSERT(false);
+}
+
+std::string tasks_directory() { return (fs::path(home_directory()) / "tasks").string(); }
+
+TaskPtr make_task(TaskConfig config, const TaskOptions& options) {
+  FewshotConfig& fewshot = config.fewshot;
+  if (options.keyed_fewshot && fewshot.sampler == FewshotConfig::Sampler::kDefault)
+    fewshot.sampler = FewshotConfig::Sampler::kKeyed;
+  if (config.kind == TaskConfig::Kind::kPerplexity) return make_perplexity(std::move(config));
+  return std::make_unique<RowTask>(std::move(config));
 }
 
 TaskPtr make_task(const std::string& name_or_path, const TaskOptions& options) {

@@ -9,6 +9,7 @@
 #include "datasets/dataset.h"
 #include "harness/metrics/item.h"
 #include "harness/scorer/scorer.h"
+#include "tasks/chat.h"
 #include "tasks/limit.h"
 
 namespace evalharness {
@@ -38,6 +39,8 @@ class Task {
  public:
   virtual ~Task() = default;
   virtual const TaskInfo& info() const = 0;
+  // Prompts are written so from now on, and info().protocol says it. Running text stays as it is.
+  virtual void use_chat(const Chat&) {}
   // Documents in the order they are asked about. Of a perplexity the limit counts windows, and
   // the first are taken. `fewshot` holds the rows of info().fewshot_split (empty where that is ""). Draws
   // of shots are made here, one document after another, as lm-evaluation-harness does; those of a
@@ -66,5 +69,6 @@ TaskPtr make_task(const std::string& name_or_path, const TaskOptions& options = 
 // From YAML text; `name` stands in errors and is the place that includes are relative to.
 TaskPtr parse_task(const std::string& yaml, const std::string& name);
 std::vector<std::string> task_names();
+std::string tasks_directory();  // of the task files that come with the program
 
 }  // namespace evalharness

@@ -75,7 +75,7 @@ CheckedFile check_task_file(const std::string& root, const std::string& path) {
   try {
     const std::string place = (fs::path(root) / path).string();
     const TaskFile file = TaskFile::load(place, place);
-    if (file.names_tasks())
+    if (file.is_group())
       checked.status = Status::kGroup;
     else if (!file.has("task") && !file.has("class"))
       checked.status = Status::kTemplate;

@@ -176,9 +176,7 @@ void refuse_what_is_not_run(const TaskFile& file) {
   if (const std::optional<ConfigNode> unsafe = file.find("unsafe_code");
       unsafe && read_bool(*unsafe))
     unsafe->fail("code written by a model is not run here");
-  for (const char* key :
-       {"tag", "task_alias", "should_decontaminate", "doc_to_decontamination_query"})
-    file.ignore(key);
+  for (const char* key : {"should_decontaminate", "doc_to_decontamination_query"}) file.ignore(key);
 }
 
 void read_identity(const TaskFile& file, TaskConfig& task) {
@@ -186,14 +184,15 @@ void read_identity(const TaskFile& file, TaskConfig& task) {
   if (!name) file.fail_at("task", "missing; expected the task's name");
   if (!name->is_scalar()) name->fail("a group of tasks is no task");
   task.name = name->as_string();
+  file.get("task_alias", "");
+  tags_of(file);
   task.place = file.name();
   if (!file.find("dataset_path"))
     file.fail_at("dataset_path", "missing; expected the name of a dataset");
   task.split = file.get("test_split", file.get("validation_split", ""));
   if (task.split.empty())
     file.fail_at("test_split", "missing; expected a test_split or a validation_split");
-  file.ignore("validation_split");
-  file.ignore("training_split");
+  file.get("training_split", "");
   if (const std::optional<ConfigNode> metadata = file.find("metadata")) {
     if (const std::optional<ConfigNode> version = metadata->find("version"))
       if (version->is_scalar()) task.version = version->as_string();
@@ -240,6 +239,8 @@ TaskConfig read_task_config(const TaskFile& file) {
   task.doc_to_choice = read_field(file, "doc_to_choice");
   task.description = read_field(file, "description");
   task.gen_prefix = read_field(file, "gen_prefix");
+  const std::string gen_prefix = file.get("gen_prefix", "");
+  task.gen_prefix_is_bare = !gen_prefix.empty() && rstrip(gen_prefix) == gen_prefix;
   task.target_delimiter = file.get("target_delimiter", " ");
   task.fewshot_delimiter = file.get("fewshot_delimiter", "\n\n");
   require_fields(file, task);

@@ -60,6 +60,7 @@ struct TaskConfig {
   std::optional<Field> doc_to_text, doc_to_target, doc_to_choice, description, gen_prefix;
   // kRolling: the text whose words and bytes count, where that is not the one that is scored.
   std::optional<Field> counted_text;
+  bool gen_prefix_is_bare = false;  // there is one, and it ends in no whitespace, whatever it renders to
   std::string target_delimiter, fewshot_delimiter;
   FewshotConfig fewshot;
   GenerationConfig generation;
@@ -76,5 +77,6 @@ struct TaskConfig {
 TaskConfig read_task_config(const TaskFile& file);
 // What every kind says of itself: one metric key for each filter and metric.
 TaskInfo info_of(const TaskConfig& config);
+TaskPtr make_task(TaskConfig config, const TaskOptions& options);
 
 }  // namespace evalharness

@@ -42,7 +42,7 @@ void refuse_python(const ConfigNode& node) {
 
 TaskFile TaskFile::parse(const std::string& yaml, const std::string& name) {
   TaskFile file;
-  file.name_ = name;
+  file.name_ = file.path_ = name;
   file.add(yaml, name, name);
   return file;
 }
@@ -50,14 +50,35 @@ TaskFile TaskFile::parse(const std::string& yaml, const std::string& name) {
 TaskFile TaskFile::load(const std::string& path, const std::string& name) {
   TaskFile file;
   file.name_ = name;
+  file.path_ = path;
   file.add(read_text(path, ""), path, name);
   return file;
 }
 
+TaskFile TaskFile::inside(const TaskFile& file, const ConfigNode& map) {
+  TaskFile made;
+  made.name_ = file.name_;
+  made.path_ = file.path_;
+  made.texts_ = cat(file.texts_, map.where(), "\n");
+  made.add(map, file.path_, file.name_);
+  return made;
+}
+
+void TaskFile::override_by(const TaskFile& stronger,
+                           const std::set<std::string, std::less<>>& hidden) {
+  std::vector<Override> above = stronger.overrides_;
+  for (const ConfigNode& file : stronger.files_) above.push_back({file, hidden});
+  overrides_.insert(overrides_.begin(), above.begin(), above.end());
+  texts_ += stronger.texts_;
+}
+
 void TaskFile::add(const std::string& yaml, const std::string& path, const std::string& name) {
-  ConfigNode root = ConfigNode::parse(yaml, name, DuplicateKeys::kLastWins);
-  if (!root.is_map()) root.fail("expected a map");
   texts_ += yaml;
+  add(ConfigNode::parse(yaml, name, DuplicateKeys::kLastWins), path, name);
+}
+
+void TaskFile::add(const ConfigNode& root, const std::string& path, const std::string& name) {
+  if (!root.is_map()) root.fail("expected a map");
   files_.push_back(root);
   const std::optional<ConfigNode> include = root.find("include");
   if (!include) return;
@@ -87,21 +108,23 @@ bool TaskFile::has(std::string_view key) const {
   return node && !node->is_null();
 }
 
-bool TaskFile::names_tasks() const {
+bool TaskFile::is_group() const {
   const std::optional<ConfigNode> node = find_any("task");
-  return node && node->is_list();
+  return has("group") || (node && node->is_list());
 }
 
 std::optional<ConfigNode> TaskFile::find_any(std::string_view key) const {
   std::optional<ConfigNode> strongest;
-  for (const ConfigNode& file : files_) {
+  const auto look_in = [&](const ConfigNode& file) {
     const std::optional<ConfigNode> found = file.find(key);
-    if (!found) continue;
-    if (strongest)
+    if (found && strongest)
       found->to_value();  // overridden: read, so that it is not taken for unknown
-    else
+    else if (found)
       strongest = found;
-  }
+  };
+  for (const Override& above : overrides_)
+    if (!above.hidden.contains(key)) look_in(above.file);
+  for (const ConfigNode& file : files_) look_in(file);
   return strongest;
 }
 
@@ -115,8 +138,7 @@ void TaskFile::refuse(std::string_view key, const std::string& reason) const {
 }
 
 void TaskFile::ignore(std::string_view key) const {
-  for (const ConfigNode& file : files_)
-    if (const std::optional<ConfigNode> node = file.find(key)) node->to_value();
+  if (const std::optional<ConfigNode> node = find_any(key)) node->to_value();
 }
 
 void TaskFile::fail_at(std::string_view key, const std::string& text) const {

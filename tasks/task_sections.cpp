@@ -10,9 +10,22 @@
 namespace evalharness {
 namespace {
 
-std::optional<Field> read_field(const ConfigNode& map, std::string_view key) {
-  const std::optional<ConfigNode> node = map.find(key);
-  return node && !node->is_null() ? std::optional<Field>(Field::read(*node)) : std::nullopt;
+void check_choices(const ConfigNode& node) {
+  const Value value = node.to_value(/*yaml_1_1=*/true);
+  if (!value.is_string() && !value.is_list() && !value.is_map())
+    node.fail(cat("expected a list, a column or a template, got ", python::repr(value)));
+  if (value == Value(Value::List{}) || value == Value(Value::Map{}))
+    node.fail("expected at least one choice, got none");
+}
+
+// Choices may be a list or a map, an answer one of several in a list.
+std::optional<Field> field_of(const std::optional<ConfigNode>& node, std::string_view key) {
+  if (!node || node->is_null()) return std::nullopt;
+  if (key == "doc_to_choice")
+    check_choices(*node);
+  else if (node->is_map() || (node->is_list() && key != "doc_to_target"))
+    node->fail(cat("expected text, a column or a template, got ", node->is_map() ? "a map" : "a list"));
+  return Field::read(*node);
 }
 
 std::vector<std::string> strings_of(const ConfigNode& node) {
@@ -63,13 +76,15 @@ void read_fewshot_section(const ConfigNode& node, FewshotConfig& fewshot) {
     for (const ConfigNode& item : indices->items()) fewshot.indices.push_back(item.as_count());
   if (const std::optional<ConfigNode> samples = node.find("samples");
       samples && !samples->is_null())
-    for (const ConfigNode& item : samples->items())
+    for (const ConfigNode& item : samples->items()) {
+      if (!item.is_map()) item.fail("expected a map of columns");
       fewshot.samples.emplace_back(item.to_value(/*yaml_1_1=*/true), item.where());
+    }
   for (auto& [key, field] : {std::pair{"doc_to_text", &fewshot.doc_to_text},
                              {"doc_to_target", &fewshot.doc_to_target},
                              {"doc_to_choice", &fewshot.doc_to_choice},
                              {"gen_prefix", &fewshot.gen_prefix}})
-    if (std::optional<Field> own = read_field(node, key)) *field = std::move(own);
+    if (std::optional<Field> own = field_of(node.find(key), key)) *field = std::move(own);
   fewshot.target_delimiter = node.get("target_delimiter", fewshot.target_delimiter);
   fewshot.fewshot_delimiter = node.get("fewshot_delimiter", fewshot.fewshot_delimiter);
 }
@@ -77,8 +92,12 @@ void read_fewshot_section(const ConfigNode& node, FewshotConfig& fewshot) {
 }  // namespace
 
 std::optional<Field> read_field(const TaskFile& file, std::string_view key) {
-  const std::optional<ConfigNode> node = file.find(key);
-  return node ? std::optional<Field>(Field::read(*node)) : std::nullopt;
+  return field_of(file.find(key), key);
+}
+
+std::vector<std::string> tags_of(const TaskFile& file) {
+  const std::optional<ConfigNode> tag = file.find("tag");
+  return tag ? strings_of(*tag) : std::vector<std::string>{};
 }
 
 bool read_bool(const ConfigNode& node) {
@@ -92,6 +111,7 @@ GenerationConfig read_generation(const TaskFile& file, const std::string& fewsho
   generation.until = {fewshot_delimiter};
   if (const std::optional<ConfigNode> repeats = file.find("repeats"))
     generation.samples = repeats->as_count();
+  if (generation.samples == 0) file.fail_at("repeats", "expected at least 1, got 0");
   const std::optional<ConfigNode> node = file.find("generation_kwargs");
   if (!node) return generation;
   if (const std::optional<ConfigNode> until = node->find("until"))

@@ -4,12 +4,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tasks/task_config.h"
 
 namespace evalharness {
 
 std::optional<Field> read_field(const TaskFile& file, std::string_view key);
+// Names that tasks share: a string or a list of them.
+std::vector<std::string> tags_of(const TaskFile& file);
 // true and false, and yes, no, on, off, as lm-evaluation-harness's files have them (YAML 1.1).
 bool read_bool(const ConfigNode& node);
 

@@ -2,6 +2,8 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
+
 #include "harness/base/error.h"
 #include "harness/base/text.h"
 #include "harness/base/yaml_scalar.h"
@@ -137,6 +139,18 @@ class Walk {
   const DuplicateKeys duplicates_;
 };
 
+// Fails at the first line that is none.
+void check_utf8(const std::string& text, const std::string& file_name) {
+  if (is_valid_utf8(text)) return;
+  const std::vector<std::string> lines = split(text, "\n");
+  const auto bad = std::find_if(lines.begin(), lines.end(),
+                                [](const std::string& line) { return !is_valid_utf8(line); });
+  std::string valid;  // the longest beginning
+  for (size_t size = 0; size < bad->size(); ++size)
+    if (is_valid_utf8(bad->substr(0, size))) valid = bad->substr(0, size);
+  fail(cat(file_name, ":", bad - lines.begin() + 1, ":", code_points(valid) + 1, ": text is not UTF-8"));
+}
+
 // One step of a path: a key, or an index where `key` is empty.
 struct Step {
   std::string key;
@@ -219,6 +233,7 @@ std::string item_key(const std::string& parent, size_t index) {
 
 std::shared_ptr<ConfigTree> parse_config_tree(const std::string& text, const std::string& file_name,
                                               DuplicateKeys duplicates) {
+  check_utf8(text, file_name);
   Tree root = Walk(file_name, "", duplicates).parse(text, "");
   if (root->kind == Kind::kNull) root->kind = Kind::kMap;
   return root;

@@ -33,6 +33,8 @@ void list_tasks() {
     line(name, cat(info.protocol, ", ", info.dataset, " ", info.split,
                    info.num_fewshot > 0 ? cat(", ", info.num_fewshot, "-shot") : ""));
   }
+  for (const std::string& name : group_names())
+    line(name, cat("a group of ", make_tasks(name).tasks.size(), " tasks"));
 }
 
 void list_models_() {

@@ -35,6 +35,12 @@ Scored lm_eval_window(std::span<const int32_t> tokens, size_t m, size_t index, i
 
 }  // namespace
 
+std::vector<int32_t> encode_prompt(const Tokenizer& tokenizer, const std::string& text) {
+  const std::string bos = tokenizer.bos() >= 0 ? tokenizer.token_text(tokenizer.bos()) : "";
+  const bool begun = !bos.empty() && text.starts_with(bos);
+  return tokenizer.encode(text, /*specials=*/!begun);
+}
+
 int32_t prefix_token(const Tokenizer& tokenizer) {
   const int32_t token = tokenizer.bos() >= 0 ? tokenizer.bos() : tokenizer.eos();
   if (token < 0) fail("this tokenizer has neither BOS nor EOS to stand for an empty context");
@@ -52,8 +58,8 @@ Scored encode_pair(const Tokenizer& tokenizer, const LogLikelihood& request, siz
     if (whole.empty() || whole.front() != prefix) whole.insert(whole.begin(), prefix);
     context_tokens = 1;
   } else {
-    whole = tokenizer.encode(context + target);
-    context_tokens = tokenizer.encode(context).size();
+    whole = encode_prompt(tokenizer, context + target);
+    context_tokens = encode_prompt(tokenizer, context).size();
   }
   Scored scored;
   if (context_tokens >= whole.size()) fail(cat("no token is left to score in target '", request.target, "'"));

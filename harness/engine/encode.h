@@ -17,6 +17,10 @@ struct Scored {
   size_t truncated = 0;  // tokens cut off on the left
 };
 
+// As the tokenizer encodes by itself; nothing is added to a text that begins with BOS spelt out, as
+// chat templates may.
+std::vector<int32_t> encode_prompt(const Tokenizer& tokenizer, const std::string& text);
+
 // The token that stands for an empty context: BOS, else EOS.
 int32_t prefix_token(const Tokenizer& tokenizer);
 

@@ -67,14 +67,14 @@ size_t ModelScorer::max_length() const { return evalharness::max_length(transfor
 const std::vector<int32_t>& ModelScorer::rolling_tokens(const Rolling& request) {
   if (rolling_text_ != request.text || rolling_tokens_.empty()) {
     rolling_text_ = request.text;
-    rolling_tokens_ = tokenizer_.encode(request.text);
+    rolling_tokens_ = encode_prompt(tokenizer_, request.text);
   }
   return rolling_tokens_;
 }
 
 std::vector<int32_t> ModelScorer::inputs_of(const Request& request) const {
   if (const auto* pair = std::get_if<LogLikelihood>(&request)) return encode_pair(tokenizer_, *pair, max_length()).inputs;
-  return tokenizer_.encode(std::get<Generate>(request).context);
+  return encode_prompt(tokenizer_, std::get<Generate>(request).context);
 }
 
 void ModelScorer::plan_rolling(const Rolling& request, size_t index, std::vector<Unit>& units) {

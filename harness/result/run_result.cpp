@@ -68,6 +68,11 @@ void visit(auto& archive, Like<TaskResult> auto& task) {
   archive("metrics", task.metrics);
 }
 
+void visit(auto& archive, Like<GroupResult> auto& group) {
+  archive("tasks", group.tasks);
+  archive("total", group.total);
+}
+
 void visit(auto& archive, Like<SpeedResult> auto& speed) {
   archive("phase", speed.phase);
   archive("batch", speed.batch);
@@ -113,6 +118,7 @@ void visit(auto& archive, Like<BackendResult> auto& backend) {
   archive("name", backend.name);
   archive("unavailable", backend.unavailable);
   archive("tasks", backend.tasks);
+  archive("groups", backend.groups);
   archive("speed", backend.speed);
   archive("roofline", backend.roofline);
   archive("peak_memory_bytes", backend.peak_memory_bytes);
@@ -144,6 +150,13 @@ void visit(auto& archive, Like<RunResult> auto& run) {
   archive("steps", run.steps);
   archive("variants", run.variants);
   archive("pairs", run.pairs);
+}
+
+std::map<std::string, const TaskResult*> BackendResult::results() const {
+  std::map<std::string, const TaskResult*> results;
+  for (const auto& [task, result] : tasks) results[task] = &result;
+  for (const auto& [group, result] : groups) results[group] = &result.total;
+  return results;
 }
 
 std::string to_json(const RunResult& result) {

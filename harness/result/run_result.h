@@ -73,6 +73,13 @@ struct TaskResult {
   bool operator==(const TaskResult&) const = default;
 };
 
+// Several tasks as one: the means of their metrics, and the sums of all that is counted.
+struct GroupResult {
+  std::vector<std::string> tasks;
+  TaskResult total;  // protocol: "lm-eval 3.0, 27 tasks by size"
+  bool operator==(const GroupResult&) const = default;
+};
+
 struct SpeedResult {
   std::string phase;       // "prefill" or "decode"
   size_t batch = 1;
@@ -117,10 +124,12 @@ struct BackendResult {
   std::string name;         // "cpu", "cuda"
   std::string unavailable;  // why it did not run, "" where it did
   std::map<std::string, TaskResult> tasks;
+  std::map<std::string, GroupResult> groups;
   std::vector<SpeedResult> speed;
   Roofline roofline;
   uint64_t peak_memory_bytes = 0;
   std::map<std::string, std::string> kernels;  // weight format and regime -> kernel that ran
+  std::map<std::string, const TaskResult*> results() const;  // of tasks and of groups, by name
   bool operator==(const BackendResult&) const = default;
 };
 
@@ -133,7 +142,7 @@ struct Variant {
 
 // Compressed against dense on the same documents.
 struct PairResult {
-  std::string task, metric, backend;
+  std::string task, metric, backend;  // task: or a group of them
   Estimate difference;             // compressed - dense (accuracy), ln ratio (perplexity)
   std::optional<double> p_value;   // exact McNemar, of an accuracy
   size_t only_dense_right = 0, only_compressed_right = 0, answers_changed = 0;

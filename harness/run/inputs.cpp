@@ -6,6 +6,7 @@
 #include "harness/base/error.h"
 #include "harness/base/text.h"
 #include "harness/math/isa.h"
+#include "harness/model/chat_template.h"
 #include "harness/measure/machine.h"
 #include "harness/model/packed.h"
 #include "harness/model/synthetic.h"
@@ -53,12 +54,27 @@ ModelInputs open_model_inputs(const RunConfig& config, bool offline) {
     return inputs;
   }
   inputs.tokenizer = open_tokenizer(inputs.path);
+  use_chat(config, inputs.path, *inputs.tokenizer);
   inputs.hash = inputs.dense_hash = model_hash(inputs.path);
   inputs.dense_name = config.model;
   inputs.packed = is_packed(inputs.path);
   if (inputs.packed) find_original(inputs);
   if (calibrates) draw_calibration(config.calibration, offline, inputs);
   return inputs;
+}
+
+void use_chat(const RunConfig& config, const std::string& model_path, const Tokenizer& tokenizer) {
+  if (config.chat.is_plain()) return;
+  const auto text_of = [&](int32_t token) { return token < 0 ? "" : tokenizer.token_text(token); };
+  Chat chat;
+  chat.system_instruction = config.chat.system_instruction;
+  chat.fewshot_as_multiturn = config.chat.fewshot_as_multiturn;
+  if (config.chat.template_wanted) {
+    const ChatTemplateSource source = chat_template_of(model_path, config.chat.template_name);
+    chat.form = std::make_shared<const ChatTemplate>(source.text, source.where, text_of(tokenizer.bos()),
+                                                     text_of(tokenizer.eos()));
+  }
+  for (const RunTask& task : config.tasks) task.task->use_chat(chat);
 }
 
 std::vector<TaskData> prepare_tasks(const RunConfig& config, bool offline) {
@@ -90,6 +106,9 @@ Value run_context(const RunConfig& config, const ModelInputs& inputs,
   context.set("model_sha256", inputs.hash);
   context.set("dense_sha256", inputs.dense_hash);  // before any compression, a packed model's too
   context.set("tokenizer_sha256", inputs.tokenizer ? inputs.tokenizer->hash() : "");
+  if (config.chat.template_wanted)
+    context.set("chat_template_sha256",
+                sha256_hex(chat_template_of(inputs.path, config.chat.template_name).text));
   Value data, prompts;
   for (size_t t = 0; t < tasks.size(); ++t) {
     data.set(config.tasks[t].name, tasks[t].data.sha256);

@@ -33,6 +33,9 @@ struct ModelInputs {
 };
 
 ModelInputs open_model_inputs(const RunConfig& config, bool offline);
+// Tells the tasks how to put their questions, where the config says other than plain text: before
+// prepare_tasks(). Fails where the model has no chat template.
+void use_chat(const RunConfig& config, const std::string& model_path, const Tokenizer& tokenizer);
 // Of each task, in order.
 std::vector<TaskData> prepare_tasks(const RunConfig& config, bool offline);
 

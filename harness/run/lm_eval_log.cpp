@@ -83,12 +83,12 @@ Value score_of(const Request& request, const Item& item, const Value& target) {
 
 Value estimate_value(const std::optional<double>& value) { return value ? Value(*value) : Value("N/A"); }
 
-Value metrics_of(const LoggedTask& logged) {
+Value metrics_of(const std::string& name, const std::string& alias, const TaskResult& result) {
   Value metrics;
-  metrics.set("name", logged.task->info().name);
-  metrics.set("alias", logged.task->info().name);
-  metrics.set("sample_len", logged.result->documents);
-  for (const auto& [key, estimate] : logged.result->metrics) {
+  metrics.set("name", name);
+  metrics.set("alias", alias);
+  metrics.set("sample_len", result.documents);
+  for (const auto& [key, estimate] : result.metrics) {
     const auto [metric, filter] = parts_of(key);
     metrics.set(cat(metric, ",", filter), estimate_value(estimate.value));
     metrics.set(cat(metric, "_stderr,", filter), estimate_value(estimate.standard_error));
@@ -168,12 +168,13 @@ void SampleLog::add(size_t id, const Document& document, std::span<const Request
 
 std::string SampleLog::hash() const { return sha256_hex(hashes_); }
 
-std::string lm_eval_results(const std::string& model, std::span<const LoggedTask> tasks) {
+std::string lm_eval_results(const std::string& model, std::span<const LoggedTask> tasks,
+                            std::span<const LoggedGroup> groups) {
   Value results = empty_map(), configs = empty_map(), versions = empty_map(), shots = empty_map();
   Value better = empty_map(), samples = empty_map(), hashes = empty_map();
   for (const LoggedTask& logged : tasks) {
     const TaskInfo& info = logged.task->info();
-    results.set(info.name, metrics_of(logged));
+    results.set(info.name, metrics_of(info.name, info.name, *logged.result));
     configs.set(info.name, config_of(info));
     versions.set(info.name, info.version);
     shots.set(info.name, info.num_fewshot);
@@ -185,9 +186,19 @@ std::string lm_eval_results(const std::string& model, std::span<const LoggedTask
                                       {"effective", Value(logged.result->documents)}});
     if (!logged.samples_hash.empty()) hashes.set(info.name, logged.samples_hash);
   }
+  Value aggregated = empty_map(), subtasks = empty_map();
+  for (const LoggedGroup& logged : groups) {
+    const TaskGroup& group = *logged.group;
+    const Value metrics = metrics_of(group.name, group.alias, *logged.total);
+    results.set(group.name, metrics);
+    if (!group.metrics.empty()) aggregated.set(group.name, metrics);
+    subtasks.set(group.name, Value::List(group.children.begin(), group.children.end()));
+    versions.set(group.name, group.version.empty() ? "N/A" : group.version);
+  }
   Value file;
   file.set("results", std::move(results));
-  file.set("group_subtasks", empty_map());
+  if (!aggregated.map().empty()) file.set("groups", std::move(aggregated));
+  file.set("group_subtasks", std::move(subtasks));
   file.set("configs", std::move(configs));
   file.set("versions", std::move(versions));
   file.set("n-shot", std::move(shots));

@@ -11,7 +11,7 @@
 
 #include "harness/metrics/item.h"
 #include "harness/result/run_result.h"
-#include "tasks/task.h"
+#include "tasks/task_group.h"
 
 namespace evalharness {
 
@@ -38,8 +38,13 @@ struct LoggedTask {
   const TaskResult* result;
   std::string samples_hash;  // "" where there is no sample log
 };
+struct LoggedGroup {
+  const TaskGroup* group;
+  const TaskResult* total;
+};
 // The text of results.json.
-std::string lm_eval_results(const std::string& model, std::span<const LoggedTask> tasks);
+std::string lm_eval_results(const std::string& model, std::span<const LoggedTask> tasks,
+                            std::span<const LoggedGroup> groups = {});
 
 // The document as lm-evaluation-harness has it: without the columns that transforms named "_...".
 Value logged_document(const Document& document);

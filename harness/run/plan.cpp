@@ -7,6 +7,7 @@
 #include "harness/model/checkpoint.h"
 #include "harness/model/packed.h"
 #include "harness/run/evaluate.h"
+#include "harness/run/inputs.h"
 #include "harness/run/model_list.h"
 
 namespace evalharness {
@@ -17,7 +18,7 @@ struct TaskPlan {
 };
 
 size_t rolling_tokens(const Rolling& rolling, const Tokenizer& tokenizer, size_t max_length) {
-  const size_t tokens = tokenizer.encode(rolling.text).size();
+  const size_t tokens = encode_prompt(tokenizer, rolling.text).size();
   const size_t window = rolling.protocol.window == 0 ? max_length : rolling.protocol.window;
   const size_t windows = window_count(tokens, rolling.protocol, max_length);
   const size_t limit = rolling.protocol.max_windows;
@@ -31,7 +32,7 @@ void add_request(const Request& request, const Tokenizer& tokenizer, size_t max_
     plan.tokens += rolling_tokens(*rolling, tokenizer, max_length);
   } else {
     const Generate& generate = std::get<Generate>(request);
-    plan.tokens += tokenizer.encode(generate.context).size();
+    plan.tokens += encode_prompt(tokenizer, generate.context).size();
     plan.generated += generate.max_tokens;
   }
 }
@@ -62,6 +63,7 @@ std::string plan_text(const RunConfig& config, bool offline) {
   const std::string path = resolve_model(config.model, offline);
   const auto checkpoint = open_checkpoint(path);
   const auto tokenizer = open_tokenizer(path);
+  use_chat(config, path, *tokenizer);
   const size_t max_length = config.engine.max_length > 0 ? config.engine.max_length : checkpoint->config().context;
   const bool packed = is_packed(path);
   const size_t variants = config.compresses() || packed ? 2 : 1;

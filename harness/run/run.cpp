@@ -16,6 +16,7 @@
 #include "harness/run/agreement.h"
 #include "harness/run/answer_cache.h"
 #include "harness/run/compress.h"
+#include "harness/run/groups.h"
 #include "harness/run/lm_eval_log.h"
 #include "harness/run/speed.h"
 
@@ -39,8 +40,8 @@ class Run {
   Run(const RunConfig& config, const RunOptions& options)
       : config_(config),
         options_(options),
+        inputs_(open_model_inputs(config, options.offline)),  // which tells the tasks of the model's template
         data_(prepare_tasks(config, options.offline)),
-        inputs_(open_model_inputs(config, options.offline)),
         backend_(make_cpu_backend({.isa = best_isa(), .gemm = config.gemm})),
         answers_(options.answers) {
     result_.name = config.name;
@@ -162,20 +163,25 @@ class Run {
       recalled = recalled || cached;
       save();
     }
+    cpu.groups = group_results(config_.groups, cpu.tasks);
     if (!recalled) cpu.peak_memory_bytes = peak_resident_bytes();
-    if (!evaluations.empty()) write_lm_eval_results(variant.name, evaluations);
+    if (!evaluations.empty()) write_lm_eval_results(variant.name, evaluations, cpu.groups);
     return evaluations;
   }
 
   std::string samples_folder(const std::string& variant) const { return cat(options_.folder, "/lm-eval/", variant); }
 
-  void write_lm_eval_results(const std::string& variant, const std::vector<Evaluation>& evaluations) const {
+  void write_lm_eval_results(const std::string& variant, const std::vector<Evaluation>& evaluations,
+                             const std::map<std::string, GroupResult>& groups) const {
     std::vector<LoggedTask> logged;
     for (size_t t = 0; t < evaluations.size(); ++t)
       if (!config_.tasks[t].task->info().agreement)
         logged.push_back({config_.tasks[t].task.get(), &evaluations[t].result, evaluations[t].samples_hash});
+    std::vector<LoggedGroup> logged_groups;
+    for (const TaskGroup& group : config_.groups) logged_groups.push_back({&group, &groups.at(group.name).total});
     std::filesystem::create_directories(samples_folder(variant));
-    write_text(samples_folder(variant) + "/results.json", lm_eval_results(cat(config_.model, " ", variant), logged));
+    write_text(samples_folder(variant) + "/results.json",
+               lm_eval_results(cat(config_.model, " ", variant), logged, logged_groups));
   }
 
   // Of everything that decides the dense model's answers to a task.
@@ -205,6 +211,8 @@ class Run {
     for (size_t t = 0; t < dense.size(); ++t)
       for (PairResult& pair : compare_evaluations(config_.tasks[t], "cpu", dense[t], compressed[t]))
         result_.pairs.push_back(std::move(pair));
+    if (dense.empty()) return;
+    for (PairResult& pair : compare_groups(config_, "cpu", dense, compressed)) result_.pairs.push_back(std::move(pair));
   }
 
   // Answers of the two models against each other; loads the dense one where it is not, as for speed.
@@ -257,8 +265,8 @@ class Run {
 
   const RunConfig& config_;
   const RunOptions& options_;
-  std::vector<TaskData> data_;
   ModelInputs inputs_;
+  std::vector<TaskData> data_;
   std::unique_ptr<Backend> backend_;
   AnswerCache answers_;
   std::unique_ptr<Journal> journal_;

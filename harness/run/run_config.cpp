@@ -48,28 +48,48 @@ std::map<std::string, Limit> read_limits(const ConfigNode& root) {
   return limits;
 }
 
+// One entry of `tasks`: a task, or those of a group or tag.
+TaskSet tasks_named(const ConfigNode& node, const TaskOptions& options) {
+  try {
+    return make_tasks(node.as_string(), options);
+  } catch (const Error& error) {
+    // A mistake inside the task's file names its own place; a task that is not there is a mistake here.
+    const std::string text = error.what();
+    if (text.starts_with("unknown task")) node.fail(text);
+    throw;
+  }
+}
+
+// Of a task: its own, else that of the smallest group that holds it and has one.
+Limit limit_of(const std::string& task, const TaskSet& set, const std::map<std::string, Limit>& limits) {
+  if (const auto own = limits.find(task); own != limits.end()) return own->second;
+  for (const TaskGroup& group : set.groups)
+    if (std::ranges::find(group.tasks, task) != group.tasks.end())
+      if (const auto found = limits.find(group.name); found != limits.end()) return found->second;
+  return {};
+}
+
 void read_tasks(const ConfigNode& root, const RunOverrides& overrides, RunConfig& config) {
-  std::map<std::string, Limit> limits = read_limits(root);
+  const std::map<std::string, Limit> limits = read_limits(root);
   const bool keyed = root.get_one_of("fewshot", {"sequential", "keyed"}, "sequential") == "keyed";
   std::set<std::string> names;
   if (const auto tasks = root.find("tasks")) {
     for (const ConfigNode& node : tasks->items()) {
-      RunTask task{.name = node.as_string(), .task = nullptr, .limit = {}};
-      try {
-        task.task = make_task(task.name, {.keyed_fewshot = keyed});
-      } catch (const Error& error) {
-        // A mistake inside the task's file names its own place; a task that is not there is a mistake here.
-        const std::string text = error.what();
-        if (text.starts_with("unknown task")) node.fail(text);
-        throw;
+      TaskSet set = tasks_named(node, {.keyed_fewshot = keyed});
+      for (TaskPtr& task : set.tasks) {
+        const std::string name = task->info().name;
+        if (!names.insert(name).second) node.fail(cat("task '", name, "' is listed twice"));
+        Limit limit;
+        if (!overrides.limit.empty())
+          limit = Limit::parse(overrides.limit.front(), "--limit");
+        else if (!overrides.full)
+          limit = limit_of(name, set, limits);
+        config.tasks.push_back({name, std::move(task), limit});
       }
-      task.name = task.task->info().name;
-      if (!names.insert(task.name).second) node.fail(cat("task '", task.name, "' is listed twice"));
-      if (!overrides.limit.empty())
-        task.limit = Limit::parse(overrides.limit.front(), "--limit");
-      else if (!overrides.full && limits.contains(task.name))
-        task.limit = limits[task.name];
-      config.tasks.push_back(std::move(task));
+      for (TaskGroup& group : set.groups) {
+        if (!names.insert(group.name).second) node.fail(cat("group '", group.name, "' is listed twice"));
+        config.groups.push_back(std::move(group));
+      }
     }
   }
   const std::vector<std::string> known(names.begin(), names.end());
@@ -83,6 +103,27 @@ Value limits_in_force(const RunConfig& config) {
   Value limits{Value::Map{}};
   for (const RunTask& task : config.tasks) limits.set(task.name, task.limit.random ? Value(task.limit.text()) : Value(task.limit.count));
   return limits;
+}
+
+// `chat_template`, or by lm-evaluation-harness's name `apply_chat_template`: true, or the name of one
+// of several.
+ChatConfig read_chat(const ConfigNode& root) {
+  ChatConfig chat;
+  const auto theirs = root.find("apply_chat_template");
+  const auto ours = root.find("chat_template");
+  if (theirs && ours) theirs->fail("the same as chat_template; one of the two is enough");
+  if (const auto& given = ours ? ours : theirs) {
+    const Value value = given->to_value();
+    chat.template_wanted = value.is_string() || (value.is_bool() && value.boolean());
+    if (value.is_string()) chat.template_name = value.string();
+    else if (!value.is_bool()) given->fail("expected true, false or the name of a template");
+  }
+  chat.system_instruction = root.get("system_instruction", "");
+  if (const auto turns = root.find("fewshot_as_multiturn")) {
+    chat.fewshot_as_multiturn = turns->as_bool();
+    if (!chat.template_wanted) turns->fail("expected chat_template beside it: plain text has no turns");
+  }
+  return chat;
 }
 
 SpeedConfig read_speed(const ConfigNode& node) {
@@ -148,6 +189,7 @@ RunConfig read_run_config(ConfigNode root, const std::string& name, const RunOve
   read_methods(root, config);
   config.calibration = read_calibration(root);
   read_tasks(root, overrides, config);
+  config.chat = read_chat(root);
   config.backends = read_backends(root);
   if (const auto speed = root.find("speed"))
     for (const ConfigNode& node : speed->items()) config.speed.push_back(read_speed(node));

@@ -9,7 +9,7 @@
 #include "harness/base/config_node.h"
 #include "harness/engine/model_scorer.h"
 #include "methods/method.h"
-#include "tasks/task.h"
+#include "tasks/task_group.h"
 
 namespace evalharness {
 
@@ -17,6 +17,15 @@ struct CalibrationConfig {
   std::string dataset = "c4";
   size_t samples = 128, length = 2048;
   uint64_t seed = 0;
+};
+
+// How tasks put their questions; the template itself is the model's.
+struct ChatConfig {
+  bool template_wanted = false;
+  std::string template_name;  // of several; "" for the default
+  bool fewshot_as_multiturn = true;
+  std::string system_instruction;
+  bool is_plain() const { return !template_wanted && system_instruction.empty(); }
 };
 
 struct RunTask {
@@ -42,7 +51,9 @@ struct RunConfig {
   std::vector<MethodPtr> methods;
   std::vector<std::string> method_names;
   CalibrationConfig calibration;
+  ChatConfig chat;
   std::vector<RunTask> tasks;
+  std::vector<TaskGroup> groups;  // of those tasks
   std::vector<std::string> backends;
   std::vector<SpeedConfig> speed;
   EngineOptions engine;

@@ -22,7 +22,7 @@ class Parser {
     std::optional<Expression> otherwise;
     if (tokens_.accept_name("else")) otherwise = conditional();
     return {[value, condition, otherwise](Scope& scope) -> std::optional<Value> {
-      if (python::truth(condition.evaluate(scope))) return value.find(scope);
+      if (condition.truth(scope)) return value.find(scope);
       if (otherwise) return otherwise->find(scope);
       return Value("");  // Jinja is strict about undefined names, but not about a missing else
     }};
@@ -31,10 +31,10 @@ class Parser {
   Expression any_of() {  // or
     Expression left = all_of();
     while (tokens_.accept_name("or")) {
-      left = defined([left, right = all_of()](Scope& scope) {
-        Value value = left.evaluate(scope);
-        return python::truth(value) ? value : right.evaluate(scope);
-      });
+      left = {[left, right = all_of()](Scope& scope) {
+        const std::optional<Value> value = left.look_up(scope);
+        return value && python::truth(*value) ? value : right.look_up(scope);
+      }};
     }
     return left;
   }
@@ -43,10 +43,10 @@ class Parser {
   Expression all_of() {  // and
     Expression left = negation();
     while (tokens_.accept_name("and")) {
-      left = defined([left, right = negation()](Scope& scope) {
-        Value value = left.evaluate(scope);
-        return python::truth(value) ? right.evaluate(scope) : value;
-      });
+      left = {[left, right = negation()](Scope& scope) {
+        const std::optional<Value> value = left.look_up(scope);
+        return value && python::truth(*value) ? right.look_up(scope) : value;
+      }};
     }
     return left;
   }
@@ -54,7 +54,7 @@ class Parser {
   Expression negation() {
     if (!tokens_.accept_name("not")) return comparison();
     return defined([negated = negation()](Scope& scope) {
-      return Value(!python::truth(negated.evaluate(scope)));
+      return Value(!negated.truth(scope));
     });
   }
 
@@ -67,7 +67,9 @@ class Parser {
     return defined([first, chain](Scope& scope) {
       Value left = first.evaluate(scope);
       for (const auto& [op, operand] : chain) {
-        Value right = operand.evaluate(scope);
+        const std::optional<Value> found = operand.look_up(scope);
+        if (!found && (op == "in" || op == "not in")) return Value(op == "not in");
+        Value right = found.value_or(Value());
         if (!compare(scope, op, left, right)) return Value(false);
         left = std::move(right);
       }
@@ -108,8 +110,8 @@ class Parser {
     Expression left = product();
     while (tokens_.accept_operator("~")) {
       left = defined([left, right = product()](Scope& scope) {
-        const std::string a = python::str(left.evaluate(scope));
-        return Value(a + python::str(right.evaluate(scope)));
+        const std::string a = left.text(scope);
+        return Value(a + right.text(scope));
       });
     }
     return left;
@@ -128,10 +130,22 @@ bool starts_expression(const Tokens& tokens) {
 
 }  // namespace
 
-Value Expression::evaluate(Scope& scope) const {
+std::optional<Value> Expression::look_up(Scope& scope) const {
   std::optional<Value> value = find(scope);
-  if (!value) scope.fail(scope.missing);
-  return *std::move(value);
+  if (!value && !scope.is_chat) scope.fail(scope.missing);
+  return value;
+}
+
+Value Expression::evaluate(Scope& scope) const { return look_up(scope).value_or(Value()); }
+
+std::string Expression::text(Scope& scope) const {
+  const std::optional<Value> value = look_up(scope);
+  return value ? python::str(*value) : "";
+}
+
+bool Expression::truth(Scope& scope) const {
+  const std::optional<Value> value = look_up(scope);
+  return value && python::truth(*value);
 }
 
 Expression defined(std::function<Value(Scope&)> evaluate) {

@@ -16,8 +16,13 @@ struct Expression {
   // Nothing where the name, member or item at the top of the expression is undefined; scope.missing
   // then says which. Anything undefined below the top fails.
   std::function<std::optional<Value>(Scope&)> find;
-  // Fails on anything undefined, as StrictUndefined does when it is used.
+  // Fails on anything undefined, as StrictUndefined does when it is used; null in a chat template.
   Value evaluate(Scope& scope) const;
+  // Fails on anything undefined; nothing in a chat template.
+  std::optional<Value> look_up(Scope& scope) const;
+  // As it is printed: nothing, where a chat template's is undefined.
+  std::string text(Scope& scope) const;
+  bool truth(Scope& scope) const;
 };
 
 // Everything up to the first token that is no part of an expression; commas at the top make a tuple

@@ -1,5 +1,6 @@
 // Filters of Jinja2 that take one value, and regex_replace of lm-evaluation-harness.
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -78,23 +79,36 @@ Value filter_items(const Call& call) {
   return call_method(method);
 }
 
-// json.dumps(value, sort_keys=True), which puts a space behind "," and ":".
-std::string dumped(const Value& value) {
+// json.dumps(value), which puts a space behind "," and ":".
+std::string dumped(const Value& value, bool sorted) {
   if (!value.is_list() && !value.is_map()) return to_json(value);
   std::vector<std::string> pieces;
   if (value.is_list()) {
-    for (const Value& item : value.list()) pieces.push_back(dumped(item));
+    for (const Value& item : value.list()) pieces.push_back(dumped(item, sorted));
     return "[" + join(pieces, ", ") + "]";
   }
-  std::map<std::string, Value> sorted(value.map().begin(), value.map().end());
-  for (const auto& [key, item] : sorted)
-    pieces.push_back(to_json(Value(key)) + ": " + dumped(item));
+  Value::Map entries = value.map();
+  if (sorted)
+    std::stable_sort(entries.begin(), entries.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (const auto& [key, item] : entries)
+    pieces.push_back(to_json(Value(key)) + ": " + dumped(item, sorted));
   return "{" + join(pieces, ", ") + "}";
 }
 
+// transformers gives its chat templates a filter of their own, which keeps text and order as they are.
+Value chat_tojson(const Call& call) {
+  const int64_t indent = call.integer(1, "indent", -1);
+  const bool sorted = call.flag(3, "sort_keys", false);
+  if (indent < 0) return dumped(call.subject, sorted);
+  if (sorted) call.fail("indent and sort_keys together are not supported");
+  return to_json(call.subject, static_cast<int>(indent));
+}
+
 Value filter_tojson(const Call& call) {
-  // Jinja escapes what is unsafe in HTML.
-  std::string json = dumped(call.subject);
+  if (call.scope.is_chat) return chat_tojson(call);
+  // Jinja sorts the keys, and escapes what is unsafe in HTML.
+  std::string json = dumped(call.subject, /*sorted=*/true);
   for (const auto& [from, to] :
        {std::pair{"<", "\\u003c"}, {">", "\\u003e"}, {"&", "\\u0026"}, {"'", "\\u0027"}})
     json = replace_all(json, from, to);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 #include <set>
+#include <utility>
 
 #include "tasks/jinja/expression.h"
 #include "tasks/jinja/lexer.h"
@@ -21,7 +22,10 @@ using Action = std::function<void(Scope&)>;
 using Block = std::vector<Action>;
 
 void run(const Block& block, Scope& scope) {
-  for (const Action& action : block) action(scope);
+  for (const Action& action : block) {
+    action(scope);
+    if (scope.flow != Scope::Flow::kOn) return;  // on the way out of a loop's turn
+  }
 }
 
 // Gives a value to one name, or its items to several.
@@ -55,13 +59,15 @@ struct Loop {
   Block body, otherwise;
 
   std::vector<Value> items(Scope& scope) const {
-    const std::vector<Value> all = iterate(scope, over.evaluate(scope));
+    const std::optional<Value> given = over.look_up(scope);
+    if (!given) return {};
+    const std::vector<Value> all = iterate(scope, *given);
     if (!condition) return all;
     std::vector<Value> chosen;
     for (const Value& item : all) {
       scope.enter();
       assign(scope, names, item);
-      if (python::truth(condition->evaluate(scope))) chosen.push_back(item);
+      if (condition->truth(scope)) chosen.push_back(item);
       scope.leave();
     }
     return chosen;
@@ -75,6 +81,8 @@ struct Loop {
       assign(scope, names, all[i]);
       run(body, scope);
       scope.leave();
+      const bool ended = std::exchange(scope.flow, Scope::Flow::kOn) == Scope::Flow::kBreak;
+      if (ended) break;
     }
     if (all.empty()) run(otherwise, scope);
   }
@@ -117,7 +125,7 @@ class Parser {
     tokens_.take();
     Expression value = parse_expression(tokens_);
     tokens_.expect(Kind::kEndOutput, "");
-    return [value](Scope& scope) { scope.out += python::str(value.evaluate(scope)); };
+    return [value](Scope& scope) { scope.out += value.text(scope); };
   }
 
   Action statement() {
@@ -125,7 +133,27 @@ class Parser {
     if (word == "if") return branch();
     if (word == "for") return loop();
     if (word == "set") return assignment();
+    if (tokens_.dialect == JinjaDialect::kChat) {
+      if (word == "generation") return marked();
+      if (word == "break") return leave_turn(Scope::Flow::kBreak);
+      if (word == "continue") return leave_turn(Scope::Flow::kContinue);
+    }
     tokens_.fail(cat("statement '", word, "' is not supported; there are: for if raw set"));
+  }
+
+  // {% generation %} text {% endgeneration %}: what the assistant says.
+  Action marked() {
+    end();
+    Block body = until({"endgeneration"});
+    tokens_.expect_name();
+    end();
+    return [body](Scope& scope) { run(body, scope); };
+  }
+
+  Action leave_turn(Scope::Flow flow) {
+    if (loops_ == 0) tokens_.fail("break and continue stand in a loop only");
+    end();
+    return [flow](Scope& scope) { scope.flow = flow; };
   }
 
   Action branch() {
@@ -145,7 +173,7 @@ class Parser {
       end();
     }
     return [condition, body, otherwise](Scope& scope) {
-      run(python::truth(condition.evaluate(scope)) ? body : otherwise, scope);
+      run(condition.truth(scope) ? body : otherwise, scope);
     };
   }
 
@@ -156,7 +184,9 @@ class Parser {
     made.over = parse_unconditional(tokens_);
     if (tokens_.accept_name("if")) made.condition = parse_expression(tokens_);
     end();
+    ++loops_;
     made.body = until({"else", "endfor"});
+    --loops_;
     if (tokens_.expect_name() == "else") {
       end();
       made.otherwise = until({"endfor"});
@@ -214,6 +244,7 @@ class Parser {
   void end() { tokens_.expect(Kind::kEndStatement, ""); }
 
   Tokens& tokens_;
+  int loops_ = 0;  // around what is being read
 };
 
 }  // namespace
@@ -221,12 +252,13 @@ class Parser {
 
 struct Jinja::Program {
   std::string where;
+  JinjaDialect dialect;
   jinja::Block block;
   Mentions mentions;
 };
 
-Jinja::Jinja(std::string_view source, std::string where) {
-  jinja::Tokens tokens(jinja::tokenize(source, where), where);
+Jinja::Jinja(std::string_view source, std::string where, JinjaDialect dialect) {
+  jinja::Tokens tokens(jinja::tokenize(source, where, dialect), where, dialect);
   jinja::Block block = jinja::Parser(tokens).whole();
   Mentions mentions{{}, std::move(tokens.members), std::move(tokens.strings)};
   for (const char* given : {"loop", "true", "True", "false", "False", "none", "None"})
@@ -235,13 +267,13 @@ Jinja::Jinja(std::string_view source, std::string where) {
                       tokens.assigned.end(),
                       std::inserter(mentions.columns, mentions.columns.end()));
   program_ = std::make_shared<const Program>(
-      Program{std::move(where), std::move(block), std::move(mentions)});
+      Program{std::move(where), dialect, std::move(block), std::move(mentions)});
 }
 
 const Mentions& Jinja::mentions() const { return program_->mentions; }
 
 std::string Jinja::render(const Value& fields, const std::string& fields_where) const {
-  jinja::Scope scope(fields, fields_where, program_->where);
+  jinja::Scope scope(fields, fields_where, program_->where, program_->dialect);
   jinja::run(program_->block, scope);
   return std::move(scope.out);
 }

@@ -2,6 +2,10 @@
 // (undefined names are errors, a trailing newline is kept, nothing is escaped) and its extra filter
 // regex_replace.
 //
+// Chat templates of models are the same language with the settings of Hugging Face's transformers: what
+// is undefined is empty, the line break behind a statement and the blanks before it are dropped, and
+// break, continue, {% generation %}, raise_exception() and strftime_now() are known.
+//
 // Expressions with filters, tests and methods of strings, lists and maps; if, for, set, raw;
 // whitespace control. Macros, includes and inheritance are refused when a template is read.
 #pragma once
@@ -22,11 +26,13 @@ struct Mentions {
   std::set<std::string> strings;  // constants
 };
 
+enum class JinjaDialect { kTask, kChat };
+
 class Jinja {
  public:
   // `where` names the template in errors: "tasks/piqa.yaml:7:14: doc_to_text". Fails on what it
   // cannot read.
-  Jinja(std::string_view source, std::string where);
+  Jinja(std::string_view source, std::string where, JinjaDialect dialect = JinjaDialect::kTask);
 
   // `fields`: a map of the variables there are; `fields_where` names them in errors:
   // "piqa.jsonl:17: tasks/piqa.yaml:7:14: doc_to_text: no field 'goall'; there are: goal label sol1

@@ -16,7 +16,8 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 class Lexer {
  public:
-  Lexer(std::string_view source, const std::string& where) : source_(source), where_(where) {}
+  Lexer(std::string_view source, const std::string& where, bool trims)
+      : source_(source), where_(where), trims_(trims) {}
 
   std::vector<Token> run() {
     while (at_ < source_.size()) {
@@ -42,8 +43,23 @@ class Lexer {
     std::string text(piece);
     if (strip_next_) text = lstrip(text);
     strip_next_ = false;
-    if (markup + 2 < source_.size() && source_[markup + 2] == '-') text = rstrip(text);
+    const char sign = markup + 2 < source_.size() ? source_[markup + 2] : ' ';
+    if (sign == '-') text = rstrip(text);
+    const bool statement = markup < source_.size() && source_[markup + 1] != '{';
+    if (trims_ && statement && sign != '-' && sign != '+') drop_indent(text);
     if (!text.empty()) tokens_.push_back({Kind::kData, std::move(text)});
+  }
+
+  // Blanks that are all that stands on the line before a statement.
+  void drop_indent(std::string& text) const {
+    const size_t line = text.rfind('\n') + 1;  // npos + 1 is 0
+    if ((line > 0 || at_line_start_) && is_blank(text.substr(line))) text.resize(line);
+  }
+
+  // Behind a statement or comment whose closing sign is `sign`.
+  void drop_line_break(char sign) {
+    at_line_start_ = trims_ && sign != '+' && sign != '-' && at_ < source_.size() && source_[at_] == '\n';
+    at_ += at_line_start_;
   }
 
   void read_markup() {
@@ -55,6 +71,10 @@ class Lexer {
     tokens_.push_back({kind == '{' ? Kind::kBeginOutput : Kind::kBeginStatement, ""});
     const std::string close = kind == '{' ? "}}" : "%}";
     while (!read_end(close)) read_token();
+    if (kind == '%')
+      drop_line_break(source_[at_ - 3]);
+    else
+      at_line_start_ = false;
     tokens_.push_back({kind == '{' ? Kind::kEndOutput : Kind::kEndStatement, ""});
   }
 
@@ -63,6 +83,7 @@ class Lexer {
     if (end == std::string_view::npos) fail(cat(where_, ": comment without an end"));
     strip_next_ = source_[end - 1] == '-';
     at_ = end + 2;
+    drop_line_break(source_[end - 1]);
   }
 
   // The end of a markup, at most in no bracket: a map's own braces are not it.
@@ -93,6 +114,7 @@ class Lexer {
       tokens_.push_back({Kind::kData, std::move(text)});
       strip_next_ = source_[after - 3] == '-';
       at_ = after;
+      drop_line_break(source_[after - 3]);
       return true;
     }
     fail(cat(where_, ": raw without endraw"));
@@ -175,13 +197,18 @@ class Lexer {
   size_t at_ = 0;
   int depth_ = 0;  // of brackets
   bool strip_next_ = false;
+  bool trims_;                 // drops line breaks behind statements, and blanks before them
+  bool at_line_start_ = true;  // what comes begins a line
 };
 
 }  // namespace
 
-std::vector<Token> tokenize(std::string_view source, const std::string& where) {
-  const std::string lines = replace_all(replace_all(std::string(source), "\r\n", "\n"), "\r", "\n");
-  return Lexer(lines, where).run();
+std::vector<Token> tokenize(std::string_view source, const std::string& where,
+                            JinjaDialect dialect) {
+  const bool is_chat = dialect == JinjaDialect::kChat;
+  std::string lines = replace_all(replace_all(std::string(source), "\r\n", "\n"), "\r", "\n");
+  if (is_chat && lines.ends_with('\n')) lines.pop_back();
+  return Lexer(lines, where, is_chat).run();
 }
 
 const Token& Tokens::peek(size_t ahead) const {

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tasks/jinja/jinja.h"
+
 namespace evalharness::jinja {
 
 struct Token {
@@ -29,13 +31,14 @@ struct Token {
 
 // Whitespace control is done here: data comes out stripped as - beside a delimiter asks. Comments
 // are gone, raw blocks are data. `where` goes before the text of errors.
-std::vector<Token> tokenize(std::string_view source, const std::string& where);
+std::vector<Token> tokenize(std::string_view source, const std::string& where,
+                            JinjaDialect dialect);
 
 // Reads tokens one after the other.
 class Tokens {
  public:
-  Tokens(std::vector<Token> tokens, std::string where)
-      : tokens_(std::move(tokens)), where_(std::move(where)) {}
+  Tokens(std::vector<Token> tokens, std::string where, JinjaDialect which = JinjaDialect::kTask)
+      : dialect(which), tokens_(std::move(tokens)), where_(std::move(where)) {}
 
   const Token& peek(size_t ahead = 0) const;  // past the end: the end token
   Token take();
@@ -48,6 +51,7 @@ class Tokens {
   [[noreturn]] void fail_expected(std::string_view what) const;
   [[noreturn]] void fail(const std::string& text) const;
 
+  const JinjaDialect dialect;
   // Noted by whoever reads them.
   std::set<std::string> variables, assigned, members, strings;
 

@@ -167,8 +167,9 @@ class OperandParser {
 
   static Expression indexed(Expression of, Expression index) {
     return {[of, index](Scope& scope) {
-      const Value value = of.evaluate(scope);
-      return item(scope, value, index.evaluate(scope));
+      const std::optional<Value> value = of.find(scope);
+      if (!value) scope.fail(scope.missing);  // a member of what is undefined, in either dialect
+      return item(scope, *value, index.evaluate(scope));
     }};
   }
 
@@ -231,7 +232,8 @@ class OperandParser {
     const Arguments given = tokens_.peek().is(Kind::kOperator, "(") ? arguments() : Arguments{};
     const bool takes_undefined = text == "default" || text == "d";
     return defined([of, text, function, given, takes_undefined](Scope& scope) {
-      if (!takes_undefined) return function(given.call(scope, "filter", text, of.evaluate(scope)));
+      if (!takes_undefined)
+        return function(given.call(scope, "filter", text, of.look_up(scope).value_or("")));
       const std::optional<Value> value = of.find(scope);
       const Call call = given.call(scope, "filter", text, value.value_or(Value()));
       const bool keep = value && (python::truth(*value) || !call.flag(1, "boolean", false));
@@ -256,7 +258,9 @@ class OperandParser {
     else if (starts_operand(tokens_))
       given.positional.push_back(unary());  // "is divisibleby 3"
     return defined([of, text, function, given, negated](Scope& scope) {
-      const Value result = function(given.call(scope, "test", text, of.evaluate(scope)));
+      const std::optional<Value> subject = of.look_up(scope);
+      if (!subject && text == "none") return Value(negated);
+      const Value result = function(given.call(scope, "test", text, subject.value_or(Value())));
       return Value(result.boolean() != negated);
     });
   }

@@ -141,7 +141,7 @@ Value negate(Scope& scope, const Value& a) {
 std::optional<Value> item(Scope& scope, const Value& of, const Value& index) {
   if (of.is_map() && index.is_string()) {
     if (const Value* found = of.find(index.string())) return *found;
-    scope.missing = cat("no key '", index.string(), "'; there are: ", sorted_keys(of));
+    scope.missing = no_key("key", index.string(), of);
     return std::nullopt;
   }
   if ((of.is_list() || of.is_string()) && is_integral(index)) {

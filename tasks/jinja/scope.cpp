@@ -4,11 +4,10 @@
 
 namespace evalharness::jinja {
 
-std::string sorted_keys(const Value& map) {
-  std::vector<std::string> keys;
-  for (const auto& entry : map.map()) keys.push_back(entry.first);
+std::string no_key(const char* what, std::string_view key, const Value& map) {
+  std::vector<std::string> keys = keys_of(map.map());
   std::sort(keys.begin(), keys.end());
-  return join(keys, " ");
+  return cat("no ", what, " '", key, "'", did_you_mean(key, keys), "; there are: ", join(keys, " "));
 }
 
 const Value* Scope::find(std::string_view name) const {
@@ -31,7 +30,7 @@ void Scope::set_member(std::string_view space, std::string_view name, Value valu
 }
 
 std::string Scope::no_field(std::string_view name) const {
-  return cat("no field '", name, "'; there are: ", sorted_keys(fields_));
+  return no_key("field", name, fields_);
 }
 
 }  // namespace evalharness::jinja

@@ -8,14 +8,20 @@
 #include "harness/base/error.h"
 #include "harness/base/text.h"
 #include "harness/base/value.h"
+#include "tasks/jinja/jinja.h"
 
 namespace evalharness::jinja {
 
 class Scope {
  public:
   // References stay valid while the scope lives.
-  Scope(const Value& fields, const std::string& fields_where, const std::string& where)
-      : fields_(fields), fields_where_(fields_where), where_(where), frames_(1) {}
+  Scope(const Value& fields, const std::string& fields_where, const std::string& where,
+        JinjaDialect dialect)
+      : is_chat(dialect == JinjaDialect::kChat),
+        fields_(fields),
+        fields_where_(fields_where),
+        where_(where),
+        frames_(1) {}
 
   // The innermost variable of a name, or null. A loop body is a frame of its own: what it sets is
   // forgotten after each turn.
@@ -29,9 +35,13 @@ class Scope {
   [[noreturn]] void fail(const std::string& text) const {
     evalharness::fail(cat(fields_where_, fields_where_.empty() ? "" : ": ", where_, ": ", text));
   }
-  // "no field 'x'; there are: a b c".
+  // "no field 'goall' (did you mean 'goal'?); there are: goal label".
   std::string no_field(std::string_view name) const;
 
+  enum class Flow { kOn, kBreak, kContinue };
+
+  const bool is_chat;  // what is undefined is empty
+  Flow flow = Flow::kOn;
   std::string out;
   std::string missing;  // what was undefined, of the expression that was looked up last
 
@@ -42,7 +52,7 @@ class Scope {
   std::vector<Value> frames_;
 };
 
-// "a b c": the keys of a map, sorted.
-std::string sorted_keys(const Value& map);
+// "no key 'x'; there are: a b c", with the nearest.
+std::string no_key(const char* what, std::string_view key, const Value& map);
 
 }  // namespace evalharness::jinja

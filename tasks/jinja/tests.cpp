@@ -1,5 +1,7 @@
 // Tests ("x is even") and functions of Jinja2.
 
+#include <ctime>
+
 #include "tasks/jinja/expression.h"
 #include "tasks/jinja/operators.h"
 #include "tasks/python.h"
@@ -70,9 +72,24 @@ Value function_range(const Call& call) {
 
 Value function_dict(const Call& call) { return Value(call.named); }
 
-const std::map<std::string, Function>& functions() {
-  static const std::map<std::string, Function> table = {
+// What a template that cannot take a conversation says.
+[[noreturn]] Value function_raise_exception(const Call& call) {
+  call.scope.fail(call.string(0, "message"));
+}
+
+Value function_strftime_now(const Call& call) {
+  const std::time_t now = std::time(nullptr);
+  char text[256];
+  const size_t size = std::strftime(text, sizeof text, call.string(0, "format").c_str(), std::localtime(&now));
+  return std::string(text, size);
+}
+
+std::map<std::string, Function> functions(JinjaDialect dialect) {
+  std::map<std::string, Function> table = {
       {"dict", function_dict}, {"namespace", function_dict}, {"range", function_range}};
+  if (dialect == JinjaDialect::kTask) return table;
+  table["raise_exception"] = function_raise_exception;
+  table["strftime_now"] = function_strftime_now;
   return table;
 }
 
@@ -83,7 +100,7 @@ Function find_test(const std::string& name, const Tokens& tokens) {
 }
 
 Function find_function(const std::string& name, const Tokens& tokens) {
-  return look_up(functions(), "function", name, tokens);
+  return look_up(functions(tokens.dialect), "function", name, tokens);
 }
 
 }  // namespace evalharness::jinja

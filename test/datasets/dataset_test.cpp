@@ -121,7 +121,7 @@ TEST_CASE("wrong bytes, rows and fields are errors that name the place", "[datas
       "{\"q\": \"one?\", \"a\": \"1\"}\n{\"q\": \"two?\", \"answer\": \"2\"}\n";
   home.manifest(without_answer);
   home.put("data/riddles/test.jsonl", without_answer);
-  CHECK_THROWS_WITH(home.load(), "riddles/test.jsonl:2: no field 'a'; there are: answer q");
+  CHECK_THROWS_WITH(home.load(), "riddles/test.jsonl:2: no field 'a' (did you mean 'q'?); there are: answer q");
 }
 
 TEST_CASE("the bundled sample stands in only where it may", "[datasets]") {

@@ -25,7 +25,7 @@ TEST_CASE("a document gives its fields and says which there are", "[datasets]") 
   CHECK(made_up().has("label"));
   CHECK_FALSE(made_up().has("sol1"));
   CHECK_THROWS_WITH(made_up().at("sol1"),
-                    "made_up.jsonl:17: no field 'sol1'; there are: goal label sol2");
+                    "made_up.jsonl:17: no field 'sol1' (did you mean 'sol2'?); there are: goal label sol2");
   CHECK_THROWS_WITH(made_up().string("label"),
                     "made_up.jsonl:17: field 'label': expected a string, got integer");
   CHECK_THROWS_WITH(Document::parse("[1]", "made_up.jsonl:2"),

@@ -63,6 +63,13 @@ TEST_CASE("whitespace at the end of a context moves to the target", "[engine]") 
   CHECK(pair.targets == Ids{' ', '\n', 'c'});
 }
 
+TEST_CASE("a text that begins with BOS is given no second one", "[engine]") {
+  const ByteTokenizer tokenizer(256, 'B', /*adds_bos=*/true);
+  CHECK(encode_prompt(tokenizer, "ab") == Ids{'B', 'a', 'b'});
+  CHECK(encode_prompt(tokenizer, "Bab") == Ids{'B', 'a', 'b'});
+  CHECK(encode_pair(tokenizer, {"Ba", "b"}, 8).inputs == Ids{'B', 'a'});
+}
+
 TEST_CASE("an empty context becomes the prefix token", "[engine]") {
   const ByteTokenizer bytes(256, 7);
   CHECK(encode_pair(bytes, {"", "ab"}, 100).inputs == Ids{7, 'a'});

@@ -130,7 +130,7 @@ TEST_CASE("templates give what Jinja2 gives", "[tasks][jinja]") {
 TEST_CASE("a template that wants a missing field names the fields there are", "[tasks][jinja]") {
   CHECK_THROWS_WITH(
       fill("{{quesiton}}"),
-      "made_up.jsonl:1: t.yaml:1:1: doc_to_text: no field 'quesiton'; there are: choices question");
+      "made_up.jsonl:1: t.yaml:1:1: doc_to_text: no field 'quesiton' (did you mean 'question'?); there are: choices question");
   CHECK_THROWS_WITH(fill("{{choices[3]}}"),
                     "made_up.jsonl:1: t.yaml:1:1: doc_to_text: index 3 is outside a list of 1");
   CHECK_THROWS_WITH(fill("{{question.strp()}}"),

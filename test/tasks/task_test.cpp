@@ -450,8 +450,8 @@ TEST_CASE("what a task file cannot mean is an error with its place", "[tasks][co
       write_task("filter_list: [{name: n, filter: [{function: regx}, {function: take_first}]}]\n"),
       "t.yaml:7:45: filter_list[0].filter[0].function: unknown filter 'regx' (did you mean "
       "'regex'?); there are: "
-      "listed_choice_regex lowercase majority_vote map multi_choice_regex number regex regex_map "
-      "remove_whitespace take_first "
+      "format_span listed_choice_regex lowercase majority_vote map multi_choice_regex number regex regex_map "
+      "regex_pos remove_whitespace take_first "
       "take_first_k uppercase word_sort");
   CHECK_THROWS_WITH(write_task("filter_list: [{name: n, filter: [{function: regex}]}]\n"),
                     "t.yaml:7:33: filter_list[0].filter: expected take_first at the end, so that "

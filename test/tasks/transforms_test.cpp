@@ -100,7 +100,7 @@ TEST_CASE("a transform that does not fit says where, what and what instead",
   CHECK_THROWS_WITH(one("[{rename: {a: b}}]", R"({"a": 1, "b": 2})"),
                     "rows.jsonl:1: t.yaml:1:2: [0]: column 'b' is there already");
   CHECK_THROWS_WITH(one("[{map: {b: '{{ c }}'}}]", R"({"a": 1})"),
-                    "rows.jsonl:1: t.yaml:1:12: [0].map.b: no field 'c'; there are: a");
+                    "rows.jsonl:1: t.yaml:1:12: [0].map.b: no field 'c' (did you mean 'a'?); there are: a");
 }
 
 TEST_CASE("a limit takes the first documents, or some drawn by a seed", "[tasks]") {

@@ -53,7 +53,7 @@ void save_tokenizer(const std::string& path, const std::string& folder) {
   namespace fs = std::filesystem;
   if (!fs::is_directory(path)) return write_text(folder + kGgufKeys, gguf_keys_only(path));
   for (const std::string name : {"/tokenizer.json", "/tokenizer_config.json", "/tokenizer.model",
-                                 "/added_tokens.json", kGgufKeys})
+                                 "/added_tokens.json", "/chat_template.jinja", kGgufKeys})
     if (fs::exists(path + name)) write_text(folder + name, read_text(path + name));
 }
 

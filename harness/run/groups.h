@@ -1,0 +1,26 @@
+// Groups of tasks as lines of their own, made of what their tasks gave.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "harness/result/run_result.h"
+#include "harness/run/evaluate.h"
+#include "harness/run/run_config.h"
+
+namespace evalharness {
+
+// Of every group. A metric has a number for each filter that all its tasks have it with; tasks that
+// lack it are left out, as lm-evaluation-harness does.
+std::map<std::string, GroupResult> group_results(const std::vector<TaskGroup>& groups,
+                                                 const std::map<std::string, TaskResult>& tasks);
+
+// Of metrics that are means: both variants, document by document over all tasks where they are
+// weighted by size, else the plain mean of the tasks' changes. Evaluations in the order of the
+// config's tasks.
+std::vector<PairResult> compare_groups(const RunConfig& config, const std::string& backend,
+                                       const std::vector<Evaluation>& dense,
+                                       const std::vector<Evaluation>& compressed);
+
+}  // namespace evalharness
