@@ -10,6 +10,8 @@
 #include "harness/base/text.h"
 #include "harness/metrics/paired.h"
 #include "harness/run/evaluate.h"
+#include "harness/run/inputs.h"
+#include "harness/run/model_list.h"
 #include "harness/run/run.h"
 
 namespace evalharness {
@@ -125,6 +127,13 @@ void check_same_question(const std::string& task, const FinishedRun& a, const Fi
              ", ", of_b.documents, " of ", of_b.available, " in ", b.folder()));
 }
 
+// A chat template is the model's own.
+void ask_as_it_did(const FinishedRun& run) {
+  if (run.config().chat.is_plain()) return;
+  const std::string path = resolve_model(run.config().model, /*offline=*/true);
+  use_chat(run.config(), path, *open_tokenizer(path));
+}
+
 std::vector<ComparedMetric> compare_task(const RunTask& task, FinishedRun& a, FinishedRun& b) {
   check_same_question(task.name, a, b);
   const TaskData data = prepare_task(task, {.offline = true, .allow_sample = true});
@@ -171,6 +180,7 @@ std::vector<RunComparison::Setting> different_settings(const Value& a, const Val
 RunComparison compare_runs(const std::string& folder_a, const std::string& folder_b, const std::string& variant) {
   FinishedRun a(folder_a, variant), b(folder_b, variant);
   check_same_model(a, b);
+  ask_as_it_did(a);
   RunComparison comparison{.a = a.described(), .b = b.described(), .metrics = {}, .only_a = {}, .only_b = {},
                            .settings = different_settings(a.resolved(), b.resolved())};
   for (const RunTask& task : a.config().tasks) {
