@@ -195,6 +195,23 @@ TEST_CASE("heavy libraries are included by source files only", "[layers]") {
   CHECK(listed(problems) == "");
 }
 
+// The flags of these files hold for all that they include: a vector's destructor or an initialised
+// object compiled with AVX-512 would run on machines without it.
+TEST_CASE("files compiled for an instruction set include nothing that makes code", "[layers]") {
+  const std::string kernels = "harness/backend/kernels/";
+  const std::set<std::string> allowed = {"cstddef", "cstdint", kernels + "token_kernels.h",
+                                         kernels + "token_kernels.inc"};
+  for (const char* file : {"token_kernels.h", "token_kernels.inc", "token_kernels_scalar.cpp",
+                           "token_kernels_avx2.cpp", "token_kernels_avx512.cpp"}) {
+    INFO(file);
+    for (const std::string& line : split(read_text(home_path(kernels + file)), "\n")) {
+      const std::string own = included(line, '"', '"'), standard = included(line, '<', '>');
+      if (!own.empty()) CHECK(allowed.contains(own));
+      if (!standard.empty()) CHECK(allowed.contains(standard));
+    }
+  }
+}
+
 TEST_CASE("no file is longer than can be read at once", "[layers]") {
   Strings problems;
   for (const Source& source : read_sources())

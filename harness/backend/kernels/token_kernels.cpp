@@ -1,5 +1,7 @@
 #include "harness/backend/kernels/token_kernels.h"
 
+#include "harness/math/isa.h"
+
 namespace evalharness {
 
 extern const TokenKernels kTokenKernels_scalar;

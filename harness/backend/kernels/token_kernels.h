@@ -1,14 +1,15 @@
 // What a transformer does besides its linear layers, one row at a time. The same
 // source (token_kernels.inc) is compiled for each instruction set; token_kernels() picks at run time.
+// Includes nothing that makes code: see token_kernels.inc.
 // The plain references that they are tested against are in test/backend/.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "harness/backend/bound_linear.h"
-
 namespace evalharness {
+
+enum class Isa;  // harness/math/isa.h, which would bring in what token_kernels.inc must not have
 
 // The online softmax of a row of scores: what its weights are relative to, and their sum so far.
 struct SoftmaxState {
