@@ -200,7 +200,8 @@ TEST_CASE("with fewer tokens than inputs the Hessian is damped more, and the rep
   Model model = tiny_model(5);
   const Report report = compress_by(model, "{method: gptq, bits: 4, group: 16, damping: 1e-12}", three_tokens);
   CHECK(report.counts.at("damped_again") > 0);
-  for (const float value : model.blocks[1].slot(Linear::down).op->to_dense().values()) REQUIRE(std::isfinite(value));
+  const Matrix down = model.blocks[1].slot(Linear::down).op->to_dense();
+  for (const float value : down.values()) REQUIRE(std::isfinite(value));
 }
 
 TEST_CASE("dead inputs are pruned and counted", "[methods][sparsegpt]") {
