@@ -25,10 +25,21 @@ struct PairScore {
   bool likeliest = false;  // the lowest id wins a tie
 };
 
+// KL(p || q); the sums are ln of the sums of exp(logits).
+double divergence(std::span<const float> p_logits, double p_sum, std::span<const float> q_logits, double q_sum) {
+  double sum = 0;
+  for (size_t i = 0; i < p_logits.size(); ++i) {
+    const double ln_p = static_cast<double>(p_logits[i]) - p_sum, ln_q = static_cast<double>(q_logits[i]) - q_sum;
+    if (const double p = std::exp(ln_p); p != 0) sum += p * (ln_p - ln_q);
+  }
+  return sum;
+}
+
 PairScore score_row(std::span<const float> reference, std::span<const float> model, int32_t target) {
   const auto id = static_cast<size_t>(target);
-  return {.log_prob = static_cast<float>(static_cast<double>(model[id]) - log_sum(model)),
-          .divergence = static_cast<float>(kl_divergence(reference, model)),
+  const double sum = log_sum(model);
+  return {.log_prob = static_cast<float>(static_cast<double>(model[id]) - sum),
+          .divergence = static_cast<float>(divergence(reference, log_sum(reference), model, sum)),
           .likeliest = std::ranges::max_element(model) - model.begin() == static_cast<std::ptrdiff_t>(id)};
 }
 
@@ -47,13 +58,7 @@ std::vector<PairScore> score_rows(const Transformer& reference, const Transforme
 }  // namespace
 
 double kl_divergence(std::span<const float> p_logits, std::span<const float> q_logits) {
-  const double p_sum = log_sum(p_logits), q_sum = log_sum(q_logits);
-  double sum = 0;
-  for (size_t i = 0; i < p_logits.size(); ++i) {
-    const double ln_p = static_cast<double>(p_logits[i]) - p_sum, ln_q = static_cast<double>(q_logits[i]) - q_sum;
-    if (const double p = std::exp(ln_p); p != 0) sum += p * (ln_p - ln_q);
-  }
-  return sum;
+  return divergence(p_logits, log_sum(p_logits), q_logits, log_sum(q_logits));
 }
 
 PairScorer::PairScorer(Transformer& reference, Transformer& model, const Tokenizer& tokenizer, const EngineOptions& options)

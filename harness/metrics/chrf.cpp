@@ -1,5 +1,7 @@
 #include "harness/metrics/chrf.h"
 
+#include <cctype>
+
 #include "harness/base/error.h"
 #include "harness/base/text.h"
 #include "harness/metrics/ngrams.h"
@@ -10,10 +12,7 @@ namespace {
 constexpr size_t kCharacterOrders = 6;
 constexpr double kBetaSquared = 4;  // recall counts twice as much as precision
 
-bool is_punctuation(char c) {
-  return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
-         (c >= '{' && c <= '~');
-}
+bool is_punctuation(char c) { return std::ispunct(static_cast<unsigned char>(c)) != 0; }  // ASCII
 
 // "(hi)" becomes "(hi" and ")": one mark a word, the last before the first.
 std::vector<std::string> words_of(std::string_view text) {

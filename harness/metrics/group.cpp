@@ -40,16 +40,13 @@ Estimate group_mean(std::span<const TaskEstimate> tasks, bool by_size) {
   EH_ASSERT(!tasks.empty());
   for (const TaskEstimate& task : tasks)
     if (!task.estimate.value) return Estimate::missing(task.estimate.reason);
-  Estimate mean;
   const double k = static_cast<double>(tasks.size());
   const double weighted = sum(tasks, [](const TaskEstimate& t) { return documents(t) * value(t); });
+  Estimate mean;
   mean.value = by_size ? weighted / sum(tasks, documents) : sum(tasks, value) / k;
   for (const TaskEstimate& task : tasks) mean.n += task.documents;
-  mean.standard_error = error_of(tasks, by_size);
-  if (!mean.standard_error) return mean;
-  mean.low = *mean.value - kNormal95 * *mean.standard_error;
-  mean.high = *mean.value + kNormal95 * *mean.standard_error;
-  return mean;
+  const std::optional<double> error = error_of(tasks, by_size);
+  return error ? normal_estimate(*mean.value, *error, mean.n) : mean;
 }
 
 Estimate mean_change(std::span<const Estimate> changes) {

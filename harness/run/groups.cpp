@@ -100,11 +100,11 @@ std::map<std::string, GroupResult> group_results(const std::vector<TaskGroup>& g
 std::vector<PairResult> compare_groups(const RunConfig& config, const std::string& backend,
                                        const std::vector<Evaluation>& dense,
                                        const std::vector<Evaluation>& compressed) {
+  std::set<std::string> known;
+  for (const RunTask& task : config.tasks)
+    for (const TaskInfo::Metric& metric : task.task->info().metrics) known.insert(metric.key);
   std::vector<PairResult> pairs;
   for (const TaskGroup& group : config.groups) {
-    std::set<std::string> known;
-    for (const RunTask& task : config.tasks)
-      for (const TaskInfo::Metric& metric : task.task->info().metrics) known.insert(metric.key);
     for (const GroupMetric& metric : group.metrics)
       for (const std::string& key : keys_of_metric(metric, known)) {
         const std::vector<size_t> tasks = tasks_with(config, group, key);

@@ -217,6 +217,7 @@ class Run {
 
   // Answers of the two models against each other; loads the dense one where it is not, as for speed.
   void agree(std::unique_ptr<Loaded>& dense, Loaded* compressed) {
+    Value judges;  // what the record says of each task's judge
     for (size_t t = 0; t < config_.tasks.size(); ++t) {
       const RunTask& task = config_.tasks[t];
       if (!task.task->info().agreement) continue;
@@ -229,10 +230,10 @@ class Run {
       PairScorer pair(*dense->runner, *compressed->runner, *inputs_.tokenizer, config_.engine);
       const Value judged = measure_agreement(
           task, data_[t], pair, *journal_, {.backend = "cpu", .judge = config_.judge, .folder = options_.folder}, result);
-      if (!judged.is_null()) judges_.set(task.name, judged);
+      if (!judged.is_null()) judges.set(task.name, judged);
+      if (!judges.is_null()) result_.context.set("judges", judges);
+      save();
     }
-    if (!judges_.is_null()) result_.context.set("judges", judges_);
-    save();
   }
 
   // Both by turns where there are two; null: there is no such model.
@@ -271,7 +272,6 @@ class Run {
   AnswerCache answers_;
   std::unique_ptr<Journal> journal_;
   RunResult result_;
-  Value judges_;  // what the record says of each task's judge
 };
 
 }  // namespace

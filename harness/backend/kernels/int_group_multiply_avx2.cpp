@@ -47,8 +47,9 @@ constexpr Scales scales_of(Plane plane, size_t bit) {
 template <size_t Width, size_t Half, size_t Bit>
 alignas(32) constexpr Scales kScales = scales_of({Width, Half}, Bit);
 
-// The same of bytes (see add_bytes) for the eight inputs of a word.
-alignas(32) constexpr std::array<float, 8> kByteScales = {1, 0x1p-16f, 1, 0x1p-16f, 0x1p-8f, 1, 0x1p-8f, 1};
+// The same of bytes (see add_bytes): of the eight inputs of a word, twice.
+alignas(32) constexpr Scales kByteScales = {1, 0x1p-16f, 1, 0x1p-16f, 0x1p-8f, 1, 0x1p-8f, 1,
+                                            1, 0x1p-16f, 1, 0x1p-16f, 0x1p-8f, 1, 0x1p-8f, 1};
 
 template <size_t Rows>
 struct Inputs {
@@ -64,19 +65,25 @@ struct Sums {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(eight), 16));
 }
 
+template <size_t Rows>
+[[gnu::target("avx2,fma"), gnu::always_inline]] inline Inputs<Rows> scaled_inputs(
+    const PanelProduct<uint16_t>& product, const Scales& scales) {
+  Inputs<Rows> x;
+  for (size_t r = 0; r < Rows; ++r) {
+    for (size_t k = 0; k < kStep; k += kLanes) {
+      const __m256 values = eight_floats(product.x + r * product.x_stride + k);
+      _mm256_store_ps(x.of[r] + k, _mm256_mul_ps(values, _mm256_load_ps(scales.data() + k)));
+    }
+  }
+  return x;
+}
+
 // `words` is the plane's first word at the half panel's first output.
 template <size_t Width, size_t Half, size_t Bit, size_t Rows>
 [[gnu::target("avx2,fma"), gnu::always_inline]] inline void add_plane(
     const uint32_t* words, const PanelProduct<uint16_t>& product, Sums<Rows>& sums) {
   constexpr Plane kPlane = {Width, Half};
-  Inputs<Rows> x;
-  for (size_t r = 0; r < Rows; ++r) {
-    for (size_t k = 0; k < kStep; k += kLanes) {
-      const __m256 scale = _mm256_load_ps(kScales<Width, Half, Bit>.data() + k);
-      const __m256 values = eight_floats(product.x + r * product.x_stride + k);
-      _mm256_store_ps(x.of[r] + k, _mm256_mul_ps(values, scale));
-    }
-  }
+  const Inputs<Rows> x = scaled_inputs<Rows>(product, kScales<Width, Half, Bit>);
   __m256i word[kVectors];
 #pragma GCC unroll 8
   for (size_t pair = 0; pair < kStepPairs; ++pair) {
@@ -105,21 +112,14 @@ template <size_t Width, size_t Half, size_t Bit, size_t Rows>
 }
 
 // Codes of eight bits: the nibbles of both planes are put together first, as bytes, so that a code
-// costs one conversion and one product. Byte b of `even` has pair b % 2 * 2 of a word, of `odd` the
-// pair after it; b / 2 tells the even input from the odd one.
+// costs one conversion and one product. bytes[0] has pairs 0 and 2 of a word, bytes[1] pairs 1 and 3:
+// their even inputs in its lower two bytes, the odd ones in its upper two.
 template <size_t Half, size_t Rows>
 [[gnu::target("avx2,fma"), gnu::always_inline]] inline void add_bytes(
     const uint32_t* words, const PanelProduct<uint16_t>& product, Sums<Rows>& sums) {
   constexpr size_t kWordPairs = 4, kByte = 8;
   const __m256i nibbles = _mm256_set1_epi8(0x0f);
-  Inputs<Rows> x;
-  for (size_t r = 0; r < Rows; ++r) {
-    for (size_t k = 0; k < kStep; k += kLanes) {
-      const __m256 scale = _mm256_load_ps(kByteScales.data());
-      const __m256 values = eight_floats(product.x + r * product.x_stride + k);
-      _mm256_store_ps(x.of[r] + k, _mm256_mul_ps(values, scale));
-    }
-  }
+  const Inputs<Rows> x = scaled_inputs<Rows>(product, kByteScales);
 #pragma GCC unroll 2
   for (size_t first = 0; first < kStepPairs; first += kWordPairs) {
     const uint32_t* const place = words + (Half * 2 + first / kWordPairs) * kPanelWidth;
