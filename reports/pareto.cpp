@@ -17,8 +17,8 @@
 namespace evalharness {
 namespace {
 
-constexpr double kWidth = 1040, kHeight = 680;
-constexpr double kLeft = 92, kRight = 36, kTop = 112, kBottom = 76;
+constexpr PlotFrame kFrame{.width = 1040, .height = 680, .left = 92, .right = 36, .top = 112, .bottom = 76};
+constexpr Box kPlot = kFrame.plot();
 constexpr double kNameSize = 11.5, kMark = 5.5;
 constexpr double kMebi = 1024.0 * 1024.0;
 
@@ -108,13 +108,13 @@ class ParetoPlot {
         points_(std::move(points)),
         x_(x_scale()),
         y_(y_scale()),
-        svg_(kWidth, kHeight, plot_style() + kPareto),
-        names_({kLeft, kTop, kWidth - kRight, kHeight - kBottom}, kNameSize) {}
+        svg_(kFrame.width, kFrame.height, plot_style() + kPareto),
+        names_(kPlot, kNameSize) {}
 
   std::string draw(const std::string& title, const std::string& subtitle) && {
-    svg_.rectangle({0, 0}, kWidth, kHeight, "page");
-    svg_.text({kLeft, 40}, title, "title");
-    svg_.text({kLeft, 62}, subtitle, "subtitle");
+    svg_.rectangle({0, 0}, kFrame.width, kFrame.height, "page");
+    svg_.text({kPlot.left, 40}, title, "title");
+    svg_.text({kPlot.left, 62}, subtitle, "subtitle");
     draw_axes();
     draw_front();
     for (const bool dominated : {true, false})  // those that count on top
@@ -144,31 +144,31 @@ class ParetoPlot {
     return {low - room, high + room, false};
   }
   Pixel at(double mebibytes, double quality) const {
-    return {kLeft + x_.share(mebibytes) * (kWidth - kLeft - kRight),
-            kHeight - kBottom - y_.share(quality) * (kHeight - kTop - kBottom)};
+    return {kPlot.left + x_.share(mebibytes) * (kPlot.right - kPlot.left),
+            kPlot.bottom - y_.share(quality) * (kPlot.bottom - kPlot.top)};
   }
   Pixel at(const ParetoPoint& point) const { return at(point.mebibytes, point.quality); }
 
   void draw_axes() {
-    const double right = kWidth - kRight, bottom = kHeight - kBottom;
+    const auto [left, top, right, bottom] = kPlot;
     for (const double tick : x_.ticks()) {
-      const double x = kLeft + x_.share(tick) * (right - kLeft);
-      svg_.line({x, kTop}, {x, bottom}, "major");
+      const double x = left + x_.share(tick) * (right - left);
+      svg_.line({x, top}, {x, bottom}, "major");
       svg_.text({x, bottom + 19}, number_text(tick), "tick", "middle");
     }
     for (const double tick : y_.ticks()) {
-      const double y = bottom - y_.share(tick) * (bottom - kTop);
-      svg_.line({kLeft, y}, {right, y}, "major");
-      svg_.text({kLeft - 9, y + 4}, tick >= 1e4 ? si_text(tick) : number_text(tick), "tick", "end");
+      const double y = bottom - y_.share(tick) * (bottom - top);
+      svg_.line({left, y}, {right, y}, "major");
+      svg_.text({left - 9, y + 4}, tick >= 1e4 ? si_text(tick) : number_text(tick), "tick", "end");
     }
-    svg_.rectangle({kLeft, kTop}, right - kLeft, bottom - kTop, "frame");
-    svg_.text({(kLeft + right) / 2, bottom + 46}, "weights on disk, MiB", "axis", "middle");
+    svg_.rectangle({left, top}, right - left, bottom - top, "frame");
+    svg_.text({(left + right) / 2, bottom + 46}, "weights on disk, MiB", "axis", "middle");
     const std::string better =
         metric_.style().higher_is_better ? "higher is better" : "lower is better";
     const std::string unit = metric_.style().kind == MetricStyle::Kind::kShare ? ", %"
                              : is_ratio()                                      ? ", logarithmic"
                                                                                : "";
-    svg_.text({28, (kTop + bottom) / 2}, cat(metric_.label(), unit, " (", better, ")"), "axis",
+    svg_.text({28, (top + bottom) / 2}, cat(metric_.label(), unit, " (", better, ")"), "axis",
               "middle", -90);
   }
 
@@ -179,7 +179,7 @@ class ParetoPlot {
       if (point.css_class != "dominated") front.push_back(point);
       if (point.css_class != "reference") continue;
       const double y = at(point).y;
-      svg_.line({kLeft, y}, {kWidth - kRight, y}, "level");
+      svg_.line({kPlot.left, y}, {kPlot.right, y}, "level");
     }
     std::ranges::stable_sort(front, {}, &ParetoPoint::mebibytes);
     for (size_t i = 1; i < front.size(); ++i) {
@@ -220,8 +220,8 @@ class ParetoPlot {
   }
 
   void draw_legend() {
-    double x = kLeft + 6;
-    const double y = kTop - 22;
+    double x = kPlot.left + 6;
+    const double y = kPlot.top - 22;
     const auto entry = [&](const std::string& text, const char* css_class) {
       if (css_class == std::string("reference"))
         svg_.circle({x, y}, kMark, css_class, "");

@@ -21,8 +21,7 @@
 namespace evalharness {
 namespace {
 
-constexpr double kWidth = 1040, kPanelHeight = 680;
-constexpr double kLeft = 84, kRight = 206, kTop = 122, kBottom = 92;
+constexpr PlotFrame kPanelFrame{.width = 1040, .height = 680, .left = 84, .right = 206, .top = 122, .bottom = 92};
 constexpr double kLabelSize = 11;
 constexpr double kSlantLabelTop = 20, kSlantLabelLine = 16;
 
@@ -54,13 +53,12 @@ class Panel {
   Panel(Svg& svg, RooflineView view, double top)
       : svg_(svg),
         view_(std::move(view)),
-        axes_(with_room_for_slant_labels(
-            axes_for(view_, {kLeft, top + kTop, kWidth - kRight, top + kPanelHeight - kBottom}))),
+        axes_(with_room_for_slant_labels(axes_for(view_, kPanelFrame.plot(top)))),
         names_({axes_.left, axes_.top, axes_.right, axes_.bottom}, kLabelSize) {}
 
   void draw(const std::string& title, const std::string& subtitle) {
-    svg_.text({kLeft, axes_.top - 88}, title, "title");
-    svg_.text({kLeft, axes_.top - 66}, subtitle, "subtitle");
+    svg_.text({kPanelFrame.left, axes_.top - 88}, title, "title");
+    svg_.text({kPanelFrame.left, axes_.top - 66}, subtitle, "subtitle");
     draw_grid();
     draw_ceilings();
     draw_moves();
@@ -251,7 +249,7 @@ class Panel {
 
   // One line where that fits the margin; otherwise the number has a line of its own.
   static std::vector<std::string> level_label(const Ceiling& ceiling) {
-    constexpr double kMargin = kRight - 26;
+    constexpr double kMargin = kPanelFrame.right - 26;
     const std::string rate = si_text(ceiling.per_second) + "FLOP/s";
     const std::string whole = cat(ceiling.name, ": ", rate);
     if (text_width(whole, kLabelSize) <= kMargin) return {whole};
@@ -342,12 +340,12 @@ class Panel {
 std::string roofline_svg(const RunResult& result) {
   const std::vector<std::string> backends = roofline_backends(result);
   if (backends.empty()) fail(cat(result.name, ": no roofline was measured"));
-  const double height = kPanelHeight * static_cast<double>(backends.size());
-  Svg svg(kWidth, height, plot_style() + kStyle);
-  svg.rectangle({0, 0}, kWidth, height, "page");
+  const double height = kPanelFrame.height * static_cast<double>(backends.size());
+  Svg svg(kPanelFrame.width, height, plot_style() + kStyle);
+  svg.rectangle({0, 0}, kPanelFrame.width, height, "page");
   const std::vector<std::string> lines = headline(result);
   for (size_t i = 0; i < backends.size(); ++i) {
-    Panel panel(svg, roofline_view(result, backends[i]), kPanelHeight * static_cast<double>(i));
+    Panel panel(svg, roofline_view(result, backends[i]), kPanelFrame.height * static_cast<double>(i));
     panel.draw(cat("Roofline of ", result.name, " on ", backends[i]), lines.back());
   }
   return std::move(svg).finish();

@@ -42,6 +42,13 @@ struct Box {
   double left = 0, top = 0, right = 0, bottom = 0;
 };
 
+// A page and the margins around its plot.
+struct PlotFrame {
+  double width, height, left, right, top, bottom;
+  // Of a page that begins at `y`.
+  constexpr Box plot(double y = 0) const { return {left, y + top, width - right, y + height - bottom}; }
+};
+
 struct LineSegment {
   Pixel from, to;
 };

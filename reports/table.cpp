@@ -9,7 +9,7 @@
 namespace evalharness {
 namespace {
 
-constexpr size_t kWidth = 110;
+constexpr size_t kTableWidth = 110;
 constexpr size_t kGap = 2;
 
 class Painter {
@@ -32,7 +32,7 @@ class Painter {
 std::string wrapped(const std::string& text, size_t indent) {
   std::string lines, line;
   for (const std::string& word : split_whitespace(text)) {
-    if (!line.empty() && code_points(line) + 1 + code_points(word) > kWidth) {
+    if (!line.empty() && code_points(line) + 1 + code_points(word) > kTableWidth) {
       lines += line + "\n";
       line = std::string(indent, ' ') + word;
     } else {
@@ -94,7 +94,7 @@ class TextTable {
     size_t others = 0;
     for (size_t i = 1; i < widths_.size(); ++i) others += hidden_[i] ? 0 : widths_[i] + kGap;
     constexpr size_t kLeast = 12;
-    widths_[0] = std::min(widths_[0], kWidth - std::min(kWidth - kLeast, others));
+    widths_[0] = std::min(widths_[0], kTableWidth - std::min(kTableWidth - kLeast, others));
   }
 
   // A label that is too long stands on a line of its own.

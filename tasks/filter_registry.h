@@ -10,7 +10,7 @@
 
 namespace evalharness {
 
-// const RegisterFilter registration("word_sort", word_sort); the function reads the options of an item of `filter`.
+// const RegisterFilter word_sort_filter("word_sort", word_sort); the function reads the options of an item of `filter`.
 struct RegisterFilter {
   RegisterFilter(const char* name, FilterChain::Step (*read)(const ConfigNode& options));
 };

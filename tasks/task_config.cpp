@@ -14,8 +14,6 @@
 namespace evalharness {
 namespace {
 
-using Kind = TaskConfig::Kind;
-
 struct KnownMetric {
   const char* name;
   const char* aggregation;
@@ -25,14 +23,14 @@ struct KnownMetric {
 
 struct KnownKind {
   const char* output_type;
-  Kind kind;
+  TaskConfig::Kind kind;
   std::vector<KnownMetric> metrics;
 };
 
 const std::vector<KnownKind>& kinds() {
   static const std::vector<KnownKind> table = {
       {"multiple_choice",
-       Kind::kMultipleChoice,
+       TaskConfig::Kind::kMultipleChoice,
        {{"acc", "mean", true, true},
         {"acc_norm", "mean", true, true},
         {"acc_bytes", "mean", true, false},
@@ -42,15 +40,15 @@ const std::vector<KnownKind>& kinds() {
         {"f1", "f1", true, false},
         {"mcc", "matthews_corrcoef", true, false}}},
       {"loglikelihood",
-       Kind::kLogLikelihood,
+       TaskConfig::Kind::kLogLikelihood,
        {{"perplexity", "perplexity", false, true}, {"acc", "mean", true, true}}},
       {"loglikelihood_rolling",
-       Kind::kRolling,
+       TaskConfig::Kind::kRolling,
        {{"word_perplexity", "weighted_perplexity", false, true},
         {"byte_perplexity", "weighted_perplexity", false, true},
         {"bits_per_byte", "bits_per_byte", false, true}}},
       {"generate_until",
-       Kind::kGenerate,
+       TaskConfig::Kind::kGenerate,
        {{"exact_match", "mean", true, true},
         {"bleu", "bleu", true, false},
         {"chrf", "chrf", true, false},
@@ -59,8 +57,8 @@ const std::vector<KnownKind>& kinds() {
         {"rouge1", "mean", true, false},
         {"rouge2", "mean", true, false},
         {"rougeL", "mean", true, false}}},
-      {"agreement", Kind::kAgreement, {}},
-      {"perplexity", Kind::kPerplexity, {{"perplexity", "token_perplexity", false, true}}}};
+      {"agreement", TaskConfig::Kind::kAgreement, {}},
+      {"perplexity", TaskConfig::Kind::kPerplexity, {{"perplexity", "token_perplexity", false, true}}}};
   return table;
 }
 
@@ -136,13 +134,13 @@ std::vector<MetricConfig> read_metrics(const TaskFile& file, const KnownKind& ki
   return metrics;
 }
 
-std::vector<FilterChain> read_filters(const TaskFile& file, Kind kind) {
+std::vector<FilterChain> read_filters(const TaskFile& file, TaskConfig::Kind kind) {
   const std::optional<ConfigNode> list = file.find("filter_list");
   if (!list) return {FilterChain::first()};
   std::vector<FilterChain> chains;
   for (const ConfigNode& item : list->items()) {
     chains.push_back(FilterChain::read(item));
-    if (kind != Kind::kGenerate && !chains.back().only_takes_first())
+    if (kind != TaskConfig::Kind::kGenerate && !chains.back().only_takes_first())
       item.fail("log-likelihoods pass through take_first only");
   }
   return chains;
@@ -210,10 +208,10 @@ void check_agreement(const TaskFile& file, const TaskConfig& task) {
 }
 
 void require_fields(const TaskFile& file, const TaskConfig& task) {
-  const bool rolling = task.kind == Kind::kRolling || task.kind == Kind::kPerplexity;
+  const bool rolling = task.kind == TaskConfig::Kind::kRolling || task.kind == TaskConfig::Kind::kPerplexity;
   if (!task.doc_to_text && !rolling) file.fail_at("doc_to_text", "missing");
-  if (!task.doc_to_target && task.kind != Kind::kAgreement) file.fail_at("doc_to_target", "missing");
-  if (task.kind == Kind::kMultipleChoice && !task.doc_to_choice)
+  if (!task.doc_to_target && task.kind != TaskConfig::Kind::kAgreement) file.fail_at("doc_to_target", "missing");
+  if (task.kind == TaskConfig::Kind::kMultipleChoice && !task.doc_to_choice)
     file.fail_at("doc_to_choice", "missing");
 }
 
@@ -246,11 +244,11 @@ TaskConfig read_task_config(const TaskFile& file) {
   require_fields(file, task);
   task.fewshot = read_fewshot(file, task);
   task.generation = read_generation(file, task.fewshot_delimiter);
-  if (task.kind == Kind::kAgreement) check_agreement(file, task);
+  if (task.kind == TaskConfig::Kind::kAgreement) check_agreement(file, task);
   task.filters = read_filters(file, task.kind);
   task.metrics = read_metrics(file, kind);
-  if (task.kind == Kind::kPerplexity) read_perplexity(file, task);
-  if (task.kind == Kind::kRolling) task.counted_text = read_field(file, "counted_text");
+  if (task.kind == TaskConfig::Kind::kPerplexity) read_perplexity(file, task);
+  if (task.kind == TaskConfig::Kind::kRolling) task.counted_text = read_field(file, "counted_text");
   task.dataset_path = file.get("dataset_path", "");
   task.dataset_name = file.get("dataset_name", "");
   if (const std::optional<ConfigNode> options = file.find("dataset_kwargs"))
@@ -275,11 +273,11 @@ TaskInfo info_of(const TaskConfig& config) {
   info.version = config.version;
   const bool keyed =
       config.fewshot.count > 0 && config.fewshot.sampler == FewshotConfig::Sampler::kKeyed;
-  info.agreement = config.kind == Kind::kAgreement;
+  info.agreement = config.kind == TaskConfig::Kind::kAgreement;
   info.protocol = config.protocol_id;
   if (info.protocol.empty()) info.protocol = cat(info.agreement ? "agreement " : "lm-eval ", config.version);
   if (keyed) info.protocol += ", keyed shots";
-  if (config.kind == Kind::kGenerate && config.generation.temperature > 0)
+  if (config.kind == TaskConfig::Kind::kGenerate && config.generation.temperature > 0)
     info.protocol += ", " + sampling_text(config.generation);
   info.source_hash = config.source_hash;
   for (const FilterChain& filter : config.filters)

@@ -14,7 +14,7 @@ namespace {
 using Tree = std::shared_ptr<ConfigTree>;
 using Kind = ConfigTree::Kind;
 
-constexpr int kMaxDepth = 100;  // an alias inside its own anchor never ends
+constexpr int kMaxNesting = 100;  // an alias inside its own anchor never ends
 
 // Turns a yaml-cpp document into our tree.
 class Walk {
@@ -43,8 +43,8 @@ class Walk {
 
   Tree walk(const YAML::Node& node, const std::string& where, const std::string& key,
             int depth) const {
-    if (depth > kMaxDepth)
-      fail(cat(where, ": ", key, ": expected at most ", kMaxDepth, " levels, got more"));
+    if (depth > kMaxNesting)
+      fail(cat(where, ": ", key, ": expected at most ", kMaxNesting, " levels, got more"));
     auto tree = std::make_shared<ConfigTree>();
     tree->where = where;
     tree->key = key;

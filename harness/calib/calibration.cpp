@@ -20,8 +20,8 @@ namespace {
 // Layers with one and the same input: it is looked at once, at the first of them.
 using Group = std::span<const Linear>;
 using Groups = std::span<const Group>;
-constexpr Group kAll(kLinears);
-constexpr std::array<Group, 4> kGroups = {kAll.subspan(0, 3), kAll.subspan(3, 1), kAll.subspan(4, 2), kAll.subspan(6, 1)};
+constexpr std::array<Group, 4> kGroups = {Group(kLinears).subspan(0, 3), Group(kLinears).subspan(3, 1),
+                                          Group(kLinears).subspan(4, 2), Group(kLinears).subspan(6, 1)};
 static_assert(kGroups[0].back() == Linear::v && kGroups[1].front() == Linear::o && kGroups[3].front() == Linear::down);
 
 // Relative squared error of the layer's outputs on some of its inputs.

@@ -47,7 +47,7 @@ FilterChain::Step format_span(const ConfigNode& node) {
   return for_each_text(std::move(spans));
 }
 
-const RegisterFilter registration("format_span", format_span);
+const RegisterFilter format_span_filter("format_span", format_span);
 
 }  // namespace
 }  // namespace evalharness

@@ -24,7 +24,7 @@ FilterChain::Step listed_choice_regex(const ConfigNode& node) {
   };
 }
 
-const RegisterFilter registration("listed_choice_regex", listed_choice_regex);
+const RegisterFilter listed_choice_regex_filter("listed_choice_regex", listed_choice_regex);
 
 }  // namespace
 }  // namespace evalharness

@@ -102,7 +102,7 @@ FilterChain::Step number(const ConfigNode& node) {
       digits.fallback);
 }
 
-const RegisterFilter registration("number", number);
+const RegisterFilter number_filter("number", number);
 
 }  // namespace
 }  // namespace evalharness

@@ -44,7 +44,7 @@ FilterChain::Step regex_map(const ConfigNode& node) {
   return from_each_text(map, map.any.fallback);
 }
 
-const RegisterFilter registration("regex_map", regex_map);
+const RegisterFilter regex_map_filter("regex_map", regex_map);
 
 }  // namespace
 }  // namespace evalharness

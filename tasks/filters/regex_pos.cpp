@@ -26,7 +26,7 @@ FilterChain::Step regex_pos(const ConfigNode& node) {
   return from_each_text(tags_of, python::str(fallback));
 }
 
-const RegisterFilter registration("regex_pos", regex_pos);
+const RegisterFilter regex_pos_filter("regex_pos", regex_pos);
 
 }  // namespace
 }  // namespace evalharness

@@ -43,7 +43,7 @@ FilterChain::Step word_sort(const ConfigNode& node) {
   };
 }
 
-const RegisterFilter registration("word_sort", word_sort);
+const RegisterFilter word_sort_filter("word_sort", word_sort);
 
 }  // namespace
 }  // namespace evalharness

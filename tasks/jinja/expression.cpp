@@ -11,9 +11,9 @@ namespace {
 
 using Kind = Token::Kind;
 
-class Parser {
+class ExpressionParser {
  public:
-  explicit Parser(Tokens& tokens) : tokens_(tokens) {}
+  explicit ExpressionParser(Tokens& tokens) : tokens_(tokens) {}
 
   Expression conditional() {
     Expression value = any_of();
@@ -87,7 +87,7 @@ class Parser {
     return "not in";
   }
 
-  using Level = Expression (Parser::*)();
+  using Level = Expression (ExpressionParser::*)();
   Expression chain(std::initializer_list<const char*> operators, Level next) {
     Expression left = (this->*next)();
     while (true) {
@@ -102,9 +102,9 @@ class Parser {
     }
   }
 
-  Expression sum() { return chain({"+", "-"}, &Parser::joined); }
-  Expression product() { return chain({"*", "//", "/", "%"}, &Parser::power); }
-  Expression power() { return chain({"**"}, &Parser::operand); }
+  Expression sum() { return chain({"+", "-"}, &ExpressionParser::joined); }
+  Expression product() { return chain({"*", "//", "/", "%"}, &ExpressionParser::power); }
+  Expression power() { return chain({"**"}, &ExpressionParser::operand); }
 
   Expression joined() {  // a ~ b: both as text
     Expression left = product();
@@ -175,8 +175,8 @@ Expression parse_expression(Tokens& tokens) {
   return list_of(std::move(items));
 }
 
-Expression parse_single(Tokens& tokens) { return Parser(tokens).conditional(); }
+Expression parse_single(Tokens& tokens) { return ExpressionParser(tokens).conditional(); }
 
-Expression parse_unconditional(Tokens& tokens) { return Parser(tokens).any_of(); }
+Expression parse_unconditional(Tokens& tokens) { return ExpressionParser(tokens).any_of(); }
 
 }  // namespace evalharness::jinja

@@ -88,9 +88,9 @@ struct Loop {
   }
 };
 
-class Parser {
+class TemplateParser {
  public:
-  explicit Parser(Tokens& tokens) : tokens_(tokens) {}
+  explicit TemplateParser(Tokens& tokens) : tokens_(tokens) {}
 
   Block whole() {
     Block block = until({});
@@ -259,7 +259,7 @@ struct Jinja::Program {
 
 Jinja::Jinja(std::string_view source, std::string where, JinjaDialect dialect) {
   jinja::Tokens tokens(jinja::tokenize(source, where, dialect), where, dialect);
-  jinja::Block block = jinja::Parser(tokens).whole();
+  jinja::Block block = jinja::TemplateParser(tokens).whole();
   Mentions mentions{{}, std::move(tokens.members), std::move(tokens.strings)};
   for (const char* given : {"loop", "true", "True", "false", "False", "none", "None"})
     tokens.assigned.insert(given);

@@ -6,18 +6,12 @@
 #include "harness/backend/backend.h"
 #include "harness/base/parallel.h"
 #include "harness/math/convert.h"
+#include "test/support/isas.h"
 #include "test/support/tiny_model.h"
 
 using namespace evalharness;
 
 namespace {
-
-std::vector<Isa> isas() {
-  std::vector<Isa> there;
-  for (const Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512, Isa::avx512bf16, Isa::amx})
-    if (has_isa(isa)) there.push_back(isa);
-  return there;
-}
 
 std::unique_ptr<Backend> cpu(Isa isa) { return make_cpu_backend({.isa = isa}); }
 

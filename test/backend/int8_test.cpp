@@ -6,18 +6,12 @@
 #include "harness/math/aligned.h"
 #include "harness/math/gemm.h"
 #include "harness/ops/quantised_input.h"
+#include "test/support/isas.h"
 #include "test/support/weight_cases.h"
 
 using namespace evalharness;
 
 namespace {
-
-std::vector<Isa> isas() {
-  std::vector<Isa> found;
-  for (const Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512, Isa::avx512bf16})
-    if (has_isa(isa)) found.push_back(isa);
-  return found;
-}
 
 void check_sums(const IntGroupLinear& weight, const Matrix& x, size_t rows, const AlignedVector<int32_t>& y) {
   for (size_t r = 0; r < rows; ++r)

@@ -10,6 +10,7 @@
 #include "harness/base/mapped_file.h"
 #include "harness/base/text.h"
 #include "harness/base/value.h"
+#include "test/support/temporary_folder.h"
 
 using namespace evalharness;
 
@@ -17,25 +18,11 @@ namespace {
 
 std::string again(std::string_view json) { return to_json(parse_json(json, "made_up.json")); }
 
-// A folder that lives as long as the test.
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "base_test_XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-  size_t files() const {
-    size_t count = 0;
-    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(path_)) ++count;
-    return count;
-  }
-
- private:
-  std::string path_;
-};
+size_t files_in(const std::string& folder) {
+  size_t count = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder)) ++count;
+  return count;
+}
 
 std::string text_of(const MappedFile& file) {
   return std::string(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
@@ -110,11 +97,11 @@ TEST_CASE("a vocabulary of a hundred thousand keys is read in good time", "[json
 }
 
 TEST_CASE("a file is written whole, and read and mapped as it was written", "[files]") {
-  const Folder folder;
-  const std::string path = folder.file("a.txt");
+  const TemporaryFolder folder;
+  const std::string path = folder.path("a.txt");
   write_text(path, "first");
   write_text(path, std::string(200000, 'x'));
-  CHECK(folder.files() == 1);
+  CHECK(files_in(folder.path()) == 1);
   CHECK(read_text(path) == std::string(200000, 'x'));
   MappedFile mapped(path);
   CHECK(mapped.path() == path);
@@ -124,19 +111,19 @@ TEST_CASE("a file is written whole, and read and mapped as it was written", "[fi
 }
 
 TEST_CASE("an empty file maps to no bytes", "[files]") {
-  const Folder folder;
-  write_text(folder.file("empty"), "");
-  CHECK(MappedFile(folder.file("empty")).bytes().empty());
-  CHECK(read_text(folder.file("empty")).empty());
+  const TemporaryFolder folder;
+  write_text(folder.path("empty"), "");
+  CHECK(MappedFile(folder.path("empty")).bytes().empty());
+  CHECK(read_text(folder.path("empty")).empty());
 }
 
 TEST_CASE("files that cannot be used are errors in one line", "[files]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   CHECK_THROWS_WITH(MappedFile("no/model.gguf"),
                     "no/model.gguf: cannot open: No such file or directory");
-  CHECK_THROWS_WITH(MappedFile(folder.file("")),
-                    folder.file("") + ": expected a file, got a folder");
-  CHECK_THROWS_WITH(read_text(folder.file("")), folder.file("") + ": cannot read: Is a directory");
+  CHECK_THROWS_WITH(MappedFile(folder.path("")),
+                    folder.path("") + ": expected a file, got a folder");
+  CHECK_THROWS_WITH(read_text(folder.path("")), folder.path("") + ": cannot read: Is a directory");
   CHECK_THROWS_WITH(write_text("no/such/place", "x"),
                     "no/such/place: cannot write: No such file or directory");
 }

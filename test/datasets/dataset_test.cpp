@@ -18,9 +18,9 @@ namespace {
 constexpr const char* kRows = "{\"q\": \"one?\", \"a\": \"1\"}\n{\"q\": \"two?\", \"a\": \"2\"}\n";
 
 // A home with one dataset "riddles", an empty data folder and an empty cache.
-class Home {
+class DatasetHome {
  public:
-  Home() { manifest(kRows); }
+  DatasetHome() { manifest(kRows); }
 
   // Describes a file of these bytes, and a part of it, as the data of the split "test".
   void manifest(const std::string& rows) {
@@ -68,7 +68,7 @@ std::string joined(const Dataset& dataset, const std::string& field, const std::
 }  // namespace
 
 TEST_CASE("a dataset is read from the data folder and checked", "[datasets]") {
-  Home home;
+  DatasetHome home;
   home.put("data/riddles/test.jsonl", kRows);
   const Dataset dataset = home.load();
   CHECK(dataset.documents.size() == 2);
@@ -83,7 +83,7 @@ TEST_CASE("a dataset is read from the data folder and checked", "[datasets]") {
 }
 
 TEST_CASE("columns that all documents have alike come from the first row of another split", "[datasets]") {
-  Home home;
+  DatasetHome home;
   write_file(home.path("home/datasets/riddles.yaml"),
              "name: riddles\ndescription: made up\nlicence: none\nsplits:\n"
              "  test: {fields: [q], common: {split: shots, columns: {_told: a}}, files: [{path: test.jsonl, rows: 2}],\n"
@@ -102,14 +102,14 @@ TEST_CASE("columns that all documents have alike come from the first row of anot
 }
 
 TEST_CASE("a part of a split says so", "[datasets]") {
-  Home home;
+  DatasetHome home;
   home.put("data/riddles/part.jsonl", "{\"q\": \"one?\", \"a\": \"1\"}\n");
   CHECK(home.load().subset == "one of two");
   CHECK(home.load().documents.size() == 1);
 }
 
 TEST_CASE("wrong bytes, rows and fields are errors that name the place", "[datasets]") {
-  Home home;
+  DatasetHome home;
   home.put("data/riddles/test.jsonl", "{}");
   CHECK_THROWS_WITH(home.load(), home.path("data/riddles/test.jsonl") + ": sha256: expected " +
                                      sha256_hex(kRows) + ", got " + sha256_hex("{}"));
@@ -125,7 +125,7 @@ TEST_CASE("wrong bytes, rows and fields are errors that name the place", "[datas
 }
 
 TEST_CASE("the bundled sample stands in only where it may", "[datasets]") {
-  Home home;
+  DatasetHome home;
   home.put("home/datasets/samples/riddles/test.jsonl", "{\"q\": \"three?\", \"a\": \"3\"}\n");
   CHECK(home.load().sample);
   CHECK(home.load().documents[0].string("a") == "3");
@@ -139,7 +139,7 @@ TEST_CASE("the bundled sample stands in only where it may", "[datasets]") {
 
 TEST_CASE("fetch_dataset brings a split into the cache, where load_dataset finds it",
           "[datasets][fetch]") {
-  Home home;
+  DatasetHome home;
   home.put("origin/test.jsonl", kRows);
   CHECK_FALSE(list_datasets()[0].available);
   fetch_dataset("riddles", false);
@@ -148,7 +148,7 @@ TEST_CASE("fetch_dataset brings a split into the cache, where load_dataset finds
 }
 
 TEST_CASE("unknown names are errors with the nearest", "[datasets]") {
-  Home home;
+  DatasetHome home;
   CHECK_THROWS_WITH(load_dataset("ridles", "test", {}),
                     "unknown dataset 'ridles' (did you mean 'riddles'?)");
   CHECK_THROWS_WITH(

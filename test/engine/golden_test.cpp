@@ -9,12 +9,6 @@ using namespace evalharness;
 
 namespace {
 
-std::vector<int32_t> ids_of(const Value& list) {
-  std::vector<int32_t> ids;
-  for (const Value& id : list.list()) ids.push_back(static_cast<int32_t>(id.integer()));
-  return ids;
-}
-
 }  // namespace
 
 TEST_CASE("log-probabilities of next tokens and greedy continuations equal the original's", "[golden][engine]") {

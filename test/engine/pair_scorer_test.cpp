@@ -42,7 +42,7 @@ std::vector<double> next_probabilities(Bound& bound, const std::string& text) {
   return p;
 }
 
-const std::vector<Request> kTexts = {LogLikelihood{"ABC", "XYZ"}, LogLikelihood{"the beginning is long enough to share", "Q"},
+const std::vector<Request> kRequests = {LogLikelihood{"ABC", "XYZ"}, LogLikelihood{"the beginning is long enough to share", "Q"},
                                      LogLikelihood{"the beginning is long enough to share", "RS"}};
 
 }  // namespace
@@ -66,8 +66,8 @@ TEST_CASE("a model is not far from itself, and scores as it does alone", "[engin
   const ByteTokenizer tokenizer(64);
   PairScorer pair(one.transformer, same.transformer, tokenizer, {});
   ModelScorer alone(one.transformer, tokenizer, {});
-  const std::vector<Answer> both = answers(pair, kTexts), expected = answers(alone, kTexts);
-  for (size_t i = 0; i < kTexts.size(); ++i) {
+  const std::vector<Answer> both = answers(pair, kRequests), expected = answers(alone, kRequests);
+  for (size_t i = 0; i < kRequests.size(); ++i) {
     CAPTURE(i);
     CHECK(both[i].token_divergences == std::vector<float>(both[i].tokens, 0.0f));
     CHECK(both[i].log_prob == Approx(expected[i].log_prob).margin(1e-5));
@@ -82,9 +82,9 @@ TEST_CASE("the divergence of two models is that of the slow way, token by token"
   Bound dense(7), other(8);
   const ByteTokenizer tokenizer(64);
   PairScorer pair(dense.transformer, other.transformer, tokenizer, {.batch_tokens = 40});
-  const std::vector<Answer> both = answers(pair, kTexts);
-  for (size_t i = 0; i < kTexts.size(); ++i) {
-    const LogLikelihood& request = std::get<LogLikelihood>(kTexts[i]);
+  const std::vector<Answer> both = answers(pair, kRequests);
+  for (size_t i = 0; i < kRequests.size(); ++i) {
+    const LogLikelihood& request = std::get<LogLikelihood>(kRequests[i]);
     REQUIRE(both[i].token_divergences.size() == request.target.size());
     double log_prob = 0;
     for (size_t t = 0; t < request.target.size(); ++t) {

@@ -14,8 +14,6 @@ namespace {
 
 SparsityAllocation allocation_of(const std::string& yaml) { return SparsityAllocation(ConfigNode::parse(yaml, "test.yaml")); }
 
-CalibrationSet some_text() { return random_text(6, 4); }
-
 double zeros(const Model& model, size_t block, Linear linear) {
   const LinearOp& op = *model.blocks[block].slot(linear).op;
   return 1 - double(op.nonzeros()) / double(op.out() * op.in());
@@ -44,7 +42,7 @@ TEST_CASE("every pruning method gives blocks and layers the sparsity that they a
     CAPTURE(method);
     Model model = tiny_model(5);
     make_method(ConfigNode::parse("{method: " + method + ", " + allocation + "}", "test.yaml"))
-        ->compress(model, Calibration(some_text(), *backend));
+        ->compress(model, Calibration(random_text(6, 4), *backend));
     // A threshold takes one weight more than asked for.
     CHECK(zeros(model, 0, Linear::q) == Approx(0.25).margin(0.005));
     CHECK(zeros(model, 1, Linear::down) == Approx(0.75).margin(0.005));
@@ -63,10 +61,11 @@ TEST_CASE("the rank of its sensitivity decides a sparsity, and their mean is the
 
 TEST_CASE("the loss block by block is that of the whole model", "[methods][allocation]") {
   const auto backend = make_cpu_backend({});
-  const Calibration calibration(some_text(), *backend);
+  const Calibration calibration(random_text(6, 4), *backend);
   const Model model = tiny_model(5);
   BlockwiseLoss loss(model, calibration, 2);
-  const double expected = (whole_loss(model, *backend, some_text().samples[0]) + whole_loss(model, *backend, some_text().samples[1])) / 2;
+  const CalibrationSet text = random_text(6, 4);
+  const double expected = (whole_loss(model, *backend, text.samples[0]) + whole_loss(model, *backend, text.samples[1])) / 2;
   CHECK(loss.loss() == Approx(expected));
   loss.advance();
   CHECK(loss.loss() == Approx(expected));
@@ -76,7 +75,7 @@ TEST_CASE("the loss block by block is that of the whole model", "[methods][alloc
 
 TEST_CASE("a block on which little depends loses more weights", "[methods][allocation]") {
   const auto backend = make_cpu_backend({});
-  const Calibration calibration(some_text(), *backend);
+  const Calibration calibration(random_text(6, 4), *backend);
   for (const size_t quiet : {0, 1}) {
     Model model = tiny_model(5);
     for (float& gain : model.blocks[quiet].attention_norm) gain *= 0.01f;

@@ -12,10 +12,6 @@ using namespace evalharness;
 
 namespace {
 
-CalibrationSet some_text() { return random_text(8, 4); }
-
-Report compress(Model& model, const std::string& yaml) { return compress_by(model, yaml, some_text()); }
-
 // One input in three of each norm is 30 times larger, and its weights as much smaller: the same model, with outliers.
 Model with_outliers() {
   Model model = tiny_model(5);
@@ -34,30 +30,11 @@ Model with_outliers() {
   return model;
 }
 
-// Final hidden states of some tokens.
-Matrix hidden(const Model& model) {
-  const auto backend = make_cpu_backend({});
-  Transformer transformer(model, *backend);
-  Batch batch;
-  batch.add(0, 0, some_text().samples[0]);
-  const std::vector<size_t> capacity{16};
-  const auto cache = transformer.make_cache(capacity, false);
-  return Matrix(transformer.forward(batch, *cache));
-}
-
-double squared_distance(const Matrix& a, const Matrix& b) {
-  double sum = 0;
-  for (size_t i = 0; i < a.size(); ++i) sum += std::pow(double(a.values()[i]) - double(b.values()[i]), 2);
-  return sum;
-}
-
-Matrix weight(const Model& model, size_t block, Linear linear) { return model.blocks[block].slot(linear).op->to_dense(); }
-
 }  // namespace
 
 TEST_CASE("before it is rounded, the model that awq has scaled computes what the original does", "[methods][awq]") {
   Model model = with_outliers();
-  compress(model, "{method: awq, bits: 3, group: 16, weights: keep}");
+  compress_by(model, "{method: awq, bits: 3, group: 16, weights: keep}");
   CHECK(weight(model, 0, Linear::q) != weight(with_outliers(), 0, Linear::q));
   CHECK(weight(model, 0, Linear::down) != weight(with_outliers(), 0, Linear::down));
   const Matrix before = hidden(with_outliers()), after = hidden(model);
@@ -67,9 +44,9 @@ TEST_CASE("before it is rounded, the model that awq has scaled computes what the
 TEST_CASE("where query heads share v, awq scales o by its input at run time if asked, and not else", "[methods][awq]") {
   Model folded = with_outliers(), all = with_outliers(), kept = with_outliers();
   REQUIRE(folded.config.heads != folded.config.kv_heads);
-  compress(folded, "{method: awq, bits: 3, group: 16}");
-  compress(all, "{method: awq, bits: 3, group: 16, layers: all}");
-  compress(kept, "{method: awq, bits: 3, group: 16, layers: all, weights: keep}");
+  compress_by(folded, "{method: awq, bits: 3, group: 16}");
+  compress_by(all, "{method: awq, bits: 3, group: 16, layers: all}");
+  compress_by(kept, "{method: awq, bits: 3, group: 16, layers: all, weights: keep}");
   CHECK(folded.blocks[0].slot(Linear::o).op->format() == "int3.g16.f32");
   CHECK(all.blocks[0].slot(Linear::o).op->format() == "scaled_input(int3.g16.f32)");
   CHECK(all.blocks[0].slot(Linear::down).op->format() == "int3.g16.f32");  // up's rows take its scale
@@ -81,9 +58,9 @@ TEST_CASE("where query heads share v, awq scales o by its input at run time if a
 
 TEST_CASE("awq's output is nearer to the original's than rounding's where some inputs are large", "[methods][awq]") {
   Model rounded = with_outliers(), aware = with_outliers(), clipped = with_outliers();
-  compress(rounded, "{method: rtn, bits: 3, group: 16, scheme: awq}");
-  compress(aware, "{method: awq, bits: 3, group: 16, clip: false}");
-  compress(clipped, "{method: awq, bits: 3, group: 16}");
+  compress_by(rounded, "{method: rtn, bits: 3, group: 16, scheme: awq}");
+  compress_by(aware, "{method: awq, bits: 3, group: 16, clip: false}");
+  compress_by(clipped, "{method: awq, bits: 3, group: 16}");
   const Matrix expected = hidden(with_outliers());
   CHECK(squared_distance(hidden(aware), expected) < 0.8 * squared_distance(hidden(rounded), expected));
   CHECK(squared_distance(hidden(clipped), expected) < 0.8 * squared_distance(hidden(rounded), expected));
@@ -94,7 +71,7 @@ TEST_CASE("awq scales the largest input most", "[methods][awq]") {
   for (float& gain : model.blocks[0].attention_norm) gain = 1;
   model.blocks[0].attention_norm[5] = 30;
   const std::vector<float> before = model.blocks[0].attention_norm;
-  compress(model, "{method: awq, bits: 3, group: 16, weights: keep}");
+  compress_by(model, "{method: awq, bits: 3, group: 16, weights: keep}");
   // The norm is divided by the scale.
   std::vector<float> scales;
   for (size_t j = 0; j < 16; ++j) scales.push_back(before[j] / model.blocks[0].attention_norm[j]);
@@ -141,7 +118,7 @@ TEST_CASE("options of awq that cannot be are refused", "[methods][awq][config]")
   CHECK_THROWS_WITH(method("{method: awq, bits: 1}"), "test.yaml:1:21: bits: expected 2..8, got 1");
   CHECK_THROWS_WITH(method("{method: awq, samples: 0}"), "test.yaml:1:24: samples: expected at least 1, got 0");
   Model model = tiny_model(5);
-  compress(model, "{method: svd, ratio: 0.5}");
+  compress_by(model, "{method: svd, ratio: 0.5}");
   CHECK_THROWS_WITH(method("method: awq")->check(model),
                     "awq: model.layers.0.q_proj is chain(dense.f32, dense.f32): it scales whole weights, so it comes before what splits them");
 }

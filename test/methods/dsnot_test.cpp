@@ -11,8 +11,6 @@ using namespace evalharness;
 
 namespace {
 
-CalibrationSet some_tokens() { return random_text(4, 8); }
-
 // The model after `steps`, with the weights that it had before them at hand.
 Report compress(Model& model, const std::vector<std::string>& steps, const CalibrationSet& set) {
   const auto backend = make_cpu_backend({});
@@ -21,8 +19,6 @@ Report compress(Model& model, const std::vector<std::string>& steps, const Calib
   for (const std::string& yaml : steps) last = method_of(yaml)->compress(model, calibration);
   return last;
 }
-
-Matrix weight(const Model& model, size_t block, Linear linear) { return model.blocks[block].slot(linear).op->to_dense(); }
 
 // Inputs of block 0's first layers are far from zero on average.
 Model biased_model() {
@@ -38,7 +34,7 @@ std::vector<double> row_errors(const Model& pruned) {
   const auto backend = make_cpu_backend({});
   Model dense = biased_model();
   std::vector<double> errors;
-  Calibration(some_tokens(), *backend).sweep(dense, {.column_means = true}, [&](const Layer& layer, const Inputs& x) {
+  Calibration(random_text(4, 8), *backend).sweep(dense, {.column_means = true}, [&](const Layer& layer, const Inputs& x) {
     const Matrix before = layer.weight();
     if (layer.block == 0 && layer.linear == Linear::q) {
       const Matrix after = weight(pruned, 0, Linear::q);
@@ -59,8 +55,8 @@ TEST_CASE("dsnot keeps the number of zeros of each row and takes no weight that 
   for (const std::string before : {"{method: wanda, sparsity: 0.5}", "{method: magnitude, sparsity: 0.5}"}) {
     Model wanda = tiny_model(5), refined = tiny_model(5);
     const Model dense = tiny_model(5);
-    compress(wanda, {before}, some_tokens());
-    const Report report = compress(refined, {before, "{method: dsnot, layers: all}"}, some_tokens());
+    compress(wanda, {before}, random_text(4, 8));
+    const Report report = compress(refined, {before, "{method: dsnot, layers: all}"}, random_text(4, 8));
     CHECK(report.counts.at("regrown_weights") > 0);
     for (size_t b = 0; b < 2; ++b)
       for (const Linear linear : kLinears) {
@@ -75,8 +71,8 @@ TEST_CASE("dsnot keeps the number of zeros of each row and takes no weight that 
 
 TEST_CASE("with same_sign no row of dsnot ends further from its expected output", "[methods][dsnot]") {
   Model wanda = biased_model(), refined = biased_model();
-  compress(wanda, {"{method: wanda, sparsity: 0.5}"}, some_tokens());
-  compress(refined, {"{method: wanda, sparsity: 0.5}", "{method: dsnot, same_sign: true}"}, some_tokens());
+  compress(wanda, {"{method: wanda, sparsity: 0.5}"}, random_text(4, 8));
+  compress(refined, {"{method: wanda, sparsity: 0.5}", "{method: dsnot, same_sign: true}"}, random_text(4, 8));
   const std::vector<double> before = row_errors(wanda), after = row_errors(refined);
   for (size_t i = 0; i < before.size(); ++i) CHECK(std::abs(after[i]) <= std::abs(before[i]));
   CHECK(after != before);
@@ -85,8 +81,8 @@ TEST_CASE("with same_sign no row of dsnot ends further from its expected output"
 // No more than that: of a group the lowest goes, whatever it does to the error.
 TEST_CASE("after N:M no row of dsnot changes the sign of what its expected output lacks", "[methods][dsnot]") {
   Model wanda = biased_model(), refined = biased_model();
-  compress(wanda, {"{method: wanda, pattern: 2:4}"}, some_tokens());
-  compress(refined, {"{method: wanda, pattern: 2:4}", "{method: dsnot}"}, some_tokens());
+  compress(wanda, {"{method: wanda, pattern: 2:4}"}, random_text(4, 8));
+  compress(refined, {"{method: wanda, pattern: 2:4}", "{method: dsnot}"}, random_text(4, 8));
   const std::vector<double> before = row_errors(wanda), after = row_errors(refined);
   for (size_t i = 0; i < before.size(); ++i) CHECK((after[i] > 0) == (before[i] > 0));
   CHECK(after != before);
@@ -148,8 +144,8 @@ TEST_CASE("what kept weights make up for is no error to dsnot", "[methods][dsnot
 
 TEST_CASE("dsnot keeps N:M, and by default the mlp", "[methods][dsnot]") {
   Model wanda = tiny_model(5), refined = tiny_model(5);
-  compress(wanda, {"{method: wanda, pattern: 2:4}"}, some_tokens());
-  const Report report = compress(refined, {"{method: wanda, pattern: 2:4}", "{method: dsnot}"}, some_tokens());
+  compress(wanda, {"{method: wanda, pattern: 2:4}"}, random_text(4, 8));
+  const Report report = compress(refined, {"{method: wanda, pattern: 2:4}", "{method: dsnot}"}, random_text(4, 8));
   CHECK(report.layers[0].format == "sparse.2:4.f32");
   CHECK(weight(refined, 0, Linear::q) != weight(wanda, 0, Linear::q));
   for (const Linear linear : {Linear::gate, Linear::up, Linear::down}) CHECK(weight(refined, 0, linear) == weight(wanda, 0, linear));
@@ -157,8 +153,8 @@ TEST_CASE("dsnot keeps N:M, and by default the mlp", "[methods][dsnot]") {
 
 TEST_CASE("dsnot without cycles changes nothing", "[methods][dsnot]") {
   Model wanda = tiny_model(5), refined = tiny_model(5);
-  compress(wanda, {"{method: wanda, sparsity: 0.5}"}, some_tokens());
-  compress(refined, {"{method: wanda, sparsity: 0.5}", "{method: dsnot, layers: all, max_cycles: 0}"}, some_tokens());
+  compress(wanda, {"{method: wanda, sparsity: 0.5}"}, random_text(4, 8));
+  compress(refined, {"{method: wanda, sparsity: 0.5}", "{method: dsnot, layers: all, max_cycles: 0}"}, random_text(4, 8));
   for (const Linear linear : kLinears) CHECK(weight(refined, 1, linear) == weight(wanda, 1, linear));
 }
 
@@ -185,19 +181,19 @@ TEST_CASE("dsnot changes nothing where every input is zero on average", "[method
 
 TEST_CASE("dsnot leaves layers alone that nobody has pruned, and refuses those of other methods", "[methods][dsnot]") {
   Model model = tiny_model(5);
-  const Report report = compress(model, {"{method: dsnot, layers: all}"}, some_tokens());
+  const Report report = compress(model, {"{method: dsnot, layers: all}"}, random_text(4, 8));
   CHECK(weight(model, 0, Linear::q) == weight(tiny_model(5), 0, Linear::q));
   CHECK(model.blocks[0].slot(Linear::q).op->format() == "dense.f32");
   CHECK(report.counts.at("layers_left_alone") == 14);
   Model rounded = tiny_model(5);
-  CHECK_THROWS_WITH(compress(rounded, {"{method: gptq, group: 16}", "{method: dsnot}"}, some_tokens()),
+  CHECK_THROWS_WITH(compress(rounded, {"{method: gptq, group: 16}", "{method: dsnot}"}, random_text(4, 8)),
                     "dsnot: model.layers.0.q_proj is int4.g16.f32: it refines pruned layers, so it comes right after the pruning");
 }
 
 TEST_CASE("without the original weights dsnot says so", "[methods][dsnot]") {
   const auto backend = make_cpu_backend({});
   Model model = tiny_model(5);
-  const Calibration calibration(some_tokens(), *backend);
+  const Calibration calibration(random_text(4, 8), *backend);
   make_method(ConfigNode::parse("{method: wanda, sparsity: 0.5}", "test.yaml"))->compress(model, calibration);
   CHECK_THROWS_WITH(make_method(ConfigNode::parse("method: dsnot", "test.yaml"))->compress(model, calibration),
                     "calibration: the original weights of model.layers.0.q_proj are not at hand");

@@ -21,17 +21,6 @@ Report compressed(const std::string& yaml, Model& model) {
   return method->compress(model, Calibration(short_text(), *backend));
 }
 
-// Final hidden states of one of the samples.
-Matrix hidden(const Model& model) {
-  const auto backend = make_cpu_backend({});
-  Transformer transformer(model, *backend);
-  const std::vector<size_t> capacities{8};
-  const auto cache = transformer.make_cache(capacities, true);
-  Batch batch;
-  batch.add(0, 0, short_text().samples[0]);
-  return Matrix(transformer.forward(batch, *cache));
-}
-
 double relative_error(const Matrix& y, const Matrix& expected) {
   double error = 0, total = 0;
   for (size_t i = 0; i < y.size(); ++i) {

@@ -12,28 +12,11 @@ using namespace evalharness;
 
 namespace {
 
-CalibrationSet some_text() { return random_text(8, 4); }
-
-Report compress(Model& model, const std::string& yaml) { return compress_by(model, yaml, some_text()); }
-
-Matrix weight(const Model& model, size_t block, Linear linear) { return model.blocks[block].slot(linear).op->to_dense(); }
-
 // Bytes would count the padding of panels, which in thin factors is most of them.
 size_t parameters(const LinearOp& op) {
   if (op.children().empty()) return op.out() * op.in();
   size_t sum = 0;
   for (const LinearOp* child : op.children()) sum += parameters(*child);
-  return sum;
-}
-
-// Of (A - B) diag(scales).
-double squared_distance(const Matrix& a, const Matrix& b, const std::vector<double>& scales = {}) {
-  double sum = 0;
-  for (size_t i = 0; i < a.rows(); ++i)
-    for (size_t j = 0; j < a.cols(); ++j) {
-      const double d = double(a(i, j) - b(i, j)) * (scales.empty() ? 1 : scales[j]);
-      sum += d * d;
-    }
   return sum;
 }
 
@@ -60,7 +43,7 @@ std::vector<double> magnitudes_of_q() {
   const auto backend = make_cpu_backend({});
   Model model = with_large_inputs();
   std::vector<double> found;
-  Calibration(some_text(), *backend).sweep(model, {.column_magnitudes = true, .uncompressed_inputs = true},
+  Calibration(random_text(8, 4), *backend).sweep(model, {.column_magnitudes = true, .uncompressed_inputs = true},
                                            [&](const Layer& layer, const Inputs& x) {
                                              if (layer.block == 0 && layer.linear == Linear::q) found = x.column_magnitudes();
                                              return LinearPtr();
@@ -74,7 +57,7 @@ TEST_CASE("what svd leaves out is the energy of the singular values behind the r
   const Model dense = tiny_model(5);
   for (const size_t rank : {1, 3, 7}) {
     Model model = tiny_model(5);
-    const Report report = compress(model, "{method: svd, rank: " + std::to_string(rank) + "}");
+    const Report report = compress_by(model, "{method: svd, rank: " + std::to_string(rank) + "}");
     for (const Linear linear : kLinears) {
       const Matrix w = weight(dense, 0, linear);
       CHECK(squared_distance(w, weight(model, 0, linear)) == Approx(energy_behind(w, rank)).epsilon(1e-4));
@@ -85,7 +68,7 @@ TEST_CASE("what svd leaves out is the energy of the singular values behind the r
 TEST_CASE("svd at full rank is exact, and then stores the matrix itself", "[methods][svd]") {
   const Model dense = tiny_model(5);
   Model model = tiny_model(5);
-  compress(model, "{method: svd, rank: 8}");  // the smaller side of k and v
+  compress_by(model, "{method: svd, rank: 8}");  // the smaller side of k and v
   CHECK(squared_distance(weight(dense, 1, Linear::k), weight(model, 1, Linear::k)) < 1e-10);
   CHECK(model.blocks[1].slot(Linear::k).op->format() == "dense.f32");
   CHECK(model.blocks[1].slot(Linear::up).op->format() == "chain(dense.f32, dense.f32)");
@@ -96,7 +79,7 @@ TEST_CASE("a ratio of the parameters gives a rank, and the factors have no more 
   CHECK(rank_of_ratio(0.8, 1536, 576) == 335);   // 0.8 * 418.9
   CHECK(rank_of_ratio(0.01, 16, 16) == 1);
   Model model = tiny_model(5);
-  compress(model, "{method: svd, ratio: 0.5}");
+  compress_by(model, "{method: svd, ratio: 0.5}");
   for (const Linear linear : kLinears) {
     const LinearOp& op = *model.blocks[0].slot(linear).op;
     CHECK(parameters(op) <= op.out() * op.in() / 2);
@@ -108,15 +91,15 @@ TEST_CASE("asvd leaves out the least of the scaled matrix", "[methods][asvd]") {
   std::vector<double> scales = magnitudes_of_q();
   for (double& s : scales) s = std::sqrt(s) + 1e-6;
   Model model = with_large_inputs();
-  compress(model, "{method: asvd, rank: 3}");
+  compress_by(model, "{method: asvd, rank: 3}");
   const Matrix w = weight(dense, 0, Linear::q);
   CHECK(squared_distance(w, weight(model, 0, Linear::q), scales) == Approx(energy_behind(w, 3, scales)).epsilon(1e-4));
 }
 
 TEST_CASE("asvd with alpha 0 is svd", "[methods][asvd]") {
   Model plain = with_large_inputs(), aware = with_large_inputs();
-  compress(plain, "{method: svd, ratio: 0.6}");
-  compress(aware, "{method: asvd, ratio: 0.6, alpha: 0}");
+  compress_by(plain, "{method: svd, ratio: 0.6}");
+  compress_by(aware, "{method: asvd, ratio: 0.6, alpha: 0}");
   for (const Linear linear : kLinears)
     CHECK(squared_distance(weight(plain, 1, linear), weight(aware, 1, linear)) < 1e-8);
 }
@@ -125,7 +108,7 @@ TEST_CASE("asvd harms the outputs of layers with some large inputs less than svd
   std::vector<Report> reports;
   for (const std::string alpha : {"0", "0.5", "1"}) {
     Model model = with_large_inputs();
-    reports.push_back(compress(model, "{method: asvd, ratio: 0.6, alpha: " + alpha + "}"));
+    reports.push_back(compress_by(model, "{method: asvd, ratio: 0.6, alpha: " + alpha + "}"));
   }
   for (const size_t layer : {0, 1, 2, 4, 5}) {  // behind a norm
     CHECK(*reports[1].layers[layer].output_error < *reports[0].layers[layer].output_error);
@@ -146,7 +129,7 @@ TEST_CASE("asvd's search lets in the least harmful candidates until the ratio is
 
 TEST_CASE("asvd's search keeps within the ratio and puts the original weights back meanwhile", "[methods][asvd]") {
   Model model = with_large_inputs();
-  const Report report = compress(model, "{method: asvd, ratio: 0.7, search: {samples: 2}}");
+  const Report report = compress_by(model, "{method: asvd, ratio: 0.7, search: {samples: 2}}");
   size_t whole = 0;
   size_t left = 0, weights = 0;
   for (const LayerReport& layer : report.layers) whole += layer.format == "dense.f32";
@@ -163,7 +146,7 @@ TEST_CASE("asvd's search keeps within the ratio and puts the original weights ba
 TEST_CASE("laser changes the chosen matrices only", "[methods][laser]") {
   const Model dense = tiny_model(5);
   Model model = tiny_model(5);
-  const Report report = compress(model, "{method: laser, blocks: [1], layers: mlp, fraction: 0.25}");
+  const Report report = compress_by(model, "{method: laser, blocks: [1], layers: mlp, fraction: 0.25}");
   for (size_t b = 0; b < 2; ++b)
     for (const Linear linear : kLinears) {
       const bool chosen = b == 1 && linear >= Linear::gate;
@@ -177,7 +160,7 @@ TEST_CASE("laser changes the chosen matrices only", "[methods][laser]") {
 TEST_CASE("laser with all singular values changes nothing", "[methods][laser]") {
   const Model dense = tiny_model(5);
   Model model = tiny_model(5);
-  compress(model, "{method: laser, blocks: [0, 1], layers: all, fraction: 1}");
+  compress_by(model, "{method: laser, blocks: [0, 1], layers: all, fraction: 1}");
   for (const Linear linear : kLinears) CHECK(squared_distance(weight(dense, 1, linear), weight(model, 1, linear)) < 1e-10);
 }
 

@@ -59,8 +59,6 @@ CalibrationSet each_token_once() {
   set.samples = {{0, 1, 2, 3, 4, 5, 6, 7}, {8, 9, 10, 11, 12, 13, 14, 15}};
   return set;
 }
-CalibrationSet some_tokens() { return random_text(4, 8); }
-
 std::vector<float> without(const Matrix& w, double sparsity) {
   std::vector<float> magnitudes, values(w.values().begin(), w.values().end());
   for (const float value : values) magnitudes.push_back(std::abs(value));
@@ -179,7 +177,7 @@ TEST_CASE("sparsegpt on inputs that do not depend on each other is magnitude pru
 TEST_CASE("sparsegpt at sparsity 0 changes nothing", "[methods][sparsegpt]") {
   Model model = tiny_model(5);
   const Model before = tiny_model(5);
-  compress_by(model, "{method: sparsegpt, sparsity: 0}", some_tokens());
+  compress_by(model, "{method: sparsegpt, sparsity: 0}", random_text(4, 8));
   for (size_t b = 0; b < 2; ++b)
     for (const Linear linear : kLinears) CHECK(values_of(model.blocks[b].slot(linear)) == values_of(before.blocks[b].slot(linear)));
 }
@@ -188,7 +186,7 @@ TEST_CASE("sparsegpt harms block 0 less than Wanda does, and magnitude more", "[
   std::vector<Report> reports;
   for (const std::string method : {"sparsegpt", "wanda"}) {
     Model model = tiny_model(5);
-    reports.push_back(compress_by(model, "{method: " + method + ", sparsity: 0.5}", some_tokens()));
+    reports.push_back(compress_by(model, "{method: " + method + ", sparsity: 0.5}", random_text(4, 8)));
   }
   for (size_t i = 0; i < kLinears.size(); ++i) CHECK(*reports[0].layers[i].output_error < *reports[1].layers[i].output_error);
   CHECK(reports[0].counts.at("dead_columns") == 0);
@@ -207,7 +205,7 @@ TEST_CASE("with fewer tokens than inputs the Hessian is damped more, and the rep
 TEST_CASE("dead inputs are pruned and counted", "[methods][sparsegpt]") {
   Model model = tiny_model(5);
   model.blocks[0].attention_norm[3] = 0;
-  const Report report = compress_by(model, "{method: sparsegpt, sparsity: 0.5}", some_tokens());
+  const Report report = compress_by(model, "{method: sparsegpt, sparsity: 0.5}", random_text(4, 8));
   const Matrix q = model.blocks[0].slot(Linear::q).op->to_dense();
   for (size_t i = 0; i < q.rows(); ++i) CHECK(q(i, 3) == 0);
   CHECK(report.counts.at("dead_columns") == 3);  // of q, k and v
@@ -250,10 +248,10 @@ TEST_CASE("gptq harms the outputs of block 0 less than rounding does", "[methods
   for (const size_t bits : {2, 3, 4}) {
     const std::string options = "{method: gptq, group: 16, bits: " + std::to_string(bits);
     Model rounded = tiny_model(5);
-    const std::vector<LayerReport> rtn = round_all(rounded, bits, some_tokens());
+    const std::vector<LayerReport> rtn = round_all(rounded, bits, random_text(4, 8));
     for (const std::string form : {"}", ", act_order: true, static_groups: true}", ", refit: fresh}"}) {
       Model model = tiny_model(5);
-      const Report report = compress_by(model, options + form, some_tokens());
+      const Report report = compress_by(model, options + form, random_text(4, 8));
       for (size_t i = 0; i < kLinears.size(); ++i) {
         CAPTURE(bits, form, rtn[i].name);
         CHECK(*report.layers[i].output_error < *rtn[i].output_error);
@@ -266,7 +264,7 @@ TEST_CASE("the block size does not change what gptq gives with a grid a row", "[
   std::vector<std::vector<float>> found;
   for (const std::string block : {"1", "7", "32", "128"}) {
     Model model = tiny_model(5);
-    compress_by(model, "{method: gptq, bits: 3, group: row, block: " + block + "}", some_tokens());
+    compress_by(model, "{method: gptq, bits: 3, group: row, block: " + block + "}", random_text(4, 8));
     found.push_back(values_of(model.blocks[0].slot(Linear::down)));
   }
   for (const std::vector<float>& values : found) CHECK(values == found[0]);
@@ -275,14 +273,14 @@ TEST_CASE("the block size does not change what gptq gives with a grid a row", "[
 TEST_CASE("a dead input's weights are zero after gptq", "[methods][gptq]") {
   Model model = tiny_model(5);
   model.blocks[0].attention_norm[3] = 0;
-  compress_by(model, "{method: gptq, bits: 3, group: 16}", some_tokens());
+  compress_by(model, "{method: gptq, bits: 3, group: 16}", random_text(4, 8));
   const Matrix q = model.blocks[0].slot(Linear::q).op->to_dense();
   for (size_t i = 0; i < q.rows(); ++i) CHECK(q(i, 3) == 0);
 }
 
 TEST_CASE("a symmetric grid stores no zeros", "[methods][gptq]") {
   Model model = tiny_model(5, Dtype::bf16);
-  const Report report = compress_by(model, "{method: gptq, bits: 4, group: 16, sym: true}", some_tokens());
+  const Report report = compress_by(model, "{method: gptq, bits: 4, group: 16, sym: true}", random_text(4, 8));
   CHECK(report.layers[0].format == "int4.g16.sym.bf16");
 }
 

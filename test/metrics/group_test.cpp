@@ -1,5 +1,6 @@
 // Expected values: lm-eval 0.4.13's api.group.Group.aggregate on the same figures.
 #include "harness/metrics/group.h"
+#include "test/support/measured.h"
 
 #include <catch2/catch.hpp>
 #include <vector>
@@ -9,11 +10,7 @@ using namespace evalharness;
 namespace {
 
 TaskEstimate task(double value, double error, size_t documents) {
-  Estimate estimate;
-  estimate.value = value;
-  estimate.standard_error = error;
-  estimate.n = documents;
-  return {estimate, documents};
+  return {measured(value, error, documents), documents};
 }
 
 }  // namespace

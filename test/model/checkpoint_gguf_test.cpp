@@ -23,7 +23,7 @@ std::span<const std::byte> as_bytes(const std::string& text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
-GgufHeader parse(const std::string& bytes) { return parse_gguf_header(as_bytes(bytes), "m.gguf"); }
+GgufHeader parsed_header(const std::string& bytes) { return parse_gguf_header(as_bytes(bytes), "m.gguf"); }
 
 // Reads a file of these bytes from a folder of its own.
 template <class Use>
@@ -190,87 +190,87 @@ TEST_CASE("a GGUF file that lies is one line that names the file and the place",
   };
   const uint64_t huge = uint64_t{1} << 62;
 
-  CHECK_THROWS_WITH(parse(""), "m.gguf: not a GGUF file");
-  CHECK_THROWS_WITH(parse("PK\3\4aaaaaaaaaaaaaaaaaaaaa"), "m.gguf: not a GGUF file");
-  CHECK_THROWS_WITH(parse(GgufBytes().raw("GGUF").number(1u).bytes()),
+  CHECK_THROWS_WITH(parsed_header(""), "m.gguf: not a GGUF file");
+  CHECK_THROWS_WITH(parsed_header("PK\3\4aaaaaaaaaaaaaaaaaaaaa"), "m.gguf: not a GGUF file");
+  CHECK_THROWS_WITH(parsed_header(GgufBytes().raw("GGUF").number(1u).bytes()),
                     "m.gguf: expected GGUF version 2 or 3, got 1");
-  CHECK_THROWS_WITH(parse(GgufBytes().raw("GGUF").number(0x03000000u).bytes()),
+  CHECK_THROWS_WITH(parsed_header(GgufBytes().raw("GGUF").number(0x03000000u).bytes()),
                     "m.gguf: big-endian GGUF is not supported");
-  CHECK_THROWS_WITH(parse(GgufBytes().raw("GGUF").number(3u).bytes()),
+  CHECK_THROWS_WITH(parsed_header(GgufBytes().raw("GGUF").number(3u).bytes()),
                     "m.gguf: truncated: 8 bytes wanted at offset 8, 0 left");
-  CHECK_THROWS_WITH(parse(GgufBytes().raw("GGUF").number(3u).number(huge).number(huge).bytes()),
+  CHECK_THROWS_WITH(parsed_header(GgufBytes().raw("GGUF").number(3u).number(huge).number(huge).bytes()),
                     "m.gguf: 4611686018427387904 tensors cannot fit in the 8 bytes that are left");
-  CHECK_THROWS_WITH(parse(with_keys(huge, "")),
+  CHECK_THROWS_WITH(parsed_header(with_keys(huge, "")),
                     "m.gguf: 4611686018427387904 keys cannot fit in the 64 bytes that are left");
   CHECK_THROWS_WITH(
-      parse(with_keys(1, GgufBytes().number(huge).bytes())),
+      parsed_header(with_keys(1, GgufBytes().number(huge).bytes())),
       "m.gguf: key 1 of 1: truncated: 4611686018427387904 bytes wanted at offset 32, 64 left");
-  CHECK_THROWS_WITH(parse(with_keys(1, GgufBytes().text("k").number(13u).bytes())),
+  CHECK_THROWS_WITH(parsed_header(with_keys(1, GgufBytes().text("k").number(13u).bytes())),
                     "m.gguf: key 'k': no such value type: 13");
   CHECK_THROWS_WITH(
-      parse(with_keys(1, GgufBytes().text("\nk\xff").number(8u).number(huge).bytes())),
+      parsed_header(with_keys(1, GgufBytes().text("\nk\xff").number(8u).number(huge).bytes())),
       "m.gguf: key '?k?': truncated: 4611686018427387904 bytes wanted at offset 47, 64 left");
   CHECK_THROWS_WITH(
-      parse(with_keys(1, GgufBytes().text("k").number(9u).number(9u).number(huge).bytes())),
+      parsed_header(with_keys(1, GgufBytes().text("k").number(9u).number(9u).number(huge).bytes())),
       "m.gguf: key 'k': a list of lists is not supported");
   CHECK_THROWS_WITH(
-      parse(with_keys(1, GgufBytes().text("k").number(9u).number(4u).number(huge).bytes())),
+      parsed_header(with_keys(1, GgufBytes().text("k").number(9u).number(4u).number(huge).bytes())),
       "m.gguf: key 'k': 4611686018427387904 items cannot fit in the 64 bytes that are left");
-  CHECK_THROWS_WITH(parse(GgufBuilder().integer("k", 1).integer("k", 1).bytes()),
+  CHECK_THROWS_WITH(parsed_header(GgufBuilder().integer("k", 1).integer("k", 1).bytes()),
                     "m.gguf: key 'k': twice in the file");
-  CHECK_THROWS_WITH(parse(GgufBuilder().integer("general.alignment", 24).bytes()),
+  CHECK_THROWS_WITH(parsed_header(GgufBuilder().integer("general.alignment", 24).bytes()),
                     "m.gguf: key 'general.alignment': expected a power of two below 2^32");
-  CHECK_THROWS_WITH(parse(GgufBuilder().integer("general.alignment", 0).bytes()),
+  CHECK_THROWS_WITH(parsed_header(GgufBuilder().integer("general.alignment", 0).bytes()),
                     "m.gguf: key 'general.alignment': expected a power of two below 2^32");
 
-  CHECK_THROWS_WITH(parse(with_tensor(entry({}, 0, 0), 64)),
+  CHECK_THROWS_WITH(parsed_header(with_tensor(entry({}, 0, 0), 64)),
                     "m.gguf: tensor 't': expected 1 to 4 dimensions, got 0");
-  CHECK_THROWS_WITH(parse(with_tensor(entry({1, 1, 1, 1, 1}, 0, 0), 64)),
+  CHECK_THROWS_WITH(parsed_header(with_tensor(entry({1, 1, 1, 1, 1}, 0, 0), 64)),
                     "m.gguf: tensor 't': expected 1 to 4 dimensions, got 5");
-  CHECK_THROWS_WITH(parse(with_tensor(entry({4, 0}, 0, 0), 64)),
+  CHECK_THROWS_WITH(parsed_header(with_tensor(entry({4, 0}, 0, 0), 64)),
                     "m.gguf: tensor 't': a dimension is zero");
-  CHECK_THROWS_WITH(parse(with_tensor(entry({4}, 23, 0), 64)),
+  CHECK_THROWS_WITH(parsed_header(with_tensor(entry({4}, 23, 0), 64)),
                     "m.gguf: tensor 't': ggml type 23 is not read here; there are: F32 F16 BF16 "
                     "Q8_0 Q4_0 Q4_1 Q5_0 "
                     "Q5_1 Q2_K Q3_K Q4_K Q5_K Q6_K");
-  CHECK_THROWS_WITH(parse(with_tensor(entry({48, 1}, 2, 0), 64)),
+  CHECK_THROWS_WITH(parsed_header(with_tensor(entry({48, 1}, 2, 0), 64)),
                     "m.gguf: tensor 't': rows of 48 values do not divide into blocks of 32 (Q4_0)");
-  CHECK_THROWS_WITH(parse(with_tensor(entry({4}, 0, 8), 64)),
+  CHECK_THROWS_WITH(parsed_header(with_tensor(entry({4}, 0, 8), 64)),
                     "m.gguf: tensor 't': offset 8 is not a multiple of 32");
   CHECK_THROWS_WITH(
-      parse(with_tensor(entry({4}, 0, huge), 64)),
+      parsed_header(with_tensor(entry({4}, 0, huge), 64)),
       "m.gguf: tensor 't': starts past the end of the file (offset 4611686018427387904)");
-  CHECK_THROWS_WITH(parse(with_tensor(entry({17}, 0, 0), 64)),
+  CHECK_THROWS_WITH(parsed_header(with_tensor(entry({17}, 0, 0), 64)),
                     "m.gguf: tensor 't': ends past the end of the file (64 bytes from its start)");
-  CHECK_NOTHROW(parse(with_tensor(entry({16}, 0, 0), 64)));
+  CHECK_NOTHROW(parsed_header(with_tensor(entry({16}, 0, 0), 64)));
   // 2^62 rows of 4 values of 4 bytes: 2^66 bytes, which is 0 in 64 bits.
-  CHECK_THROWS_WITH(parse(with_tensor(entry({4, huge}, 0, 0), 64)),
+  CHECK_THROWS_WITH(parsed_header(with_tensor(entry({4, huge}, 0, 0), 64)),
                     "m.gguf: tensor 't': ends past the end of the file (64 bytes from its start)");
-  CHECK_THROWS_WITH(parse(with_tensor(entry({huge, huge, huge, huge}, 0, 0), 64)),
+  CHECK_THROWS_WITH(parsed_header(with_tensor(entry({huge, huge, huge, huge}, 0, 0), 64)),
                     "m.gguf: tensor 't': ends past the end of the file (64 bytes from its start)");
   const std::string float_bytes(4, '\0');
   CHECK_THROWS_WITH(
-      parse(
+      parsed_header(
           GgufBuilder().tensor("t", 0, {1}, float_bytes).tensor("t", 0, {1}, float_bytes).bytes()),
       "m.gguf: tensor 't': twice in the file");
   CHECK_THROWS_WITH(
-      parse(
+      parsed_header(
           GgufBuilder().tensor("a", 0, {9}, float_bytes).tensor("b", 0, {1}, float_bytes).bytes()),
       "m.gguf: tensor 'b' overlaps tensor 'a'");
 }
 
 TEST_CASE("a GGUF file cut off anywhere is an error or is whole", "[model][gguf]") {
   const std::string whole = made_up_file();
-  const GgufHeader header = parse(whole);
+  const GgufHeader header = parsed_header(whole);
   size_t needed = 0;
   for (const auto& [name, tensor] : header.tensors)
     needed = std::max(needed, static_cast<size_t>(tensor.bytes.data() + tensor.bytes.size() -
                                                   as_bytes(whole).data()));
   for (size_t size = 0; size < needed; ++size) {
     const std::string cut = whole.substr(0, size);
-    CHECK_THROWS_AS(parse(cut), Error);
+    CHECK_THROWS_AS(parsed_header(cut), Error);
   }
-  CHECK_NOTHROW(parse(whole.substr(0, needed)));
+  CHECK_NOTHROW(parsed_header(whole.substr(0, needed)));
 }
 
 TEST_CASE("a GGUF file with random changes is read or refused in one line", "[model][gguf][fuzz]") {

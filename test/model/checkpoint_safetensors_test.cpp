@@ -16,7 +16,7 @@ std::string safetensors_file(const std::string& header, const std::string& data 
   return GgufBytes().number(uint64_t{header.size()}).raw(header).raw(data).bytes();
 }
 
-std::map<std::string, StoredTensor> parse(const std::string& bytes) {
+std::map<std::string, StoredTensor> parsed_tensors(const std::string& bytes) {
   return parse_safetensors(std::as_bytes(std::span(bytes.data(), bytes.size())), "m.safetensors");
 }
 
@@ -42,36 +42,36 @@ TEST_CASE("a safetensors file that lies is one line that names the file and the 
   const auto entry = [](const std::string& rest) {
     return safetensors_file("{\"t\":{" + rest + "}}", std::string(16, '\0'));
   };
-  CHECK_THROWS_WITH(parse("abc"), "m.safetensors: truncated: expected at least 8 bytes, got 3");
-  CHECK_THROWS_WITH(parse(GgufBytes().number(~uint64_t{0}).raw("{}").bytes()),
+  CHECK_THROWS_WITH(parsed_tensors("abc"), "m.safetensors: truncated: expected at least 8 bytes, got 3");
+  CHECK_THROWS_WITH(parsed_tensors(GgufBytes().number(~uint64_t{0}).raw("{}").bytes()),
                     "m.safetensors: a header of 18446744073709551615 bytes cannot fit in the 2 "
                     "bytes that follow");
-  CHECK_THROWS_AS(parse(safetensors_file("{")), Error);
-  CHECK_THROWS_WITH(parse(safetensors_file("[]")),
+  CHECK_THROWS_AS(parsed_tensors(safetensors_file("{")), Error);
+  CHECK_THROWS_WITH(parsed_tensors(safetensors_file("[]")),
                     "m.safetensors: expected a map as header, got list");
-  CHECK_THROWS_WITH(parse(safetensors_file("{\"t\":1}")),
+  CHECK_THROWS_WITH(parsed_tensors(safetensors_file("{\"t\":1}")),
                     "m.safetensors: tensor 't': expected a map, got integer");
-  CHECK_THROWS_WITH(parse(entry("\"shape\":[4]")),
+  CHECK_THROWS_WITH(parsed_tensors(entry("\"shape\":[4]")),
                     "m.safetensors: tensor 't': missing key 'dtype'");
-  CHECK_THROWS_WITH(parse(entry(R"("dtype":"F32","shape":[-4],"data_offsets":[0,16])")),
+  CHECK_THROWS_WITH(parsed_tensors(entry(R"("dtype":"F32","shape":[-4],"data_offsets":[0,16])")),
                     "m.safetensors: tensor 't': key 'shape': expected a list of integers >= 0");
-  CHECK_THROWS_WITH(parse(entry(R"("dtype":"F32","shape":[4],"data_offsets":[0,17])")),
+  CHECK_THROWS_WITH(parsed_tensors(entry(R"("dtype":"F32","shape":[4],"data_offsets":[0,17])")),
                     "m.safetensors: tensor 't': key 'data_offsets': expected two offsets within "
                     "the 16 bytes of the "
                     "file's data");
-  CHECK_THROWS_WITH(parse(entry(R"("dtype":"F32","shape":[4],"data_offsets":[16,0])")),
+  CHECK_THROWS_WITH(parsed_tensors(entry(R"("dtype":"F32","shape":[4],"data_offsets":[16,0])")),
                     "m.safetensors: tensor 't': key 'data_offsets': expected two offsets within "
                     "the 16 bytes of the "
                     "file's data");
   CHECK_THROWS_WITH(
-      parse(entry(R"("dtype":"F32","shape":[3],"data_offsets":[0,16])")),
+      parsed_tensors(entry(R"("dtype":"F32","shape":[3],"data_offsets":[0,16])")),
       "m.safetensors: tensor 't': key 'shape': does not take the 16 bytes between its offsets");
   // 2^62 * 4 * 4 bytes is 0 in 64 bits.
   CHECK_THROWS_WITH(
-      parse(entry(R"("dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0])")),
+      parsed_tensors(entry(R"("dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0])")),
       "m.safetensors: tensor 't': key 'shape': does not take the 0 bytes between its offsets");
   CHECK_THROWS_WITH(
-      parse(safetensors_file(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
+      parsed_tensors(safetensors_file(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
                              R"("b":{"dtype":"F32","shape":[1],"data_offsets":[3,7]}})",
                              std::string(7, '\0'))),
       "m.safetensors: tensor 'b' overlaps tensor 'a'");

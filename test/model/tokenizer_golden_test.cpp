@@ -8,6 +8,7 @@
 #include "harness/base/mapped_file.h"
 #include "harness/base/text.h"
 #include "harness/model/tokenizer.h"
+#include "test/support/golden.h"
 #include "test/support/home.h"
 
 namespace evalharness {
@@ -20,15 +21,9 @@ const char* environment_path(const char* name) {
   return path;
 }
 
-Value golden() {
+Value tokenizer_golden() {
   const std::string path = home_path("test/golden/tokenizer.json");
   return parse_json(read_text(path), path);
-}
-
-std::vector<int32_t> ids_of(const Value& list) {
-  std::vector<int32_t> ids;
-  for (const Value& id : list.list()) ids.push_back(static_cast<int32_t>(id.integer()));
-  return ids;
 }
 
 std::string sha256_of_ids(const std::vector<int32_t>& ids) {
@@ -78,7 +73,7 @@ TEST_CASE("the default model's tokenizer gives the original's ids", "[tokenizer]
   const char* const model = environment_path("EVALHARNESS_TEST_MODEL");
   if (model == nullptr) return;
   const auto tokenizer = open_tokenizer(model);
-  const Value expected = golden();
+  const Value expected = tokenizer_golden();
   CHECK(tokenizer->vocab() == 49152);
   CHECK(tokenizer->bos() == expected.find("bos")->integer());
   CHECK(tokenizer->eos() == expected.find("eos")->integer());
@@ -97,7 +92,7 @@ TEST_CASE("bytes without a token are dropped and counted", "[tokenizer][golden]"
   const char* const model = environment_path("EVALHARNESS_TEST_MODEL");
   if (model == nullptr) return;
   const auto tokenizer = open_tokenizer(model);
-  const Value expected = golden();
+  const Value expected = tokenizer_golden();
   for (const Value& item : expected.find("missing_byte_cases")->list()) {
     const std::string& text = item.find("text")->string();
     CAPTURE(text);
@@ -117,7 +112,7 @@ TEST_CASE("whole corpora give the original's ids, and come back from them", "[to
   if (model == nullptr || data == nullptr) return;
   const auto tokenizer = open_tokenizer(model);
   const std::string folder = std::string(data) + "/";
-  const Value expected = golden();
+  const Value expected = tokenizer_golden();
   const Value& corpora = *expected.find("corpora");
   const std::string wikitext = folder + "wikitext-2-raw/wiki.test.raw";
   check_corpus(*tokenizer, *corpora.find("wiki_raw_file"), read_text(wikitext));

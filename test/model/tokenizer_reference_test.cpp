@@ -8,6 +8,7 @@
 #include "harness/base/text.h"
 #include "harness/model/tokenizer.h"
 #include "test/support/gguf_builder.h"
+#include "test/support/golden.h"
 #include "test/support/home.h"
 #include "test/support/temporary_folder.h"
 
@@ -28,12 +29,6 @@ const Value& reference(const std::string& name) {
   }
   FAIL("no tokenizer of this name: " << name);
   return references();
-}
-
-std::vector<int32_t> ids_of(const Value& list) {
-  std::vector<int32_t> ids;
-  for (const Value& id : list.list()) ids.push_back(static_cast<int32_t>(id.integer()));
-  return ids;
 }
 
 std::string pushed_one_by_one(const Tokenizer& tokenizer, const std::vector<int32_t>& ids) {

@@ -5,20 +5,11 @@
 
 #include "harness/ops/format_registry.h"
 #include "harness/ops/tensor_io.h"
+#include "test/support/stored.h"
 
 using namespace evalharness;
 
 namespace {
-
-template <class T>
-std::vector<T> stored(const LinearOp& op, const std::string& part) {
-  MemoryTensors parts;
-  op.save(parts);
-  const auto bytes = parts.parts().at(part).bytes;
-  std::vector<T> values(bytes.size() / sizeof(T));
-  std::memcpy(values.data(), bytes.data(), bytes.size());
-  return values;
-}
 
 }  // namespace
 

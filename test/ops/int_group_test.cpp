@@ -5,6 +5,7 @@
 
 #include "harness/base/rng.h"
 #include "harness/ops/tensor_io.h"
+#include "test/support/stored.h"
 
 using namespace evalharness;
 
@@ -20,16 +21,6 @@ QuantisedMatrix one_row(size_t bits, std::vector<uint8_t> codes) {
           .codes = std::move(codes),
           .scales = Matrix(1, 1, {0.5f}),
           .zeros = {1}};
-}
-
-template <class T>
-std::vector<T> stored(const LinearOp& op, const std::string& part) {
-  MemoryTensors parts;
-  op.save(parts);
-  const auto bytes = parts.parts().at(part).bytes;
-  std::vector<T> values(bytes.size() / sizeof(T));
-  std::memcpy(values.data(), bytes.data(), bytes.size());
-  return values;
 }
 
 double bits_per_weight(const LinearOp& op) {

@@ -3,18 +3,11 @@
 
 #include "harness/ops/linear_op.h"
 #include "harness/ops/tensor_io.h"
+#include "test/support/stored.h"
 
 using namespace evalharness;
 
 namespace {
-
-template <class T>
-std::vector<T> stored(const MemoryTensors& parts, const std::string& part) {
-  const auto bytes = parts.parts().at(part).bytes;
-  std::vector<T> values(bytes.size() / sizeof(T));
-  std::memcpy(values.data(), bytes.data(), bytes.size());
-  return values;
-}
 
 template <class T>
 std::vector<T> first(const std::vector<T>& values, size_t count) {

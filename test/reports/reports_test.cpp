@@ -8,17 +8,10 @@
 #include "reports/roofline_view.h"
 #include "reports/svg.h"
 #include "test/support/example_record.h"
+#include "test/support/measured.h"
 
 namespace evalharness {
 namespace {
-
-Estimate measured(double value, double standard_error, size_t n) {
-  Estimate estimate;
-  estimate.value = value;
-  estimate.standard_error = standard_error;
-  estimate.n = n;
-  return estimate;
-}
 
 TaskResult task(const std::string& protocol, const std::string& metric, Estimate estimate) {
   TaskResult result;

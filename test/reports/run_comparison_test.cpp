@@ -6,18 +6,11 @@
 
 #include "harness/metrics/paired.h"
 #include "reports/report.h"
+#include "test/support/measured.h"
 
 using namespace evalharness;
 
 namespace {
-
-Estimate measured(double value, double error, size_t n) {
-  Estimate estimate;
-  estimate.value = value;
-  estimate.standard_error = error;
-  estimate.n = n;
-  return estimate;
-}
 
 RunComparison example() {
   RunComparison comparison;

@@ -9,19 +9,12 @@
 #include "reports/report.h"
 #include "reports/svg.h"
 #include "reports/sweep_view.h"
+#include "test/support/measured.h"
 
 namespace evalharness {
 namespace {
 
 constexpr uint64_t kMebi = 1024 * 1024;
-
-Estimate about(double value, double standard_error) {
-  Estimate estimate;
-  estimate.value = value;
-  estimate.standard_error = standard_error;
-  estimate.n = 12;
-  return estimate;
-}
 
 Variant variant(const std::string& name, uint64_t mebibytes, Estimate perplexity, double speedup) {
   BackendResult cpu;
@@ -36,7 +29,7 @@ Variant variant(const std::string& name, uint64_t mebibytes, Estimate perplexity
   decode.phase = "decode";
   decode.tokens = 128;
   decode.context = 512;
-  decode.speedup = about(speedup, 0.01);
+  decode.speedup = measured(speedup, 0.01, 12);
   cpu.speed = {decode};
   Variant variant;
   variant.name = name;
@@ -53,13 +46,13 @@ RunResult cell(const std::string& name, uint64_t mebibytes, double perplexity) {
   record.status = "ok";
   record.config = Value::Map{{"tasks", Value::List{"wikitext2"}}};
   record.steps = {{.method = "rtn", .seconds = 61, .details = {}, .layers = {}}};
-  record.variants = {variant("dense", 256, about(20, 2), 1),
-                     variant("compressed", mebibytes, about(perplexity, 3), 1.25)};
+  record.variants = {variant("dense", 256, measured(20, 2, 12), 1),
+                     variant("compressed", mebibytes, measured(perplexity, 3, 12), 1.25)};
   PairResult pair;
   pair.task = "wikitext2";
   pair.metric = "perplexity";
   pair.backend = "cpu";
-  pair.difference = about(std::log(perplexity / 20), 0.05);
+  pair.difference = measured(std::log(perplexity / 20), 0.05, 12);
   record.pairs = {pair};
   return record;
 }

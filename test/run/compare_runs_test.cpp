@@ -11,7 +11,7 @@ using namespace evalharness;
 
 namespace {
 
-const std::string kTasks =
+const std::string kComparedTasks =
     "tasks: [wikitext2, lambada_openai, piqa]\nlimits: {wikitext2: 2, lambada_openai: 5, piqa: 5}\n";
 const std::string kPrune = "compress: [{method: magnitude, sparsity: 0.5}]\n";
 
@@ -26,7 +26,7 @@ struct CompareBench : TinyBench {
 
 TEST_CASE("comparing a run of the original with one of the compressed model gives what that one's own pairs say", "[run][compare]") {
   const CompareBench bench;
-  const std::string a = bench.run_as("a", kTasks), b = bench.run_as("b", kTasks + kPrune);
+  const std::string a = bench.run_as("a", kComparedTasks), b = bench.run_as("b", kComparedTasks + kPrune);
   const std::string record = b + "/record.json";
   const std::vector<PairResult> pairs = run_result_from_json(read_text(record), record).pairs;
   const RunComparison comparison = compare_runs(a, b, "");

@@ -14,7 +14,7 @@ namespace {
 
 const std::vector<JudgedAnswer> kAnswers = {{4, "How?", "So.", "Thus."}, {9, "Why \"now\"?", "No\nmore.", ""}};
 
-std::string error_of(const std::string& command) {
+std::string judge_error(const std::string& command) {
   const TemporaryFolder folder;
   try {
     judge_answers(command, kAnswers, folder.path("j"));
@@ -40,17 +40,17 @@ TEST_CASE("a judge reads a line an answer and writes a score for each", "[run][j
 }
 
 TEST_CASE("a judge that fails is an error that says how", "[run][judge]") {
-  CHECK(error_of("cat > /dev/null; exit 3") == "judge 'cat > /dev/null; exit 3': expected exit status 0, got 3");
-  CHECK(error_of("kill -9 $$") == "judge 'kill -9 $$': ended by signal 9");
-  CHECK(error_of("true") == "judge 'true': expected 2 lines, one an answer, got 0 in j.out.jsonl");
+  CHECK(judge_error("cat > /dev/null; exit 3") == "judge 'cat > /dev/null; exit 3': expected exit status 0, got 3");
+  CHECK(judge_error("kill -9 $$") == "judge 'kill -9 $$': ended by signal 9");
+  CHECK(judge_error("true") == "judge 'true': expected 2 lines, one an answer, got 0 in j.out.jsonl");
   const std::string one = "echo '{\"id\": 4, \"score\": 1}'; ";
-  CHECK(error_of(one) == "judge '" + one + "': expected 2 lines, one an answer, got 1 in j.out.jsonl");
-  CHECK(error_of(one + "echo well") == "j.out.jsonl:2: invalid JSON: at line 1, column 1: while parsing value - invalid literal; last read: 'w'");
-  CHECK(error_of(one + "echo 7") == "j.out.jsonl:2: expected {\"id\": 9, \"score\": NUMBER}, got integer");
-  CHECK(error_of(one + one) == "j.out.jsonl:2: id: expected 9, for lines come in the order of the answers, got 4");
-  CHECK(error_of(one + "echo '{\"score\": 1}'") ==
+  CHECK(judge_error(one) == "judge '" + one + "': expected 2 lines, one an answer, got 1 in j.out.jsonl");
+  CHECK(judge_error(one + "echo well") == "j.out.jsonl:2: invalid JSON: at line 1, column 1: while parsing value - invalid literal; last read: 'w'");
+  CHECK(judge_error(one + "echo 7") == "j.out.jsonl:2: expected {\"id\": 9, \"score\": NUMBER}, got integer");
+  CHECK(judge_error(one + one) == "j.out.jsonl:2: id: expected 9, for lines come in the order of the answers, got 4");
+  CHECK(judge_error(one + "echo '{\"score\": 1}'") ==
         "j.out.jsonl:2: id: expected 9, for lines come in the order of the answers, got none");
-  CHECK(error_of(one + "echo '{\"id\": 9, \"score\": \"8/10\"}'") == "j.out.jsonl:2: score: expected a number, got string");
-  CHECK(error_of(one + "echo '{\"id\": 9}'") == "j.out.jsonl:2: score: expected a number, got none");
-  CHECK(error_of(one + "echo '{\"id\": 9, \"scor\": 1}'") == "j.out.jsonl:2: unknown key 'scor' (did you mean 'score'?)");
+  CHECK(judge_error(one + "echo '{\"id\": 9, \"score\": \"8/10\"}'") == "j.out.jsonl:2: score: expected a number, got string");
+  CHECK(judge_error(one + "echo '{\"id\": 9}'") == "j.out.jsonl:2: score: expected a number, got none");
+  CHECK(judge_error(one + "echo '{\"id\": 9, \"scor\": 1}'") == "j.out.jsonl:2: unknown key 'scor' (did you mean 'score'?)");
 }

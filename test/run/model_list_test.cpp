@@ -10,9 +10,9 @@ namespace evalharness {
 namespace {
 
 // A home whose list has one model, a small file beside it.
-class Home {
+class ModelHome {
  public:
-  Home() {
+  ModelHome() {
     write_file(path("home/seed.gguf"), "weights");
     write_file(path("home/configs/models.yaml"),
                cat("models:\n  seedling-1m:\n    description: made up\n    licence: none\n    "
@@ -31,7 +31,7 @@ class Home {
 }  // namespace
 
 TEST_CASE("a listed model is fetched into the cache", "[run][models]") {
-  const Home home;
+  const ModelHome home;
   CHECK_THROWS_WITH(resolve_model("seedling-1m", true),
                     "models/seedling-1m/seed.gguf: not in the cache (" + home.path("cache") +
                         "), and --offline forbids to fetch it from seed.gguf");
@@ -40,7 +40,7 @@ TEST_CASE("a listed model is fetched into the cache", "[run][models]") {
 }
 
 TEST_CASE("a path that exists is a model as it stands", "[run][models]") {
-  const Home home;
+  const ModelHome home;
   CHECK(resolve_model(home.path("home/seed.gguf"), true) == home.path("home/seed.gguf"));
   CHECK(resolve_model(home.path("home"), true) == home.path("home"));
   CHECK_THROWS_WITH(resolve_model("nowhere/seed.gguf", true),

@@ -31,7 +31,7 @@ struct SuiteBench : TinyBench {
 
 const std::string kMagnitude =
     "  magnitude: {compress: [{method: magnitude, sparsity: 0.5}]}\n";
-const std::string kWanda = "  wanda: {compress: [{method: wanda, sparsity: 0.5}]}\n";
+const std::string kWandaCell = "  wanda: {compress: [{method: wanda, sparsity: 0.5}]}\n";
 const std::string kRagged = "  ragged: {compress: [{method: magnitude, pattern: 3:16}]}\n";
 
 size_t files_in(const std::string& folder) {
@@ -45,7 +45,7 @@ size_t files_in(const std::string& folder) {
 
 TEST_CASE("a finished cell is not computed again, and one that changed is", "[run][suite]") {
   const SuiteBench bench;
-  const std::vector<SweptCell> first = bench.sweep_all(kMagnitude + kWanda);
+  const std::vector<SweptCell> first = bench.sweep_all(kMagnitude + kWandaCell);
   REQUIRE(first.size() == 2);
   CHECK(first[0].record.status == "ok");
   CHECK(!first[0].reused);
@@ -53,20 +53,20 @@ TEST_CASE("a finished cell is not computed again, and one that changed is", "[ru
 
   const std::string changed =
       "  magnitude: {compress: [{method: magnitude, sparsity: 0.6}]}\n";
-  const std::vector<SweptCell> second = bench.sweep_all(changed + kWanda);
+  const std::vector<SweptCell> second = bench.sweep_all(changed + kWandaCell);
   CHECK(!second[0].reused);
   CHECK(second[0].folder != first[0].folder);
   CHECK(second[1].reused);
   CHECK(second[1].record == first[1].record);
   CHECK(std::filesystem::exists(first[0].folder + "/record.json"));  // nothing is thrown away
 
-  bench.suite(kWanda);  // writes the file
+  bench.suite(kWandaCell);  // writes the file
   const Suite limited = read_suite(bench.folder.path("tiny_suite.yaml"), {.set = {}, .limit = {"2"}});
   const SweepOptions options = {.folder = bench.folder.path("swept"), .offline = true};
   CHECK(!sweep(limited, options, [](const SweptCell&) {})[0].reused);  // other documents
 
   write_tiny_folder(bench.folder.path("model"), {.seed = 1, .context = 2048});
-  CHECK(!bench.sweep_all(kWanda)[0].reused);  // another model under the same name
+  CHECK(!bench.sweep_all(kWandaCell)[0].reused);  // another model under the same name
 }
 
 TEST_CASE("a cell that fails is a row, the others run, and it is tried again", "[run][suite]") {
@@ -82,18 +82,18 @@ TEST_CASE("a cell that fails is a row, the others run, and it is tried again", "
 
 TEST_CASE("a cell that was killed goes on from its journal", "[run][suite][journal]") {
   const SuiteBench bench;
-  const SweptCell whole = bench.sweep_all(kWanda)[0];
+  const SweptCell whole = bench.sweep_all(kWandaCell)[0];
   std::filesystem::remove(whole.folder + "/record.json");
   const std::string journal = read_text(whole.folder + "/journal.jsonl");
   write_file(whole.folder + "/journal.jsonl", journal.substr(0, journal.size() * 3 / 4));
-  const SweptCell resumed = bench.sweep_all(kWanda)[0];
+  const SweptCell resumed = bench.sweep_all(kWandaCell)[0];
   CHECK(!resumed.reused);
   CHECK(timeless(resumed.record) == timeless(whole.record));
 }
 
 TEST_CASE("the dense model is asked once for all cells", "[run][suite][cache]") {
   const SuiteBench bench;
-  const std::vector<SweptCell> cells = bench.sweep_all(kMagnitude + kWanda);
+  const std::vector<SweptCell> cells = bench.sweep_all(kMagnitude + kWandaCell);
   CHECK(files_in(bench.folder.path("answers")) == 2);  // one a task
   const Variant& asked = cells[0].record.variants.at(0);
   const Variant& recalled = cells[1].record.variants.at(0);
@@ -126,7 +126,7 @@ TEST_CASE("the dense model is asked once for all cells", "[run][suite][cache]") 
   bench.sweep_all(
       "  two: {limits: {piqa: 2, lambada_openai: 3}, compress: [{method: magnitude, "
       "sparsity: 0.5}]}\n" +
-      kWanda);
+      kWandaCell);
   CHECK(files_in(bench.folder.path("answers")) == 5);
   write_tiny_folder(bench.folder.path("model"), {.seed = 1, .context = 2048});
   bench.sweep_all(kMagnitude);
@@ -142,7 +142,7 @@ TEST_CASE("a run without a folder for answers keeps none", "[run][cache]") {
 
 TEST_CASE("--set replaces a key of the base in every cell", "[run][suite][config]") {
   const SuiteBench bench;
-  bench.suite(kMagnitude + kWanda);  // writes the file
+  bench.suite(kMagnitude + kWandaCell);  // writes the file
   const Suite changed = read_suite(bench.folder.path("tiny_suite.yaml"),
                                    {.set = {"tasks=[piqa]", "limits={piqa: 2}"}, .limit = {}});
   for (const RunConfig& cell : changed.cells) {
@@ -169,7 +169,7 @@ TEST_CASE("mistakes in a suite are one line with their place, before any cell ru
   CHECK(error_of("  a b: {dtype: f32}\n") ==
         "tiny_suite.yaml:7:8: cells.a b: expected a name that a folder can have, without spaces, got "
         "'a b'");
-  CHECK(error_of(kWanda + "cels: 3\n") ==
+  CHECK(error_of(kWandaCell + "cels: 3\n") ==
         "tiny_suite.yaml:8:7: cels: unknown key (did you mean 'cells'?)");
   CHECK(error_of("  {}\n") == "tiny_suite.yaml:7:3: cells: expected at least one cell");
 }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "harness/base/rng.h"
+#include "harness/model/transformer.h"
 #include "methods/method.h"
 
 namespace evalharness {
@@ -28,9 +29,20 @@ inline CalibrationSet short_text() {
 
 inline MethodPtr method_of(const std::string& yaml) { return make_method(ConfigNode::parse(yaml, "test.yaml")); }
 
-inline Report compress_by(Model& model, const std::string& yaml, const CalibrationSet& set) {
+inline Report compress_by(Model& model, const std::string& yaml, const CalibrationSet& set = random_text(8, 4)) {
   const auto backend = make_cpu_backend({});
   return method_of(yaml)->compress(model, Calibration(set, *backend));
+}
+
+// Final hidden states of the first sample of `short_text`.
+inline Matrix hidden(const Model& model) {
+  const auto backend = make_cpu_backend({});
+  Transformer transformer(model, *backend);
+  Batch batch;
+  batch.add(0, 0, short_text().samples[0]);
+  const std::vector<size_t> capacity{8};
+  const auto cache = transformer.make_cache(capacity, false);
+  return Matrix(transformer.forward(batch, *cache));
 }
 
 }  // namespace evalharness

@@ -2,20 +2,21 @@
 
 #include <algorithm>
 
+#include "test/support/measured.h"
+
 namespace evalharness {
 namespace {
 
+// The normal one of 95 %.
+Estimate with_interval(double value, double standard_error, size_t n) {
+  Estimate estimate = measured(value, standard_error, n);
+  estimate.low = value - 1.96 * standard_error;
+  estimate.high = value + 1.96 * standard_error;
+  return estimate;
+}
+
 constexpr double kBandwidth = 31.2e9;
 constexpr double kPeak = 6.265e12;
-
-Estimate measured(double value, double standard_error, size_t n) {
-  return {.value = value,
-          .standard_error = standard_error,
-          .low = value - 1.96 * standard_error,
-          .high = value + 1.96 * standard_error,
-          .n = n,
-          .reason = ""};
-}
 
 struct Shape {
   const char* name;
@@ -42,7 +43,7 @@ RooflinePoint point(const Shape& shape, const char* phase, double bits, double e
   point.bytes = shape.in * shape.out * (head ? 16 : bits) / 8 + 2 * tokens * (shape.in + shape.out);
   point.bound_seconds = std::max(point.flops / kPeak, point.bytes / kBandwidth);
   const double share = efficiency * (prefill ? shape.prefill_share : shape.decode_share);
-  point.seconds = measured(point.bound_seconds / share, point.bound_seconds / share * 0.01, 20);
+  point.seconds = with_interval(point.bound_seconds / share, point.bound_seconds / share * 0.01, 20);
   return point;
 }
 
@@ -61,7 +62,7 @@ RooflinePoint whole_model(const std::vector<RooflinePoint>& points, const char* 
   }
   model.executed_flops = model.flops;
   model.bound_seconds = std::max(model.flops / kPeak, model.bytes / kBandwidth);
-  model.seconds = measured(1.2 * seconds, 0.01 * seconds, 5);  // norms, attention and the rest
+  model.seconds = with_interval(1.2 * seconds, 0.01 * seconds, 5);  // norms, attention and the rest
   return model;
 }
 
@@ -86,17 +87,17 @@ SpeedResult prefill(double seconds, double speedup, double share) {
   speed.phase = "prefill";
   speed.batch = 1;
   speed.tokens = 512;
-  speed.tokens_per_second = measured(512 / seconds, 5.1 / seconds, 7);
-  speed.latency_ms = measured(1e3 * seconds, 10 * seconds, 7);
+  speed.tokens_per_second = with_interval(512 / seconds, 5.1 / seconds, 7);
+  speed.latency_ms = with_interval(1e3 * seconds, 10 * seconds, 7);
   speed.flops = {
       .value = 1.3e11, .standard_error = {}, .low = {}, .high = {}, .n = 1, .reason = ""};
   speed.executed_flops = 1.3e11;
   speed.effective_flops = 1.3e11;
   speed.minimum_bytes = 2.8e8 / speedup;
-  speed.mfu = measured(1.3e11 / seconds / kPeak, 0.001, 7);
-  speed.mbu = measured(2.8e8 / seconds / kBandwidth, 0.0005, 7);
-  speed.share_of_best_gemm = measured(share, 0.01, 7);
-  speed.speedup = measured(speedup, 0.02, 7);
+  speed.mfu = with_interval(1.3e11 / seconds / kPeak, 0.001, 7);
+  speed.mbu = with_interval(2.8e8 / seconds / kBandwidth, 0.0005, 7);
+  speed.share_of_best_gemm = with_interval(share, 0.01, 7);
+  speed.speedup = with_interval(speedup, 0.02, 7);
   return speed;
 }
 
@@ -106,17 +107,17 @@ SpeedResult decode(double tokens_per_second, double speedup, double bytes) {
   speed.batch = 1;
   speed.tokens = 128;
   speed.context = 512;
-  speed.tokens_per_second = measured(tokens_per_second, 0.01 * tokens_per_second, 7);
-  speed.latency_ms = measured(1e3 / tokens_per_second, 10 / tokens_per_second, 7);
+  speed.tokens_per_second = with_interval(tokens_per_second, 0.01 * tokens_per_second, 7);
+  speed.latency_ms = with_interval(1e3 / tokens_per_second, 10 / tokens_per_second, 7);
   speed.flops = {
       .value = 3.5e10, .standard_error = {}, .low = {}, .high = {}, .n = 1, .reason = ""};
   speed.executed_flops = 3.5e10;
   speed.effective_flops = 3.5e10;
   speed.minimum_bytes = 128 * bytes;
-  speed.mfu = measured(2.7e8 * tokens_per_second / kPeak, 0.0001, 7);
-  speed.mbu = measured(bytes * tokens_per_second / kBandwidth, 0.01, 7);
+  speed.mfu = with_interval(2.7e8 * tokens_per_second / kPeak, 0.0001, 7);
+  speed.mbu = with_interval(bytes * tokens_per_second / kBandwidth, 0.01, 7);
   speed.share_of_best_gemm = Estimate::missing("no GEMM of one row is timed");
-  speed.speedup = measured(speedup, 0.03, 7);
+  speed.speedup = with_interval(speedup, 0.03, 7);
   return speed;
 }
 
@@ -134,12 +135,12 @@ BackendResult cpu(bool dense) {
   backend.name = "cpu";
   TaskResult& wikitext = backend.tasks["wikitext2"] = task("wikitext2-2048", 148, 148);
   wikitext.metrics["perplexity"] =
-      dense ? measured(17.8321, 0.2115, 148) : measured(18.9034, 0.2302, 148);
+      dense ? with_interval(17.8321, 0.2115, 148) : with_interval(18.9034, 0.2302, 148);
   TaskResult& piqa = backend.tasks["piqa"] = task("lm-eval 1.0", 1838, 1838);
   piqa.metrics["acc,none"] =
-      dense ? measured(0.6681, 0.0110, 1838) : measured(0.6556, 0.0111, 1838);
+      dense ? with_interval(0.6681, 0.0110, 1838) : with_interval(0.6556, 0.0111, 1838);
   piqa.metrics["acc_norm,none"] =
-      dense ? measured(0.6708, 0.0110, 1838) : measured(0.6523, 0.0111, 1838);
+      dense ? with_interval(0.6708, 0.0110, 1838) : with_interval(0.6523, 0.0111, 1838);
   TaskResult& gsm8k = backend.tasks["gsm8k"] = task("lm-eval 3.0", 24, 24);
   gsm8k.sample = true;
   gsm8k.skipped = {{"limit", 1295}};
@@ -148,7 +149,7 @@ BackendResult cpu(bool dense) {
   if (!dense) gsm8k.unextracted = {{"strict-match", 5}};
   gsm8k.saved_tokens = 800;
   gsm8k.metrics["exact_match,strict-match"] =
-      dense ? measured(0.0417, 0.0417, 24) : Estimate::missing("diverged");
+      dense ? with_interval(0.0417, 0.0417, 24) : Estimate::missing("diverged");
   backend.speed = {dense ? prefill(0.42, 1, 0.38) : prefill(0.35, 1.2, 0.45),
                    dense ? decode(84.1, 1, 2.7e8) : decode(155.3, 1.847, 1.15e8)};
   backend.roofline = dense ? roofline(16, 1) : roofline(4.25, 0.8);
@@ -197,9 +198,9 @@ RunResult example_record() {
                    .size = {113'050'000, 114'100'000, 6.72, 4.25, 0.051, 0.065, 2.3797},
                    .backends = {cpu(false), cuda()}}};
   run.pairs = {
-      {"wikitext2", "perplexity", "cpu", measured(0.0583, 0.0021, 148), std::nullopt, 0, 0, 0},
-      {"piqa", "acc,none", "cpu", measured(-0.0125, 0.0061, 1838), 0.048, 75, 52, 140},
-      {"piqa", "acc_norm,none", "cpu", measured(-0.0185, 0.0063, 1838), 0.0042, 84, 50, 151}};
+      {"wikitext2", "perplexity", "cpu", with_interval(0.0583, 0.0021, 148), std::nullopt, 0, 0, 0},
+      {"piqa", "acc,none", "cpu", with_interval(-0.0125, 0.0061, 1838), 0.048, 75, 52, 140},
+      {"piqa", "acc_norm,none", "cpu", with_interval(-0.0185, 0.0063, 1838), 0.0042, 84, 50, 151}};
   return run;
 }
 

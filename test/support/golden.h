@@ -14,6 +14,12 @@
 
 namespace evalharness {
 
+inline std::vector<int32_t> ids_of(const Value& list) {
+  std::vector<int32_t> ids;
+  for (const Value& id : list.list()) ids.push_back(static_cast<int32_t>(id.integer()));
+  return ids;
+}
+
 inline Value golden(const std::string& name) {
   const std::string path = home_path("test/golden/" + name);
   return parse_json(read_text(path), path);

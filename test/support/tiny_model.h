@@ -14,6 +14,17 @@ inline Matrix random_matrix(size_t rows, size_t cols, uint64_t seed, double scal
   return m;
 }
 
+// Of (A - B) diag(scales).
+inline double squared_distance(const Matrix& a, const Matrix& b, const std::vector<double>& scales = {}) {
+  double sum = 0;
+  for (size_t i = 0; i < a.rows(); ++i)
+    for (size_t j = 0; j < a.cols(); ++j) {
+      const double d = double(a(i, j) - b(i, j)) * (scales.empty() ? 1 : scales[j]);
+      sum += d * d;
+    }
+  return sum;
+}
+
 inline Model tiny_model(uint64_t seed, Dtype dtype = Dtype::f32) {
   Model model;
   model.dtype = dtype;
@@ -46,6 +57,10 @@ inline Model tiny_model(uint64_t seed, Dtype dtype = Dtype::f32) {
     model.blocks.push_back(std::move(block));
   }
   return model;
+}
+
+inline Matrix weight(const Model& model, size_t block, Linear linear) {
+  return model.blocks[block].slot(linear).op->to_dense();
 }
 
 }  // namespace evalharness

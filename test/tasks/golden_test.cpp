@@ -24,7 +24,7 @@ std::string read(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-const Value& golden(const std::string& task) {
+const Value& golden_task(const std::string& task) {
   static const Value all =
       parse_json(read(home_directory() + "/test/golden/lm_eval.json"), "lm_eval.json");
   return *all.find("tasks")->find(task);
@@ -116,8 +116,8 @@ TEST_CASE("prompts and scores are lm-eval's for every document of the golden fil
   for (const char* name : {"lambada_openai", "piqa", "openbookqa", "commonsense_qa", "gsm8k"}) {
     const TaskPtr task = make_task(name);
     const std::vector<Document> documents = documents_of(*task);
-    check_prompts(*task, documents, golden(name));
-    check_scores(*task, documents, golden(name));
+    check_prompts(*task, documents, golden_task(name));
+    check_scores(*task, documents, golden_task(name));
   }
 }
 
@@ -126,7 +126,7 @@ TEST_CASE("BIG-Bench Hard by steps asks and scores every document as lm-eval doe
   for (const char* name : {"bbh_cot_fewshot_boolean_expressions", "bbh_cot_fewshot_navigate"}) {
     const TaskPtr task = make_task(name);
     const std::vector<Document> documents = documents_of(*task);
-    const Value& expected = golden(name);
+    const Value& expected = golden_task(name);
     check_prompts(*task, documents, expected);
     auto items = check_scores(*task, documents, expected);
     const Estimate estimate = aggregate(items["exact_match,get-answer"], "mean");
@@ -139,7 +139,7 @@ TEST_CASE("BIG-Bench Hard by steps asks and scores every document as lm-eval doe
 
 TEST_CASE("the word perplexity of whole pages is lm-eval's", "[golden][metrics]") {
   std::map<std::string, std::vector<Item>> items;
-  for (const Value& doc : golden("wikitext").find("docs")->list()) {
+  for (const Value& doc : golden_task("wikitext").find("docs")->list()) {
     const double ll = doc.find("ll")->number();
     items["word_perplexity,none"].push_back({"", ll, doc.find("words")->number(), ""});
     items["byte_perplexity,none"].push_back({"", ll, doc.find("bytes")->number(), ""});
@@ -149,7 +149,7 @@ TEST_CASE("the word perplexity of whole pages is lm-eval's", "[golden][metrics]"
     const std::string aggregation =
         metric == "bits_per_byte,none" ? "bits_per_byte" : "weighted_perplexity";
     CHECK(*aggregate(list, aggregation).value ==
-          Approx(golden("wikitext").find("metrics")->find(metric)->number()).epsilon(1e-12));
+          Approx(golden_task("wikitext").find("metrics")->find(metric)->number()).epsilon(1e-12));
   }
 }
 
@@ -159,7 +159,7 @@ TEST_CASE("pages of WikiText are detokenised, counted and scored as lm-eval does
   const TaskPtr task = make_task("wikitext");
   const std::vector<Document> pages = documents_of(*task);
   REQUIRE(pages.size() == 62);
-  for (const Value& doc : golden("wikitext").find("docs")->list()) {
+  for (const Value& doc : golden_task("wikitext").find("docs")->list()) {
     const Document& page = pages.at(static_cast<size_t>(doc.find("doc")->integer()));
     CHECK(sha256_hex(std::get<Rolling>(task->requests(page).at(0)).text) ==
           doc.find("text_sha256")->string());

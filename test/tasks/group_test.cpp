@@ -18,9 +18,9 @@ const char* const kRiddle =
     "doc_to_text: goal\ndoc_to_choice: \"{{[sol1, sol2]}}\"\ndoc_to_target: label\n";
 
 // A folder with the tasks a, b (tag: letters) and x, and the group `inner` of a and b.
-class Folder {
+class TaskFolder {
  public:
-  Folder() {
+  TaskFolder() {
     write("riddle_template", kRiddle);
     write("a.yaml", "include: riddle_template\ntask: a\ntag: [letters]\n");
     write("more/b.yaml", "include: ../riddle_template\ntask: b\ntag: letters\n");
@@ -62,7 +62,7 @@ using Names = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("a group holds tasks, groups and tags by name, each task once", "[tasks][group]") {
-  const Folder folder;
+  const TaskFolder folder;
   const TaskSet set = folder.group(
       "group: g\ntask: [inner, x, piqa]\n"
       "aggregate_metric_list:\n"
@@ -87,7 +87,7 @@ TEST_CASE("a group holds tasks, groups and tags by name, each task once", "[task
 }
 
 TEST_CASE("keys of an item win over those of a group, an outer group's over an inner one's and the task's", "[tasks][group]") {
-  const Folder folder;
+  const TaskFolder folder;
   const TaskSet set = folder.group(
       "group: g\ntask:\n  - {task: a, num_fewshot: 5}\n  - {group: sub, task: [b], num_fewshot: 3}\n"
       "  - {task: made, dataset_path: piqa, doc_to_text: goal, doc_to_target: label,\n"
@@ -107,7 +107,7 @@ TEST_CASE("keys of an item win over those of a group, an outer group's over an i
 }
 
 TEST_CASE("a group's mistakes are one line with their place", "[tasks][group]") {
-  const Folder folder;
+  const TaskFolder folder;
   CHECK(folder.error_of("group: g\ntask: [inner, xx]\n") ==
         "g.yaml:2:15: task[1]: unknown task 'xx' (did you mean 'x'?)");
   CHECK(folder.error_of("group: g\ntask: [{task: innr, num_fewshot: 1}]\n") ==

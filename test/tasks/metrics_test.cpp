@@ -10,7 +10,7 @@ using namespace evalharness;
 
 namespace {
 
-Document row(const std::string& json) { return Document::parse(json, "made_up.jsonl:1"); }
+Document one_row(const std::string& json) { return Document::parse(json, "made_up.jsonl:1"); }
 
 TaskPtr choosing(const std::string& metrics) {
   return parse_task(
@@ -32,13 +32,13 @@ std::vector<Item> chosen(const Task& task, const std::string& right, double one,
   std::vector<Answer> answers(2);
   answers[0].log_prob = one;
   answers[1].log_prob = two;
-  return task.score(row(R"({"q": "?", "a": )" + right + "}"), answers);
+  return task.score(one_row(R"({"q": "?", "a": )" + right + "}"), answers);
 }
 
 std::vector<Item> written(const Task& task, const std::string& right, const std::string& text) {
   Answer answer;
   answer.texts = {text};
-  return task.score(row(R"({"q": "?", "a": )" + right + "}"), {answer});
+  return task.score(one_row(R"({"q": "?", "a": )" + right + "}"), {answer});
 }
 
 // Of the task's first metric.

@@ -27,7 +27,7 @@ class Zoo {
   TemporaryFolder folder_;
 };
 
-const char* const kChoice =
+const char* const kChoiceFile =
     "task: riddles\ndataset_path: nobody/riddles\noutput_type: multiple_choice\ntest_split: test\n"
     "doc_to_text: \"{{question}}\"\ndoc_to_choice: \"{{choices.text}}\"\n"
     "doc_to_target: \"{{choices.label.index(answer)}}\"\nnum_fewshot: 2\n";
@@ -36,7 +36,7 @@ const char* const kChoice =
 
 TEST_CASE("a task whose dataset nobody described loads and renders a made-up row", "[tasks][check]") {
   const Zoo zoo;
-  zoo.write("a/riddles.yaml", kChoice);
+  zoo.write("a/riddles.yaml", kChoiceFile);
   const CheckedFile file = zoo.check("a/riddles.yaml");
   CHECK(file.status == Status::kNoDataset);
   CHECK(file.family == "a");
@@ -55,7 +55,7 @@ TEST_CASE("a task with a dataset of ours runs", "[tasks][check]") {
 TEST_CASE("fields that are Python functions are named, with the transforms that do the same",
           "[tasks][check]") {
   const Zoo zoo;
-  zoo.write("a/riddles.yaml", kChoice);
+  zoo.write("a/riddles.yaml", kChoiceFile);
   zoo.write("a/b.yaml", "include: riddles.yaml\ntask: b\nprocess_docs: !function utils.clean\n");
   zoo.write("a/utils.py",
             "import re\n\ndef strip(text):\n    return re.sub('x', '', text)\n\n"
@@ -76,7 +76,7 @@ TEST_CASE("what is no task, and what is not understood, is told apart", "[tasks]
   zoo.write("group.yaml", "group: all\ntask: [a, b]\n");
   zoo.write("base.yaml", "dataset_path: piqa\n");
   zoo.write("image.yaml", "include: base.yaml\ntask: i\ndoc_to_image: image\n");
-  zoo.write("typo.yaml", std::string(kChoice) + "doc_to_txt: x\n");
+  zoo.write("typo.yaml", std::string(kChoiceFile) + "doc_to_txt: x\n");
   zoo.write("never.yaml", "task: n\ndataset_path: piqa\noutput_type: generate_until\ntest_split: test\n"
             "doc_to_text: \"{{ a.b.c.d.e }}\"\ndoc_to_target: x\n");
   CHECK(zoo.check("group.yaml").status == Status::kGroup);

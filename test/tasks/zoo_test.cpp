@@ -34,7 +34,7 @@ std::vector<std::string> strings_of(const Value& list) {
   return texts;
 }
 
-std::vector<Answer> answers_of(const Value& doc) {
+std::vector<Answer> recorded_answers(const Value& doc) {
   std::vector<Answer> answers;
   for (const Value& given : doc.find("answers")->list()) {
     Answer& answer = answers.emplace_back();
@@ -86,7 +86,7 @@ void check_task(const std::string& name, const Value& expected) {
           docs[d].find("doc_hash")->string());
     CHECK(sha256_hex(python::str(task->target(documents[d]))) ==
           docs[d].find("target_hash")->string());
-    const std::vector<Item> scores = task->score(documents[d], answers_of(docs[d]));
+    const std::vector<Item> scores = task->score(documents[d], recorded_answers(docs[d]));
     check_scores(*docs[d].find("scores"), scores);
     for (const Item& item : scores) items[item.metric].push_back(item);
   }

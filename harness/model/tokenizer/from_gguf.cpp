@@ -14,7 +14,6 @@ namespace evalharness {
 namespace {
 
 const std::string kKey = "tokenizer.ggml.";
-const std::string kSpaceMark = "\xE2\x96\x81";  // "▁"
 
 // `tokenizer.ggml.token_type`.
 enum TokenType {

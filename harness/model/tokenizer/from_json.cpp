@@ -16,8 +16,6 @@
 namespace evalharness {
 namespace {
 
-const std::string kSpaceMark = "\xE2\x96\x81";  // "▁"
-
 // The type of a part, and its parts if it is a Sequence (whose list has another name in each
 // place).
 void for_each_part(const JsonPlace& place, std::string_view list_key,

@@ -16,8 +16,6 @@ namespace {
 
 using sentencepiece::SentencePieceProcessor;
 
-const std::string kSpaceMark = "\xE2\x96\x81";  // "▁"
-
 class SentencePiece final : public SubwordModel {
  public:
   explicit SentencePiece(std::unique_ptr<SentencePieceProcessor> processor)

@@ -10,8 +10,6 @@
 namespace evalharness {
 namespace {
 
-constexpr std::string_view kSpaceMark = "\xE2\x96\x81";  // "▁"
-
 // Of "<0x0A>": 10. Of anything else: -1.
 int byte_of_spelling(const std::string& spelling) {
   if (spelling.size() != 6 || !spelling.starts_with("<0x") || spelling[5] != '>') return -1;

@@ -12,6 +12,9 @@
 
 namespace evalharness {
 
+// sentencepiece's blank, "▁".
+inline const std::string kSpaceMark = "\xE2\x96\x81";
+
 // Two neighbours become one token. The lowest rank goes first; equal ranks from left to right.
 struct Merge {
   int32_t left;
