@@ -241,6 +241,7 @@ void PanelReader<T>::multiply_few(Isa isa, size_t panel, size_t begin,
   const size_t blocks = in_place || product.rows <= kFewTokens ? 1 : kBlocksForManyRows;
   const size_t step = std::min(block() * blocks, product.k);
   T* const values = in_place ? nullptr : scratch<T, Block>(step * kPanelWidth);
+  product.streamed = in_place;
   for (size_t k = begin; k < end; k += step) {
     product.k = std::min(step, end - k);
     product.panel = read(panel, k, k + product.k, values);

@@ -33,6 +33,7 @@ struct PanelProduct {
   float* y = nullptr;
   size_t y_stride = 0;
   bool add = false;
+  bool streamed = false;  // the panel comes from memory, not from a cache: it may be read in several strands
 };
 
 // Our kernels: the panel streams by once for each six rows, and what lies behind it in memory is

@@ -14,12 +14,12 @@ constexpr size_t kLanes = 8;
 // Bytes between the load and the line asked for.
 constexpr size_t kAhead = 1024;
 
-// Calls at(k) for k = 0, step, 2 step, ... < depth, in four strands of the panel side by side: of one strand too few lines are under
-// way to fill the memory's bandwidth (Zen 3: 35 of 50 GB/s, with software prefetch 40; four strands 47). Several rows would not
-// need them, but a row's sum has one order whoever is beside it.
+// Calls at(k) for k = 0, step, 2 step, ... < depth. What is streamed is read in four strands side by side: of one strand too few lines
+// are under way to fill the memory's bandwidth (Zen 3: 35 of 50 GB/s, with software prefetch 40; four strands 47). Several rows
+// would not need them, but a row's sum has one order whoever is beside it.
 template <size_t kStep, class At>
-[[gnu::target("avx2,fma"), gnu::always_inline]] inline void in_strands(size_t depth, const At& at) {
-  const size_t strand = depth / (4 * kStep) * kStep;
+[[gnu::target("avx2,fma"), gnu::always_inline]] inline void over_depth(size_t depth, bool streamed, const At& at) {
+  const size_t strand = streamed ? depth / (4 * kStep) * kStep : 0;
   for (size_t k = 0; k < strand; k += kStep)
 #pragma GCC unroll 1
     for (size_t s = 0; s < 4; ++s) at(s * strand + k);
@@ -56,7 +56,7 @@ struct Sums {
 template <size_t Rows, size_t Vectors>
 [[gnu::target("avx2,fma")]] void block(const PanelProduct<float>& product, size_t column) {
   Sums<Rows, Vectors> sums(product.y + column, product.y_stride, product.add);
-  in_strands<1>(product.k, [&](size_t k) __attribute__((target("avx2,fma"), always_inline)) {
+  over_depth<1>(product.k, product.streamed, [&](size_t k) __attribute__((target("avx2,fma"), always_inline)) {
     __m256 x[Rows];
 #pragma GCC unroll 8
     for (size_t r = 0; r < Rows; ++r) x[r] = _mm256_broadcast_ss(product.x + r * product.x_stride + k);
@@ -76,7 +76,7 @@ template <size_t Rows, size_t Vectors>
 [[gnu::target("avx2,fma")]] void block(const PanelProduct<uint16_t>& product, size_t column) {
   Sums<Rows, Vectors> sums(product.y + column, product.y_stride, product.add);
   const __m256i upper = _mm256_set1_epi32(static_cast<int>(0xffff0000u));
-  in_strands<2>(product.k, [&](size_t k) __attribute__((target("avx2,fma"), always_inline)) {
+  over_depth<2>(product.k, product.streamed, [&](size_t k) __attribute__((target("avx2,fma"), always_inline)) {
     __m256 even[Rows], odd[Rows];
 #pragma GCC unroll 8
     for (size_t r = 0; r < Rows; ++r) {
