@@ -28,10 +28,8 @@ std::string other_than_text(const TaskFile& file) {
   return "";
 }
 
-// `scanned`: the file at `place`. A task without Python is loaded again: looking for Python counts as
-// reading every key, and an unknown one is to be found.
-void check_task(const TaskFile& scanned, const std::string& place, CheckedFile& checked) {
-  const std::map<std::string, ConfigNode> python = scanned.python_fields();
+void check_task(const TaskFile& file, CheckedFile& checked) {
+  const std::map<std::string, ConfigNode> python = file.python_fields();
   for (const auto& entry : python) checked.python.insert(entry.first);
   if (!python.empty()) {
     checked.status = Status::kNeedsPython;
@@ -39,7 +37,6 @@ void check_task(const TaskFile& scanned, const std::string& place, CheckedFile& 
       checked.instead = transforms_for(python.begin()->second);
     return;
   }
-  const TaskFile file = TaskFile::load(place, place);
   checked.reason = other_than_text(file);
   if (!checked.reason.empty()) {
     checked.status = Status::kNotText;
@@ -80,7 +77,7 @@ CheckedFile check_task_file(const std::string& root, const std::string& path) {
     else if (!file.has("task") && !file.has("class"))
       checked.status = Status::kTemplate;
     else
-      check_task(file, place, checked);
+      check_task(file, checked);
   } catch (const Error& error) {
     checked.reason = error.what();
   }

@@ -104,6 +104,13 @@ void read_hf_evaluate(const KnownKind& kind, const ConfigNode& node) {
                    is_ours ? cat("; without it, '", name, "' is computed here") : ""));
 }
 
+// What lm-evaluation-harness takes beside any metric and gives to none but exact_match: its f1 is class 1's whatever
+// `average` says.
+void ignore_options(const ConfigNode& node) {
+  for (const char* key : {"average", "weight_by_size", "ignore_case", "ignore_punctuation", "ignore_numbers", "regexes_to_ignore"})
+    if (const std::optional<ConfigNode> option = node.find(key)) option->to_value();
+}
+
 MetricConfig read_metric(const KnownKind& kind, const ConfigNode& node) {
   read_hf_evaluate(kind, node);
   const KnownMetric& known = known_metric(kind, node.at("metric"));
@@ -112,8 +119,7 @@ MetricConfig read_metric(const KnownKind& kind, const ConfigNode& node) {
   if (const std::optional<ConfigNode> better = node.find("higher_is_better"))
     metric.higher_is_better = read_bool(*better);
   if (metric.name == "exact_match") metric.match = AnswerMatch::read(node);
-  // lm-evaluation-harness takes class 1's f1 whatever stands here.
-  if (metric.name == "f1") node.find("average");
+  ignore_options(node);
   return metric;
 }
 

@@ -18,24 +18,23 @@ std::string read_text(const std::string& path, const std::string& asked_by) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// The fields below `name` whose value is a Python function.
-void collect_python(const ConfigNode& node, const std::string& name,
-                    std::map<std::string, ConfigNode>& fields) {
-  if (node.tag() == "!function") fields.emplace(name, node);
-  if (node.is_list())
-    for (const ConfigNode& item : node.items()) collect_python(item, name, fields);
-  if (node.is_map())
-    for (const std::string& key : node.keys())
-      collect_python(node.at(key), cat(name, ".", key), fields);
-}
+const char* const kPythonTag = "!function";
 
 void refuse_python(const ConfigNode& node) {
-  if (node.tag() == "!function")
-    node.fail(cat("needs Python (!function ", node.as_string(), "), which is not run here"));
-  if (node.is_list())
-    for (const ConfigNode& item : node.items()) refuse_python(item);
-  if (node.is_map())
-    for (const std::string& key : node.keys()) refuse_python(node.at(key));
+  for (const ConfigNode& function : node.tagged(kPythonTag))
+    function.fail(cat("needs Python (", kPythonTag, " ", function.as_string(), "), which is not run here"));
+}
+
+// "metric_list.aggregation" of "metric_list[0].aggregation".
+std::string without_indices(const std::string& key) {
+  std::string bare;
+  bool inside = false;
+  for (const char c : key) {
+    inside |= c == '[';
+    if (!inside) bare += c;
+    inside &= c != ']';
+  }
+  return bare;
 }
 
 }  // namespace
@@ -147,11 +146,16 @@ void TaskFile::fail_at(std::string_view key, const std::string& text) const {
 }
 
 std::map<std::string, ConfigNode> TaskFile::python_fields() const {
-  std::set<std::string> seen;
+  std::set<std::string> stronger;  // keys of the files before
   std::map<std::string, ConfigNode> fields;
-  for (const ConfigNode& file : files_)
-    for (const std::string& key : file.keys())
-      if (seen.insert(key).second) collect_python(file.at(key), key, fields);
+  for (const ConfigNode& file : files_) {
+    for (const ConfigNode& function : file.tagged(kPythonTag)) {
+      const std::string name = without_indices(function.key());
+      if (!stronger.contains(name.substr(0, name.find('.')))) fields.emplace(name, function);
+    }
+    const std::vector<std::string> own = file.keys();
+    stronger.insert(own.begin(), own.end());
+  }
   return fields;
 }
 

@@ -36,8 +36,7 @@ class TaskFile {
   std::string get(std::string_view key, const std::string& fallback) const;
   // Fails where the key is there: "<place>: <key>: <reason>".
   void refuse(std::string_view key, const std::string& reason) const;
-  // "process_docs", "metric_list.aggregation": where the strongest values are Python functions. Reads
-  // every key.
+  // "process_docs", "metric_list.aggregation": where the strongest values are Python functions.
   std::map<std::string, ConfigNode> python_fields() const;
   // Reads a key that has no bearing here.
   void ignore(std::string_view key) const;

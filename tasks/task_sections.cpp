@@ -53,6 +53,7 @@ void read_sampling(const ConfigNode& node, GenerationConfig& generation) {
   if (!(generation.top_p > 0 && generation.top_p <= 1))
     node.fail_at("top_p", cat("expected 0 < top_p <= 1, got ", generation.top_p));
   generation.seed = node.get("seed", size_t{0});
+  if (node.get("num_beams", size_t{1}) != 1) node.fail_at("num_beams", "expected 1: beams are not searched here");
 }
 
 // The pool where no split is named: training rows, else validation, else test.
@@ -69,6 +70,8 @@ void read_fewshot_section(const ConfigNode& node, FewshotConfig& fewshot) {
       {"keyed", FewshotConfig::Sampler::kKeyed}};
   fewshot.sampler = samplers.at(node.get_one_of("sampler", {"default", "first_n", "keyed"}, "default"));
   fewshot.split = node.get("split", fewshot.split);
+  if (const std::optional<ConfigNode> docs = node.find("process_docs"); docs && !docs->is_null())
+    docs->fail("needs Python, which is not run here");
   if (const std::optional<ConfigNode> list = node.find("transforms"))
     fewshot.transforms = Transforms::read(*list);
   if (const std::optional<ConfigNode> indices = node.find("fewshot_indices");

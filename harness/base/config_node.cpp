@@ -115,6 +115,18 @@ std::string ConfigNode::key() const { return tree_->key; }
 std::string ConfigNode::tag() const { return tree_->tag; }
 bool ConfigNode::is_quoted() const { return tree_->quoted; }
 
+std::vector<ConfigNode> ConfigNode::tagged(std::string_view tag) const {
+  std::vector<ConfigNode> found;
+  if (tree_->tag == tag) found.push_back(*this);
+  const auto add_below = [&](const std::shared_ptr<ConfigTree>& child) {
+    const std::vector<ConfigNode> below = ConfigNode(child).tagged(tag);
+    found.insert(found.end(), below.begin(), below.end());
+  };
+  for (const auto& item : tree_->items) add_below(item);
+  for (const auto& [key, child] : tree_->children) add_below(child);
+  return found;
+}
+
 void ConfigNode::expect_map() const {
   if (!is_map()) fail_expected(*tree_, "a map");
 }

@@ -38,6 +38,8 @@ class ConfigNode {
   std::string key() const;    // path from the root: "methods[0].sparsity"; "" at the root
   std::string tag() const;    // "!function" and the like, "" if none
   bool is_quoted() const;     // a scalar in quotes is always a string
+  // This node and all below it that carry a tag, in order; counts as reading nothing.
+  std::vector<ConfigNode> tagged(std::string_view tag) const;
 
   // Children of a map. at() fails if the key is missing: "a.yaml:1:1: missing key 'model'".
   bool has(std::string_view key) const;  // counts as declaring the key, not as reading its value

@@ -35,6 +35,15 @@ TEST_CASE("a mistyped key is an error that says where and what was meant", "[con
                     "test.yaml:2:10: sparsty: unknown key (did you mean 'sparsity'?)");
 }
 
+TEST_CASE("looking for a tag reads nothing", "[config]") {
+  const ConfigNode node = yaml("a: [1, !f x]\nb: {c: !f y, d: !g z}\n");
+  const std::vector<ConfigNode> found = node.tagged("!f");
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].place() == "test.yaml:1:8: a[1]");
+  CHECK(found[1].place() == "test.yaml:2:8: b.c");
+  CHECK_THROWS_WITH(node.reject_unread(), "test.yaml:1:4: a: unknown key");
+}
+
 TEST_CASE("a value out of range is an error with its place and key", "[config]") {
   const ConfigNode node = yaml("method: wanda\nsparsity: 1.5\n");
   CHECK(node.get("sparsity", 0.5) == 1.5);

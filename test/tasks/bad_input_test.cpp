@@ -99,6 +99,37 @@ TEST_CASE("what is expected is said, with the nearest name", "[tasks][config]") 
   CHECK(error_of("task: t\n" + kBase + "gen_prefix: \"\xc3\xa9\xff\"\n") == "t.yaml:6:15: text is not UTF-8");
 }
 
+TEST_CASE("an unknown key inside a section is an error with its place and the nearest name", "[tasks][config]") {
+  CHECK(error_of_key("fewshot_config: {smapler: first_n}") ==
+        "t.yaml:6:27: fewshot_config.smapler: unknown key (did you mean 'sampler'?)");
+  CHECK(error_of_key("generation_kwargs: {untill: [x]}") ==
+        "t.yaml:6:29: generation_kwargs.untill: unknown key (did you mean 'until'?)");
+  CHECK(error_of_key("metric_list: [{metric: exact_match, ignore_cas: true}]") ==
+        "t.yaml:6:49: metric_list[0].ignore_cas: unknown key (did you mean 'ignore_case'?)");
+  CHECK(error_of_key("filter_list: [{name: n, filters: [], filter: [{function: take_first}]}]") ==
+        "t.yaml:6:34: filter_list[0].filters: unknown key (did you mean 'filter'?)");
+  CHECK(error_of_key("filter_list: [{name: n, filter: [{function: regex, regex_patern: x}, {function: take_first}]}]") ==
+        "t.yaml:6:66: filter_list[0].filter[0].regex_patern: unknown key (did you mean 'regex_pattern'?)");
+  CHECK(error_of_key("filter_list: [{name: n, filter: [{function: take_first, k: 2}]}]") ==
+        "t.yaml:6:60: filter_list[0].filter[0].k: unknown key");
+  CHECK(error_of_key("transforms: [{replace: q, old: a, new: b, inot: r}]") ==
+        "t.yaml:6:49: transforms[0].inot: unknown key (did you mean 'into'?)");
+  CHECK(error_of_key("fewshot_config: {process_docs: x}") ==
+        "t.yaml:6:32: fewshot_config.process_docs: needs Python, which is not run here");
+  CHECK(error_of_key("fewshot_config: {samples: [{q: !function utils.f}]}") ==
+        "t.yaml:6:32: fewshot_config.samples[0].q: needs Python (!function utils.f), which is not run here");
+}
+
+TEST_CASE("sections that lm-evaluation-harness passes on are free", "[tasks][config]") {
+  const char* const free[] = {"metadata: {anything: {at: all}}", "dataset_kwargs: {trust_remote_code: true}",
+                              "fewshot_config: {samples: [{q: x, a: y, other: z}]}",
+                              "metric_list: [{metric: exact_match, weight_by_size: true}]", "generation_kwargs: {num_beams: 1}",
+                              "fewshot_config: {process_docs: null}"};
+  for (const char* line : free) CHECK(error_of_key(line) == "no error");
+  CHECK(error_of_key("generation_kwargs: {num_beams: 4}") ==
+        "t.yaml:6:32: generation_kwargs.num_beams: expected 1: beams are not searched here");
+}
+
 TEST_CASE("a document that a task cannot ask about is named before anything is asked", "[tasks]") {
   CHECK(error_of_document(kChoice, R"({"p": "x", "choices": ["a", "b"], "label": 1})") ==
         "rows.jsonl:7: t.yaml:5:14: doc_to_text: no field 'q' (did you mean 'p'?); there are: choices label p");
