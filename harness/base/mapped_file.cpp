@@ -84,6 +84,11 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   return *this;
 }
 
+// Not asking costs memory only, so a refusal is no error.
+void MappedFile::release() const {
+  if (!bytes_.empty()) ::madvise(const_cast<std::byte*>(bytes_.data()), bytes_.size(), MADV_DONTNEED);
+}
+
 std::string read_text(const std::string& path) {
   const OpenFile file(path, O_RDONLY | O_CLOEXEC);
   if (!file.is_open()) fail_with_errno(path, "cannot open");

@@ -18,6 +18,8 @@ class MappedFile {
   MappedFile& operator=(MappedFile&& other) noexcept;
   std::span<const std::byte> bytes() const { return bytes_; }
   const std::string& path() const { return path_; }
+  // Gives back the memory of what was read; what is read again comes from the file again.
+  void release() const;
 
  private:
   std::string path_;

@@ -1,4 +1,6 @@
-// The hashes of text.h, by libcrypto.
+// The hashes of text.h and sha256.h, by libcrypto.
+#include "harness/base/sha256.h"
+
 #include <openssl/evp.h>
 
 #include <array>
@@ -22,6 +24,20 @@ std::string hex(std::span<const unsigned char> bytes) {
 }
 
 }  // namespace
+
+Sha256::Sha256() : state_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
+  EH_ASSERT(state_ && EVP_DigestInit_ex(state_.get(), EVP_sha256(), nullptr) == 1);
+}
+
+void Sha256::add(std::string_view bytes) { EH_ASSERT(EVP_DigestUpdate(state_.get(), bytes.data(), bytes.size()) == 1); }
+
+std::string Sha256::hex() const {
+  const State copy(EVP_MD_CTX_new(), EVP_MD_CTX_free);  // finishing a digest ends it
+  std::array<unsigned char, 32> digest;
+  EH_ASSERT(copy && EVP_MD_CTX_copy_ex(copy.get(), state_.get()) == 1);
+  EH_ASSERT(EVP_DigestFinal_ex(copy.get(), digest.data(), nullptr) == 1);
+  return evalharness::hex(digest);
+}
 
 std::string sha256_hex(std::span<const std::byte> bytes) {
   std::array<unsigned char, 32> digest;

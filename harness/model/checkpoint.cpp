@@ -56,6 +56,7 @@ class GgufCheckpoint final : public Checkpoint {
 
   const ModelConfig& config() const override { return config_; }
   bool has(const std::string& name) const override { return tensors_.contains(name); }
+  void release() const override { file_.release(); }
   std::string path() const override { return file_.path(); }
   size_t file_bytes() const override { return file_.file_bytes(); }
   Matrix read(const std::string& name) const override {
@@ -94,6 +95,7 @@ class FolderCheckpoint final : public Checkpoint {
 
   const ModelConfig& config() const override { return config_; }
   bool has(const std::string& name) const override { return names_.contains(name); }
+  void release() const override { tensors_.release(); }
   std::string path() const override { return path_; }
   size_t file_bytes() const override { return tensors_.file_bytes(); }
   Matrix read(const std::string& name) const override {

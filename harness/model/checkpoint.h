@@ -29,6 +29,8 @@ class Checkpoint {
   virtual LinearPtr stored(const std::string& /*name*/) const { return nullptr; }
   // Of the dense weights and the values in stored ones: a model of theirs has no other. None: any.
   virtual std::optional<Dtype> dtype() const { return std::nullopt; }
+  // Gives back the memory of what was read of the file, which stays mapped; reading goes on as before.
+  virtual void release() const {}
   virtual std::string path() const = 0;
   virtual size_t file_bytes() const = 0;
 };

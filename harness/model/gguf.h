@@ -56,6 +56,7 @@ class GgufFile {
   const GgufTensor& tensor(const std::string& name) const;  // fails where there is none
   // Dequantised to float32, shape [out, in]; a vector is [1, n], dimensions above two are rows.
   Matrix read(const std::string& name) const;
+  void release() const { file_.release(); }  // the memory of what was read
 
  private:
   MappedFile file_;

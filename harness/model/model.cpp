@@ -46,6 +46,7 @@ Model read_model(const Checkpoint& checkpoint, const WeightReader& ends, const W
   if (!model.config.tied_head) model.separate_head = ends("lm_head.weight");
   model.blocks.resize(model.config.layers);
   parallel_for(model.blocks.size(), [&](size_t i) { model.blocks[i] = read_block(checkpoint, i, linears); });
+  checkpoint.release();  // or the file would count beside the model for as long as it is open
   return model;
 }
 

@@ -119,6 +119,8 @@ class PackedCheckpoint final : public Checkpoint {
     return vector;
   }
 
+  void release() const override { file_.release(); }
+
   LinearPtr stored(const std::string& name) const override {
     const auto block = blocks_.find(name);
     if (block == blocks_.end()) return nullptr;

@@ -259,6 +259,10 @@ void SafetensorsFolder::check_index(
   }
 }
 
+void SafetensorsFolder::release() const {
+  for (const MappedFile& file : files_) file.release();
+}
+
 size_t SafetensorsFolder::file_bytes() const {
   size_t bytes = 0;
   for (const MappedFile& file : files_) bytes += file.bytes().size();

@@ -39,6 +39,7 @@ class SafetensorsFolder {
   size_t file_bytes() const;
   // F32, F16 and BF16 as float32, shape [out, in]; a vector is [1, n], dimensions above two are rows.
   Matrix read(const std::string& name) const;
+  void release() const;  // the memory of what was read
 
  private:
   void add(const std::string& path);

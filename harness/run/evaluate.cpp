@@ -6,6 +6,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/progress.h"
+#include "harness/base/sha256.h"
 #include "harness/base/text.h"
 #include "harness/metrics/aggregate.h"
 #include "harness/metrics/paired.h"
@@ -124,14 +125,14 @@ TaskData prepare_task(const RunTask& config, const DataOptions& options) {
   data.documents = config.task->documents(data.data, shots, config.limit);
   data.data.documents = {};
   data.data.sample = data.data.sample || shots.sample;
-  std::string hashes;
+  Sha256 hashes;
   for (const Document& document : data.documents.asked)
     for (const Request& request : config.task->requests(document)) {
-      hashes += request_hash(request);
+      hashes.add(request_hash(request));
       ++data.requests;
       if (const auto* rolling = std::get_if<Rolling>(&request)) data.protocol = rolling->protocol;
     }
-  data.prompts_hash = sha256_hex(hashes);
+  data.prompts_hash = hashes.hex();
   if (data.requests == 0) fail(cat("task ", config.name, ": no documents"));
   return data;
 }
@@ -159,6 +160,7 @@ Evaluation evaluate(const RunTask& config, const TaskData& data, Scorer& scorer,
       if (log) log->add(data.documents.ids[first + d], documents[first + d], section.of(section.requests, d), own, items);
       for (Item& item : items) {
         std::vector<Item>& all = evaluation.items[item.metric];
+        if (all.empty()) all.reserve(documents.size());  // growing would hold them twice
         item.metric = {};  // the key says it: an item a document stays in memory
         all.push_back(std::move(item));
       }

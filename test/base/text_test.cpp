@@ -7,6 +7,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/letter_case.h"
+#include "harness/base/sha256.h"
 
 using namespace evalharness;
 
@@ -131,6 +132,16 @@ TEST_CASE("SHA-256 of the standard's examples", "[text]") {
   CHECK(sha256_hex(std::string_view("")) ==
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   CHECK_THROWS_WITH(sha256_of_file("no/such"), "no/such: cannot open: No such file or directory");
+}
+
+TEST_CASE("SHA-256 of pieces is that of the whole", "[text]") {
+  Sha256 pieces;
+  CHECK(pieces.hex() == sha256_hex(std::string_view("")));
+  pieces.add("a");
+  pieces.add("");
+  CHECK(pieces.hex() == sha256_hex(std::string_view("a")));
+  pieces.add("bc");
+  CHECK(pieces.hex() == sha256_hex(std::string_view("abc")));
 }
 
 TEST_CASE("letters change case as in CPython", "[text]") {
