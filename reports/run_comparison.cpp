@@ -29,10 +29,12 @@ std::string flips_text(const ComparedMetric& metric) {
   return cat(metric.pair.only_dense_right, " / ", metric.pair.only_compressed_right);
 }
 
-std::string missing_tasks_text(const RunComparison& comparison) {
+std::string left_out_text(const RunComparison& comparison) {
   std::string text;
   if (!comparison.only_a.empty()) text += cat("- only in A: ", join(comparison.only_a, ", "), "\n");
   if (!comparison.only_b.empty()) text += cat("- only in B: ", join(comparison.only_b, ", "), "\n");
+  for (const RunComparison::LeftOut& left_out : comparison.left_out)
+    text += cat("- not compared: ", left_out.task, ": ", left_out.reason, "\n");
   return text.empty() ? "" : text + "\n";
 }
 
@@ -71,7 +73,7 @@ std::string run_comparison_markdown(const RunComparison& comparison) {
                                             flips_text(metric), cat(metric.pair.difference.n), metric.protocol};
     text += cat("| ", join(cells, " | "), " |\n");
   }
-  text += "\n" + missing_tasks_text(comparison);
+  text += "\n" + left_out_text(comparison);
   if (comparison.settings.empty()) return text + "The configs are the same.\n";
   text += "| setting | A | B |\n| :-- | :-- | :-- |\n";
   for (const RunComparison::Setting& setting : comparison.settings)
@@ -82,7 +84,7 @@ std::string run_comparison_markdown(const RunComparison& comparison) {
 std::string run_comparison_csv(const RunComparison& comparison) {
   std::string text = csv_line({"task", "metric", "protocol", "n", "a", "a_standard_error", "b", "b_standard_error", "change",
                                "difference", "standard_error", "low", "high", "p_value", "test", "only_a_right", "only_b_right",
-                               "answers_changed"});
+                               "answers_changed", "reason"});
   for (const ComparedMetric& metric : comparison.metrics) {
     const Estimate& change = metric.pair.difference;
     text += csv_line({metric.task, metric.metric, metric.protocol, cat(change.n), optional_text(metric.a.value),
@@ -91,8 +93,17 @@ std::string run_comparison_csv(const RunComparison& comparison) {
                       optional_text(change.value), optional_text(change.standard_error), optional_text(change.low),
                       optional_text(change.high), optional_text(metric.p_value), metric.test,
                       cat(metric.pair.only_dense_right), cat(metric.pair.only_compressed_right),
-                      cat(metric.pair.answers_changed)});
+                      cat(metric.pair.answers_changed), change.reason});
   }
+  const auto add_left_out = [&](const std::string& task, const std::string& reason) {
+    std::vector<std::string> fields(19);
+    fields.front() = task;
+    fields.back() = reason;
+    text += csv_line(fields);
+  };
+  for (const std::string& task : comparison.only_a) add_left_out(task, "only in A");
+  for (const std::string& task : comparison.only_b) add_left_out(task, "only in B");
+  for (const RunComparison::LeftOut& left_out : comparison.left_out) add_left_out(left_out.task, left_out.reason);
   return text;
 }
 
@@ -111,6 +122,10 @@ std::string run_comparison_json(const RunComparison& comparison) {
   all.set("metrics", std::move(metrics));
   all.set("only_a", names(comparison.only_a));
   all.set("only_b", names(comparison.only_b));
+  Value left_out{Value::List{}};
+  for (const RunComparison::LeftOut& one : comparison.left_out)
+    left_out.push(Value(Value::Map{{"task", one.task}, {"reason", one.reason}}));
+  all.set("left_out", std::move(left_out));
   all.set("settings", std::move(settings));
   return to_json(all, 2) + "\n";
 }

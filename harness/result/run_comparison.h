@@ -26,6 +26,10 @@ struct RunComparison {
   ComparedRun a, b;
   std::vector<ComparedMetric> metrics;
   std::vector<std::string> only_a, only_b;  // tasks that the other did not run
+  struct LeftOut {
+    std::string task, reason;
+  };
+  std::vector<LeftOut> left_out;  // tasks, or a metric of one, that both ran and that are not compared
   struct Setting {
     std::string key, a, b;  // values as JSON, "" where a run has no such key
   };

@@ -1,6 +1,8 @@
 #include "harness/run/agreement.h"
 
 #include <cmath>
+#include <filesystem>
+#include <limits>
 
 #include "harness/base/error.h"
 #include "harness/base/json.h"
@@ -76,6 +78,10 @@ Estimate mean_over(const std::vector<Compared>& compared, const std::string& met
   return aggregate(items, "mean");
 }
 
+std::string log_path(const std::string& folder, const std::string& task) {
+  return cat(folder, "/agreement_", task, ".jsonl");
+}
+
 std::string log_lines(const std::vector<Compared>& compared) {
   std::string lines;
   for (const Compared& c : compared) {
@@ -103,20 +109,40 @@ Value measure_agreement(const RunTask& task, const TaskData& data, Scorer& pair,
 
   std::vector<std::string> metrics = kMetrics;
   Value judged;
-  const std::string path = cat(options.folder, "/agreement_", task.name);
   if (!options.judge.empty()) {
-    judged = judge(documents, options.judge, path + "_judge");
+    judged = judge(documents, options.judge, cat(options.folder, "/agreement_", task.name, "_judge"));
     metrics.emplace_back("judge");
   }
   for (const std::string& metric : metrics) compressed.metrics[metric + ",none"] = mean_over(documents, metric);
   const size_t empty = data.documents.asked.size() - documents.size();
   if (empty > 0) compressed.skipped["empty dense answers"] = empty;
-  write_text(path + ".jsonl", log_lines(documents));
+  write_text(log_path(options.folder, task.name), log_lines(documents));
   return judged;
 }
 
 void leave_agreement_empty(const std::string& reason, TaskResult& result) {
   for (const std::string& metric : kMetrics) result.metrics[metric + ",none"] = Estimate::missing(reason);
+}
+
+std::optional<RecordedAgreement> recorded_agreement(const std::string& folder, const std::string& task) {
+  const std::string path = log_path(folder, task);
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  RecordedAgreement recorded;
+  size_t number = 0;
+  for (const std::string& text : split(rstrip(read_text(path)), "\n")) {
+    if (text.empty()) continue;  // of a dense model that answered nothing
+    const std::string where = cat(path, ":", ++number);
+    const Value line = parse_json(text, where);
+    for (const char* key : {"id", "question", "answer", "reference"})
+      if (line.find(key) == nullptr) fail(cat(where, ": missing key '", key, "'"));
+    recorded.references.push_back(line.find("reference")->string());
+    for (const auto& [key, value] : line.map())
+      if (key != "id" && key != "question" && key != "answer" && key != "reference")
+        recorded.items[key + ",none"].push_back(
+            {"", value.is_number() ? value.number() : std::numeric_limits<double>::quiet_NaN(), 1,
+             line.find("answer")->string()});
+  }
+  return recorded;
 }
 
 }  // namespace evalharness

@@ -10,8 +10,12 @@
 // out of all of them, and counted.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "harness/metrics/item.h"
 #include "harness/result/journal.h"
 #include "harness/result/run_result.h"
 #include "harness/run/evaluate.h"
@@ -33,5 +37,13 @@ Value measure_agreement(const RunTask& task, const TaskData& data, Scorer& pair,
 
 // The same metrics, empty, with the reason why.
 void leave_agreement_empty(const std::string& reason, TaskResult& result);
+
+// What agreement_<task>.jsonl in the folder of a run says: of each document that the dense model answered, in order.
+struct RecordedAgreement {
+  std::vector<std::string> references;             // the dense model's answers
+  std::map<std::string, std::vector<Item>> items;  // "rougeL,none"
+};
+// Nothing where the run compared none.
+std::optional<RecordedAgreement> recorded_agreement(const std::string& folder, const std::string& task);
 
 }  // namespace evalharness

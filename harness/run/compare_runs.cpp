@@ -9,6 +9,7 @@
 #include "harness/base/mapped_file.h"
 #include "harness/base/text.h"
 #include "harness/metrics/paired.h"
+#include "harness/run/agreement.h"
 #include "harness/run/evaluate.h"
 #include "harness/run/inputs.h"
 #include "harness/run/model_list.h"
@@ -134,6 +135,45 @@ void ask_as_it_did(const FinishedRun& run) {
   use_chat(run.config(), path, *open_tokenizer(path));
 }
 
+ComparedMetric compared_metric(const PairResult& pair, const TaskResult& a, const TaskResult& b) {
+  ComparedMetric metric{.task = pair.task, .metric = pair.metric, .protocol = a.protocol,
+                        .a = a.metrics.at(pair.metric), .b = b.metrics.at(pair.metric),
+                        .pair = pair, .p_value = pair.p_value, .test = pair.p_value ? "McNemar" : ""};
+  if (!metric.p_value && (metric.p_value = paired_p_value(pair.difference))) metric.test = "paired z";
+  return metric;
+}
+
+// Why two runs' agreements with the dense model cannot be compared; "" where they can.
+std::string why_incomparable(const std::optional<RecordedAgreement>& of_a, const std::optional<RecordedAgreement>& of_b,
+                             const FinishedRun& a, const FinishedRun& b) {
+  for (const FinishedRun* const run : {&a, &b})
+    if (run->described().variant == "dense") return cat("the dense model's answers are the reference, in ", run->folder());
+  for (const auto& [recorded, run] : {std::pair{&of_a, &a}, std::pair{&of_b, &b}})
+    if (!*recorded) return cat("no answers were compared with the dense model's in ", run->folder());
+  if (of_a->references.empty()) return "the dense model answered nothing";
+  if (of_a->references != of_b->references) return "the dense model's own answers differ between the runs";
+  return "";
+}
+
+// Of a task of agreement: both runs' answers against those of one dense model.
+void compare_agreement(const RunTask& task, const FinishedRun& a, const FinishedRun& b, RunComparison& comparison) {
+  check_same_question(task.name, a, b);
+  const auto of_a = recorded_agreement(a.folder(), task.name), of_b = recorded_agreement(b.folder(), task.name);
+  if (const std::string reason = why_incomparable(of_a, of_b, a, b); !reason.empty())
+    return comparison.left_out.push_back({task.name, reason});
+  for (const auto& [key, before] : of_a->items) {
+    if (key == "judge,none" && a.config().judge != b.config().judge) {
+      comparison.left_out.push_back({task.name + " judge", "other judges, or none"});
+      continue;
+    }
+    PairResult pair = compare_items(before, of_b->items.at(key), "mean");
+    pair.task = task.name;
+    pair.metric = key;
+    pair.backend = kBackend;
+    comparison.metrics.push_back(compared_metric(pair, a.result(task.name), b.result(task.name)));
+  }
+}
+
 std::vector<ComparedMetric> compare_task(const RunTask& task, FinishedRun& a, FinishedRun& b) {
   check_same_question(task.name, a, b);
   const TaskData data = prepare_task(task, {.offline = true, .allow_sample = true});
@@ -141,13 +181,8 @@ std::vector<ComparedMetric> compare_task(const RunTask& task, FinishedRun& a, Fi
     fail(cat("compare: ", task.name, ": the task or its data on this machine are not what the runs asked"));
   const Evaluation of_a = a.evaluate_again(task, data), of_b = b.evaluate_again(task, data);
   std::vector<ComparedMetric> metrics;
-  for (const PairResult& pair : compare_evaluations(task, kBackend, of_a, of_b)) {
-    ComparedMetric metric{.task = task.name, .metric = pair.metric, .protocol = of_a.result.protocol,
-                          .a = of_a.result.metrics.at(pair.metric), .b = of_b.result.metrics.at(pair.metric),
-                          .pair = pair, .p_value = pair.p_value, .test = pair.p_value ? "McNemar" : ""};
-    if (!metric.p_value && (metric.p_value = paired_p_value(pair.difference))) metric.test = "paired z";
-    metrics.push_back(std::move(metric));
-  }
+  for (const PairResult& pair : compare_evaluations(task, kBackend, of_a, of_b))
+    metrics.push_back(compared_metric(pair, of_a.result, of_b.result));
   return metrics;
 }
 
@@ -181,18 +216,22 @@ RunComparison compare_runs(const std::string& folder_a, const std::string& folde
   FinishedRun a(folder_a, variant), b(folder_b, variant);
   check_same_model(a, b);
   ask_as_it_did(a);
-  RunComparison comparison{.a = a.described(), .b = b.described(), .metrics = {}, .only_a = {}, .only_b = {},
+  RunComparison comparison{.a = a.described(), .b = b.described(), .metrics = {}, .only_a = {}, .only_b = {}, .left_out = {},
                            .settings = different_settings(a.resolved(), b.resolved())};
   for (const RunTask& task : a.config().tasks) {
     if (b.find_task(task.name) == nullptr) {
       comparison.only_a.push_back(task.name);
       continue;
     }
+    if (task.task->info().agreement) {
+      compare_agreement(task, a, b, comparison);
+      continue;
+    }
     for (ComparedMetric& metric : compare_task(task, a, b)) comparison.metrics.push_back(std::move(metric));
   }
   for (const RunTask& task : b.config().tasks)
     if (a.find_task(task.name) == nullptr) comparison.only_b.push_back(task.name);
-  if (comparison.metrics.empty())
+  if (comparison.metrics.empty() && comparison.left_out.empty())
     fail(cat("compare: no task that both ran: ", join(comparison.only_a, ", "), " in ", folder_a, ", ",
              join(comparison.only_b, ", "), " in ", folder_b));
   return comparison;

@@ -32,7 +32,10 @@ void add_counts(const TaskResult& task, TaskResult& total) {
   total.documents += task.documents;
   total.available += task.available;
   total.sample = total.sample || task.sample;
+  for (const auto& [cause, rows] : task.skipped) total.skipped[cause] += rows;
   total.truncated += task.truncated;
+  total.unfinished += task.unfinished;
+  for (const auto& [filter, documents] : task.unextracted) total.unextracted[filter] += documents;
   total.saved_tokens += task.saved_tokens;
   total.seconds += task.seconds;
 }

@@ -138,11 +138,12 @@ void SampleLog::add(size_t id, const Document& document, std::span<const Request
   }
   const std::string document_hash = sha256_hex(to_json(fields, 2));
   const std::string prompt_hash = sha256_hex(prompt_of(requests[0])), target_hash = sha256_hex(target);
-  for (size_t i = 0; i < items.size();) {
-    const std::string filter = parts_of(items[i].metric).second;
+  size_t i = 0;
+  do {
+    const std::string filter = items.empty() ? "none" : parts_of(items[i].metric).second;
     const bool generated = std::holds_alternative<Generate>(requests[0]);
     Value line, metrics{Value::List{}}, scores = empty_map();
-    const Value filtered = generated ? Value(Value::List{Value(python::valid_text(items[i].answer))}) : Value(plain);
+    const Value filtered = generated && !items.empty() ? Value(Value::List{Value(python::valid_text(items[i].answer))}) : Value(plain);
     for (; i < items.size() && parts_of(items[i].metric).second == filter; ++i) {
       metrics.push(parts_of(items[i].metric).first);
       scores.set(parts_of(items[i].metric).first, score_of(requests[0], items[i], target_value));
@@ -160,13 +161,13 @@ void SampleLog::add(size_t id, const Document& document, std::span<const Request
     line.set("target_hash", target_hash);
     for (auto& [metric, score] : scores.map()) line.set(metric, std::move(score));
     file_ << to_json(line) << '\n';
-    hashes_ += document_hash + prompt_hash + target_hash;
-  }
+    for (const std::string& hash : {document_hash, prompt_hash, target_hash}) hashes_.add(hash);
+  } while (i < items.size());
   file_.flush();
   if (!file_) fail(cat(path_, ": cannot write"));
 }
 
-std::string SampleLog::hash() const { return sha256_hex(hashes_); }
+std::string SampleLog::hash() const { return hashes_.hex(); }
 
 std::string lm_eval_results(const std::string& model, std::span<const LoggedTask> tasks,
                             std::span<const LoggedGroup> groups) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/base/sha256.h"
 #include "harness/metrics/item.h"
 #include "harness/result/run_result.h"
 #include "tasks/task_group.h"
@@ -20,7 +21,8 @@ class SampleLog {
  public:
   // Writes `folder`/samples_<task>.jsonl anew.
   SampleLog(const std::string& folder, const Task& task);
-  // `id`: the document's row in its split. `items`: the document's scores, all filters.
+  // `id`: the document's row in its split. `items`: the document's scores, all filters; none of a task of agreement, whose
+  // answers make a line without metrics.
   void add(size_t id, const Document& document, std::span<const Request> requests, std::span<const Answer> answers,
            std::span<const Item> items);
   // sha256 over the hashes of all samples, as lm-evaluation-harness identifies what it ran on.
@@ -28,7 +30,8 @@ class SampleLog {
 
  private:
   const Task& task_;  // outlives this
-  std::string path_, hashes_;
+  std::string path_;
+  Sha256 hashes_;
   std::ofstream file_;
 };
 

@@ -23,8 +23,6 @@
 namespace evalharness {
 namespace {
 
-constexpr const char* kNoCuda = "no CUDA backend in this build";
-
 bool diverged(const RunResult& result) {
   for (const Variant& variant : result.variants)
     for (const BackendResult& backend : variant.backends)
@@ -131,7 +129,7 @@ class Run {
     variant.size = size_report(runner.model(), runner.resident_bytes());
     variant.size.compression_ratio = compression_ratio(result_.variants.front().size, variant.size);
     for (const std::string& backend : config_.backends)
-      variant.backends.push_back(empty_result(backend, backend == "cpu" ? "" : kNoCuda));
+      variant.backends.push_back(empty_result(backend, backend == "cpu" ? "" : "no CUDA backend in this build"));
     return variant;
   }
   static BackendResult empty_result(const std::string& backend, const std::string& unavailable) {
@@ -163,25 +161,26 @@ class Run {
       recalled = recalled || cached;
       save();
     }
-    cpu.groups = group_results(config_.groups, cpu.tasks);
     if (!recalled) cpu.peak_memory_bytes = peak_resident_bytes();
-    if (!evaluations.empty()) write_lm_eval_results(variant.name, evaluations, cpu.groups);
+    for (const Evaluation& evaluation : evaluations) samples_hashes_[variant.name].push_back(evaluation.samples_hash);
+    if (!evaluations.empty()) sum_up(variant);
     return evaluations;
   }
 
   std::string samples_folder(const std::string& variant) const { return cat(options_.folder, "/lm-eval/", variant); }
 
-  void write_lm_eval_results(const std::string& variant, const std::vector<Evaluation>& evaluations,
-                             const std::map<std::string, GroupResult>& groups) const {
-    std::vector<LoggedTask> logged;
-    for (size_t t = 0; t < evaluations.size(); ++t)
-      if (!config_.tasks[t].task->info().agreement)
-        logged.push_back({config_.tasks[t].task.get(), &evaluations[t].result, evaluations[t].samples_hash});
-    std::vector<LoggedGroup> logged_groups;
-    for (const TaskGroup& group : config_.groups) logged_groups.push_back({&group, &groups.at(group.name).total});
-    std::filesystem::create_directories(samples_folder(variant));
-    write_text(samples_folder(variant) + "/results.json",
-               lm_eval_results(cat(config_.model, " ", variant), logged, logged_groups));
+  // What all tasks gave together: groups, and results in lm-evaluation-harness's form.
+  void sum_up(Variant& variant) const {
+    BackendResult& cpu = cpu_result(variant);
+    cpu.groups = group_results(config_.groups, cpu.tasks);
+    std::vector<LoggedTask> tasks;
+    for (size_t t = 0; t < config_.tasks.size(); ++t)
+      tasks.push_back({config_.tasks[t].task.get(), &cpu.tasks.at(config_.tasks[t].name), samples_hashes_.at(variant.name)[t]});
+    std::vector<LoggedGroup> groups;
+    for (const TaskGroup& group : config_.groups) groups.push_back({&group, &cpu.groups.at(group.name).total});
+    std::filesystem::create_directories(samples_folder(variant.name));
+    write_text(samples_folder(variant.name) + "/results.json",
+               lm_eval_results(cat(config_.model, " ", variant.name), tasks, groups));
   }
 
   // Of everything that decides the dense model's answers to a task.
@@ -232,8 +231,10 @@ class Run {
           task, data_[t], pair, *journal_, {.backend = "cpu", .judge = config_.judge, .folder = options_.folder}, result);
       if (!judged.is_null()) judges.set(task.name, judged);
       if (!judges.is_null()) result_.context.set("judges", judges);
-      save();
     }
+    if (std::ranges::none_of(config_.tasks, [](const RunTask& task) { return task.task->info().agreement; })) return;
+    sum_up(result_.variants.back());
+    save();
   }
 
   // Both by turns where there are two; null: there is no such model.
@@ -271,6 +272,7 @@ class Run {
   std::unique_ptr<Backend> backend_;
   AnswerCache answers_;
   std::unique_ptr<Journal> journal_;
+  std::map<std::string, std::vector<std::string>> samples_hashes_;  // variant -> of each task's sample log
   RunResult result_;
 };
 

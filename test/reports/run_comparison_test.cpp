@@ -23,6 +23,7 @@ RunComparison example() {
       {"wikitext2", "perplexity", "wikitext2-2048", measured(20, 1, 12), measured(22, 1.2, 12),
        {"wikitext2", "perplexity", "cpu", ratio, {}, 0, 0, 0}, paired_p_value(ratio), "paired z"}};
   comparison.only_a = {"ptb"};
+  comparison.left_out = {{"vicuna_instructions", "the dense model's answers are the reference, in runs/a"}};
   comparison.settings = {{"compress[0].method", "\"wanda\"", "\"gptq\""}};
   return comparison;
 }
@@ -38,7 +39,8 @@ TEST_CASE("two runs on a page: both values, the change, its test, flips", "[repo
         "| :-- | --: | --: | --: | --: | --: | --: | :-- |\n"
         "| piqa acc | 52.00 ± 5.02 % | 40.00 ± 4.92 % | -12.00 ± 4.07 | 0.008 (McNemar) | 15 / 3 | 100 | lm-eval 1.0 |\n"
         "| wikitext2 perplexity | 20.000 ± 1.000 | 22.000 ± 1.200 | ×1.100 ± 0.044 | 0.017 (paired z) |  | 12 | wikitext2-2048 |\n\n"
-        "- only in A: ptb\n\n"
+        "- only in A: ptb\n"
+        "- not compared: vicuna_instructions: the dense model's answers are the reference, in runs/a\n\n"
         "| setting | A | B |\n| :-- | :-- | :-- |\n"
         "| compress[0].method | \"wanda\" | \"gptq\" |\n");
 }
@@ -46,12 +48,13 @@ TEST_CASE("two runs on a page: both values, the change, its test, flips", "[repo
 TEST_CASE("two runs as CSV: a row a metric, perplexities by their logarithms", "[reports][compare]") {
   const std::string csv = run_comparison_csv(example());
   CHECK(csv.find("piqa,\"acc,none\",lm-eval 1.0,100,0.52,0.0502,0.4,0.0492,difference,-0.12,0.040694,,,0.0075") != std::string::npos);
-  CHECK(csv.find(",McNemar,15,3,20\r\n") != std::string::npos);
+  CHECK(csv.find(",McNemar,15,3,20,\r\n") != std::string::npos);
+  CHECK(csv.find("ptb,,,,,,,,,,,,,,,,,,only in A\r\nvicuna_instructions,,,,,,,,,,,,,,,,,,\"the dense model's answers") != std::string::npos);
   CHECK(csv.find("wikitext2,perplexity,wikitext2-2048,12,20,1,22,1.2,ln_ratio,0.0953") != std::string::npos);
 }
 
 TEST_CASE("two runs as JSON", "[reports][compare]") {
   const std::string json = run_comparison_json(example());
-  for (const char* part : {"\"only_a_right\": 15", "\"answers_changed\": 20", "\"test\": \"paired z\"", "\"ln_ratio\": {"})
+  for (const char* part : {"\"only_a_right\": 15", "\"answers_changed\": 20", "\"test\": \"paired z\"", "\"ln_ratio\": {", "\"task\": \"vicuna_instructions\""})
     CHECK(json.find(part) != std::string::npos);
 }

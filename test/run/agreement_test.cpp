@@ -1,10 +1,12 @@
 // A tiny model's answers against those of what was made of it.
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <filesystem>
 
 #include "harness/base/json.h"
 #include "harness/base/mapped_file.h"
 #include "harness/base/text.h"
+#include "harness/run/compare_runs.h"
 #include "test/support/home.h"
 #include "test/support/json_schema.h"
 #include "test/support/tiny_bench.h"
@@ -79,6 +81,53 @@ TEST_CASE("without a second model an agreement is empty and says why", "[run][ag
   const RunResult result = bench.run_in("alone", bench.config_with(""));
   REQUIRE(result.variants.size() == 1);
   CHECK(task_of(result, 0).metrics.at("rougeL,none") == Estimate::missing("nothing is compressed"));
+}
+
+TEST_CASE("answers of an agreement are in lm-evaluation-harness's logs, its metrics in the results", "[run][agreement][lm-eval]") {
+  const AgreementBench bench;
+  const RunResult result = bench.run_in("run", bench.config_with(kHalf));
+  for (const std::string variant : {"dense", "compressed"}) {
+    const std::string folder = cat("run/lm-eval/", variant, "/");
+    const std::vector<std::string> lines = split(rstrip(read_text(bench.folder.path(folder + "samples_made_up.jsonl"))), "\n");
+    REQUIRE(lines.size() == 3);
+    const Value line = parse_json(lines[1], "log");
+    CHECK(*line.find("doc_id") == Value(1));
+    CHECK(*line.find("metrics") == Value(Value::List{}));
+    CHECK(*line.find("filter") == Value("none"));
+    CHECK(line.find("resps")->list()[0].list()[0] == line.find("filtered_resps")->list()[0]);
+    const Value logged = parse_json(read_text(bench.folder.path(folder + "results.json")), "results");
+    const Value* const rouge = logged.find("results")->find("made_up")->find("rougeL,none");
+    CHECK((rouge != nullptr) == (variant == "compressed"));
+    if (rouge != nullptr) CHECK(rouge->number() == value_of(result, "rougeL"));
+  }
+}
+
+TEST_CASE("agreements of two runs with one dense model are compared document by document", "[run][agreement][compare]") {
+  const AgreementBench bench;
+  bench.run_in("a", bench.config_with(kHalf));
+  bench.run_in("b", bench.config_with("compress: [{method: magnitude, sparsity: 0.9}]\n"));
+  const std::string a = bench.folder.path("a"), b = bench.folder.path("b");
+  const RunComparison comparison = compare_runs(a, b, "");
+  REQUIRE(comparison.metrics.size() == 4);
+  for (const ComparedMetric& metric : comparison.metrics) {
+    CHECK(metric.protocol == "agreement 0");
+    CHECK(metric.pair.difference.n == 3);
+    CHECK(*metric.pair.difference.value == Approx(*metric.b.value - *metric.a.value).margin(1e-12));
+  }
+  CHECK(comparison.left_out.empty());
+  const RunComparison dense = compare_runs(a, b, "dense");
+  CHECK(dense.metrics.empty());
+  REQUIRE(dense.left_out.size() == 1);
+  CHECK(dense.left_out[0].task == "made_up");
+  CHECK(dense.left_out[0].reason == cat("the dense model's answers are the reference, in ", a));
+
+  const std::string path = bench.folder.path("b/agreement_made_up.jsonl"), log = read_text(path);
+  write_text(path, replace_all(log, "\"reference\":\"", "\"reference\":\"other"));
+  CHECK(compare_runs(a, b, "").left_out.at(0).reason == "the dense model's own answers differ between the runs");
+  write_text(path, "{\"id\": 0}\n");
+  CHECK_THROWS_WITH(compare_runs(a, b, ""), cat(path, ":1: missing key 'question'"));
+  std::filesystem::remove(path);
+  CHECK(compare_runs(a, b, "").left_out.at(0).reason == cat("no answers were compared with the dense model's in ", b));
 }
 
 TEST_CASE("a judge's score is a metric of its own, its command and output in the record", "[run][agreement][judge]") {

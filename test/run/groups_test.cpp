@@ -3,6 +3,7 @@
 
 #include "harness/base/json.h"
 #include "harness/base/mapped_file.h"
+#include "harness/run/groups.h"
 #include "reports/report.h"
 #include "test/support/home.h"
 #include "test/support/json_schema.h"
@@ -52,4 +53,27 @@ TEST_CASE("a group in a run is its tasks and a line of its own", "[run][group]")
   const Value logged = parse_json(read_text(bench.folder.path("run/lm-eval/dense/results.json")), "results.json");
   CHECK(logged.find("groups")->find("g")->find("acc,none")->number() == value("g", "acc,none"));
   CHECK(*logged.find("group_subtasks")->find("g") == Value(Value::List{"piqa", "openbookqa"}));
+}
+
+TEST_CASE("a group's line sums what was counted of its tasks", "[run][group]") {
+  TaskResult a, b;
+  a.documents = 3;
+  a.skipped = {{"limit", 2}, {"transforms", 1}};
+  a.truncated = 1;
+  a.unfinished = 4;
+  a.unextracted = {{"strict", 2}};
+  b.documents = 5;
+  b.skipped = {{"limit", 10}};
+  b.truncated = 2;
+  b.unfinished = 1;
+  b.unextracted = {{"strict", 1}, {"flexible", 7}};
+  TaskGroup group;
+  group.name = "g";
+  group.tasks = {"a", "b"};
+  const TaskResult total = group_results({group}, {{"a", a}, {"b", b}}).at("g").total;
+  CHECK(total.documents == 8);
+  CHECK(total.skipped == std::map<std::string, size_t>{{"limit", 12}, {"transforms", 1}});
+  CHECK(total.truncated == 3);
+  CHECK(total.unfinished == 5);
+  CHECK(total.unextracted == std::map<std::string, size_t>{{"strict", 3}, {"flexible", 7}});
 }
