@@ -2,9 +2,8 @@
 // context keeps its trailing whitespace and the continuation its leading: the engine moves
 // whitespace from one to the other when it encodes the pair.
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
-#include <numeric>
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
@@ -65,6 +64,7 @@ class Choice final : public Kind {
           fail(cat(doc.where(), ": metric '", metric.name, "' needs one right choice, got ",
                    right.size()));
         Item item = item_of(metric, right, log_probs(metric.name, choices, answers), answers);
+        if (metric.name == "acc_all") item.statistics = question_of(doc);
         item.metric = cat(metric.name, ",", filter.name());
         items.push_back(std::move(item));
       }
@@ -100,6 +100,7 @@ class Choice final : public Kind {
   // Precondition: `values` are as log_probs() makes them for this metric.
   static Item item_of(const MetricConfig& metric, const std::vector<size_t>& right,
                       const std::vector<double>& values, const std::vector<Answer>& answers) {
+    if (metric.name == "bypass") return {};
     if (metric.name == "exact_match") return greedy_item(right, answers);
     for (double value : values)
       if (std::isnan(value)) return {"", value, 1, ""};  // the model diverged; no choice was made
@@ -108,12 +109,28 @@ class Choice final : public Kind {
     if (is_corpus_aggregation(metric.aggregation)) {
       item.statistics = class_statistics(right[0], chosen);
       item.value = corpus_score(metric.aggregation, item.statistics).value_or(0);
+    } else if (metric.name == "likelihood") {
+      // lm-evaluation-harness hands the right choice and all log-likelihoods to an aggregation in Python.
+      item.value = values[right[0]];
+      for (const size_t i : right) item.value = std::max(item.value, values[i]);
     } else if (metric.name == "brier_score") {
       item.value = brier_score(right[0], values);
     } else {
       item.value = std::find(right.begin(), right.end(), chosen) != right.end() ? 1 : 0;
     }
     return item;
+  }
+
+  // {paragraph, question} of MultiRC's column `idx`.
+  static std::vector<double> question_of(const Document& doc) {
+    std::vector<double> question;
+    for (const char* part : {"paragraph", "question"}) {
+      const Value* const index = doc.at("idx").find(part);
+      if (index == nullptr || !index->is_int())
+        fail(cat(doc.where(), ": metric 'acc_all' needs idx: {paragraph: N, question: N}, got ", python::repr(doc.at("idx"))));
+      question.push_back(index->number());
+    }
+    return question;
   }
 
   static Item greedy_item(const std::vector<size_t>& right, const std::vector<Answer>& answers) {

@@ -28,7 +28,9 @@ class Cloze final : public Kind {
     for (const FilterChain& filter : config_.filters)
       for (const MetricConfig& metric : config_.metrics) {
         const std::string key = cat(metric.name, ",", filter.name());
-        if (metric.name == "perplexity")
+        if (metric.name == "bypass")
+          items.push_back({key, 0, 1, ""});
+        else if (metric.name == "perplexity")
           items.push_back({key, answers[0].log_prob, 1, ""});
         else
           items.push_back(

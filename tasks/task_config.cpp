@@ -7,7 +7,6 @@
 #include "harness/base/error.h"
 #include "harness/base/text.h"
 #include "harness/metrics/aggregate.h"
-#include "harness/metrics/corpus.h"
 #include "tasks/python.h"
 #include "tasks/task_sections.h"
 
@@ -38,10 +37,13 @@ const std::vector<KnownKind>& kinds() {
         {"exact_match", "mean", true, false},
         {"brier_score", "brier_score", false, false},
         {"f1", "f1", true, false},
-        {"mcc", "matthews_corrcoef", true, false}}},
+        {"mcc", "matthews_corrcoef", true, false},
+        {"likelihood", "mean", true, false},
+        {"acc_all", "acc_all", true, false},
+        {"bypass", "bypass", true, false}}},
       {"loglikelihood",
        TaskConfig::Kind::kLogLikelihood,
-       {{"perplexity", "perplexity", false, true}, {"acc", "mean", true, true}}},
+       {{"perplexity", "perplexity", false, true}, {"acc", "mean", true, true}, {"bypass", "bypass", true, false}}},
       {"loglikelihood_rolling",
        TaskConfig::Kind::kRolling,
        {{"word_perplexity", "weighted_perplexity", false, true},
@@ -56,7 +58,8 @@ const std::vector<KnownKind>& kinds() {
         {"ter", "ter", false, false},
         {"rouge1", "mean", true, false},
         {"rouge2", "mean", true, false},
-        {"rougeL", "mean", true, false}}},
+        {"rougeL", "mean", true, false},
+        {"bypass", "bypass", true, false}}},
       {"agreement", TaskConfig::Kind::kAgreement, {}},
       {"perplexity", TaskConfig::Kind::kPerplexity, {{"perplexity", "token_perplexity", false, true}}}};
   return table;
@@ -84,11 +87,11 @@ const KnownMetric& known_metric(const KnownKind& kind, const ConfigNode& node) {
                 did_you_mean(name, names), "; there are: ", join(names, " ")));
 }
 
-// A score of the corpus is its own aggregation; values of documents have the others.
+// Values of documents have every aggregation that is not another metric's own.
 std::vector<std::string> aggregations_of(const KnownMetric& known) {
-  if (is_corpus_aggregation(known.aggregation)) return {known.aggregation};
+  if (is_fixed_aggregation(known.aggregation)) return {known.aggregation};
   std::vector<std::string> names = aggregation_names();
-  std::erase_if(names, is_corpus_aggregation);
+  std::erase_if(names, is_fixed_aggregation);
   return names;
 }
 

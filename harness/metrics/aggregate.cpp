@@ -6,6 +6,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
+#include "harness/metrics/acc_all.h"
 #include "harness/metrics/corpus.h"
 #include "harness/metrics/median.h"
 #include "harness/metrics/normal.h"
@@ -59,12 +60,17 @@ const std::vector<std::string>& aggregation_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all = {"mean",          "nanmean",         "median",
                                     "brier_score",   "perplexity",      "weighted_perplexity",
-                                    "bits_per_byte", "token_perplexity"};
+                                    "bits_per_byte", "token_perplexity", "acc_all",
+                                    "bypass"};
     const std::vector<std::string>& corpus = corpus_aggregations();
     all.insert(all.end(), corpus.begin(), corpus.end());
     return all;
   }();
   return names;
+}
+
+bool is_fixed_aggregation(const std::string& aggregation) {
+  return is_corpus_aggregation(aggregation) || aggregation == "acc_all" || aggregation == "bypass";
 }
 
 bool is_mean(const std::string& aggregation) {
@@ -107,6 +113,8 @@ Estimate aggregate(std::span<const Item> items, const std::string& aggregation) 
   if (items.empty()) return Estimate::missing("no documents");
 
   if (is_corpus_aggregation(aggregation)) return corpus_estimate(items, aggregation);
+  if (aggregation == "bypass") return Estimate::missing(kBypassed);
+  if (aggregation == "acc_all") return ratio_estimate(by_question(items), "mean");
   if (aggregation == "median") return median_estimate(items);
   if (aggregation == "nanmean") return nanmean_estimate(items);
   return ratio_estimate(items, aggregation);

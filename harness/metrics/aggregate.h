@@ -15,6 +15,8 @@ namespace evalharness {
 //   nanmean              the same of the values that are numbers; n is their count
 //   brier_score          mean
 //   median               the upper of two in the middle (median.h)
+//   acc_all              mean over questions, each of several documents (acc_all.h)
+//   bypass               no value: answers are made and not scored; lm-eval shows 999
 //   bleu, chrf, chrf++, ter, f1, matthews_corrcoef  of the corpus (corpus.h)
 //   perplexity           exp(-mean of the values); lm-eval's, for one log-likelihood a document
 //   weighted_perplexity  exp(-sum of values / sum of weights); word and byte perplexity
@@ -31,6 +33,10 @@ namespace evalharness {
 // item: a value without an error. Fails on an unknown aggregation with the nearest name.
 Estimate aggregate(std::span<const Item> items, const std::string& aggregation);
 const std::vector<std::string>& aggregation_names();
+// True of those that belong to one metric, whose items mean nothing to the others.
+bool is_fixed_aggregation(const std::string& aggregation);
+// Why bypass has no value.
+inline constexpr const char* kBypassed = "not scored (bypass)";
 
 // The smallest true difference that a test at 5 % finds in 80 of 100 runs, given the standard error
 // of the difference: (1.96 + 0.84) SE.

@@ -13,7 +13,7 @@ struct Item {
   std::string
       answer;  // what the model answered (index of a choice, extracted text); "" of a perplexity
   // Of a metric that is a score of the whole corpus (corpus.h): what is summed over the items. `value`
-  // is then the score of this item alone.
+  // is then the score of this item alone. Of acc_all: which question the document belongs to (acc_all.h).
   std::vector<double> statistics = {};
   bool extracted = true;  // false: the metric's filter found no answer in what the model wrote
   bool operator==(const Item&) const = default;

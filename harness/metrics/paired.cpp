@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "harness/base/error.h"
+#include "harness/metrics/acc_all.h"
+#include "harness/metrics/aggregate.h"
 #include "harness/metrics/corpus.h"
 #include "harness/metrics/median.h"
 #include "harness/metrics/normal.h"
@@ -91,6 +93,11 @@ PairResult compare_items(std::span<const Item> dense, std::span<const Item> comp
   PairResult pair;
   if (dense.empty()) {
     pair.difference = Estimate::missing("no documents");
+    return pair;
+  }
+  if (aggregation == "acc_all") return compare_items(by_question(dense), by_question(compressed), "mean");
+  if (aggregation == "bypass") {
+    pair.difference = Estimate::missing(kBypassed);
     return pair;
   }
   if (aggregation == "nanmean") return compare_numbers(dense, compressed);

@@ -25,6 +25,7 @@ double mcnemar_p_value(size_t only_first, size_t only_second);
 //     so that what both models find hard cancels.
 //   bits_per_byte: the difference in bits.
 //   nanmean: mean, over the documents whose values are both numbers.
+//   acc_all: mean, over the questions; bypass: no difference.
 //   median and scores of the corpus: median.h, corpus.h.
 PairResult compare_items(std::span<const Item> dense, std::span<const Item> compressed,
                          const std::string& aggregation);

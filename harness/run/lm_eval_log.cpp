@@ -72,7 +72,9 @@ Value number_or_text(double value) {
 
 // Of a score of the corpus what it is made of: the target and the answer.
 Value score_of(const Request& request, const Item& item, const Value& target) {
-  if (!item.statistics.empty()) {
+  const std::string metric = parts_of(item.metric).first;
+  if (metric == "bypass") return Value();
+  if (!item.statistics.empty() && metric != "acc_all") {
     if (std::holds_alternative<Generate>(request))
       return Value::List{Value(python::str(target)), Value(python::valid_text(item.answer))};
     return Value::List{target, Value(static_cast<int64_t>(std::stoll(item.answer)))};
@@ -90,7 +92,7 @@ Value metrics_of(const std::string& name, const std::string& alias, const TaskRe
   metrics.set("sample_len", result.documents);
   for (const auto& [key, estimate] : result.metrics) {
     const auto [metric, filter] = parts_of(key);
-    metrics.set(cat(metric, ",", filter), estimate_value(estimate.value));
+    metrics.set(cat(metric, ",", filter), metric == "bypass" ? Value(999) : estimate_value(estimate.value));
     metrics.set(cat(metric, "_stderr,", filter), estimate_value(estimate.standard_error));
   }
   return metrics;

@@ -73,3 +73,23 @@ TEST_CASE("of a score of the corpus the target and the answer are logged", "[run
   CHECK(*line.find("bleu") == Value(Value::List{Value("two"), Value("It is two")}));
   CHECK(*line.find("rougeL") == Value(0.5));
 }
+
+TEST_CASE("bypass is logged as lm-eval has it: null for a document, 999 for the task", "[run][lm-eval]") {
+  const TemporaryFolder folder;
+  const TaskPtr task = parse_task(
+      "task: made_up\ndataset_path: gsm8k\ntest_split: test\ndoc_to_text: '{{q}}'\ndoc_to_target: '{{a}}'\n"
+      "metric_list: [{metric: bypass}]\n",
+      "t.yaml");
+  const Document document = Document::parse(R"({"q": "1+1=", "a": "two"})", "made_up.jsonl:1");
+  Answer answer;
+  answer.texts = {"It is two"};
+  SampleLog log(folder.path(), *task);
+  log.add(0, document, task->requests(document), std::vector{answer}, task->score(document, {answer}));
+  const Value line = parse_json(read_text(folder.path("samples_made_up.jsonl")), "log");
+  CHECK(*line.find("bypass") == Value());
+  CHECK(*line.find("filtered_resps") == Value(Value::List{"It is two"}));
+  TaskResult result;
+  result.metrics["bypass,none"] = Estimate::missing("not scored (bypass)");
+  const Value results = parse_json(lm_eval_results("m", std::vector{LoggedTask{task.get(), &result, ""}}), "results");
+  CHECK(*results.find("results")->find("made_up")->find("bypass,none") == Value(999));
+}

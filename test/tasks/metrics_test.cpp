@@ -2,8 +2,10 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "harness/metrics/aggregate.h"
+#include "harness/metrics/paired.h"
 #include "tasks/task.h"
 
 using namespace evalharness;
@@ -119,6 +121,76 @@ TEST_CASE("bytes that are no text become one sign before texts are compared", "[
                 "a\xFF"
                 "b")[0]
             .value == 100);
+}
+
+// lm_eval.api.registry.METRIC_REGISTRY of 0.4.13, by the kinds that score them.
+TEST_CASE("every metric of lm-evaluation-harness's registry is known", "[tasks][metrics]") {
+  const std::map<std::string, std::vector<std::string>> registry = {
+      {"multiple_choice", {"acc", "acc_all", "acc_bytes", "acc_mutual_info", "acc_norm", "brier_score", "bypass", "exact_match", "f1",
+                           "likelihood", "mcc"}},
+      {"loglikelihood", {"acc", "perplexity", "bypass"}},
+      {"loglikelihood_rolling", {"word_perplexity", "byte_perplexity", "bits_per_byte"}},
+      {"generate_until", {"exact_match", "bleu", "chrf", "chrf++", "ter", "bypass"}}};
+  for (const auto& [kind, metrics] : registry)
+    for (const std::string& metric : metrics) {
+      const TaskPtr task = parse_task("task: t\ndataset_path: piqa\ntest_split: test\noutput_type: " + kind +
+                                          "\ndoc_to_text: '{{q}}'\ndoc_to_choice: [one, two]\ndoc_to_target: a\nmetric_list: [{metric: " +
+                                          metric + "}]\n",
+                                      "t.yaml");
+      CHECK(task->info().metrics.at(0).key == metric + ",none");
+    }
+}
+
+TEST_CASE("acc_all counts a question where all of its answers are judged right", "[tasks][metrics]") {
+  const TaskPtr task = choosing("[{metric: acc_all}]");
+  const auto judged = [&](int paragraph, int question, int label, int chosen) {
+    std::vector<Answer> answers(2);
+    answers[static_cast<size_t>(chosen)].log_prob = 1;
+    return task->score(Document(Value::Map{{"q", "?"}, {"a", label}, {"idx", Value::Map{{"paragraph", paragraph}, {"question", question}}}},
+                                "made_up.jsonl:1"),
+                       answers);
+  };
+  // Two of three, which is what lm_eval.api.metrics.acc_all gives for them.
+  const Estimate all = score(*task, {judged(0, 0, 1, 1), judged(0, 0, 0, 0), judged(0, 1, 1, 0), judged(0, 1, 0, 0),
+                                     judged(1, 0, 1, 1)});
+  CHECK(*all.value == Approx(2.0 / 3));
+  CHECK(all.n == 3);
+  CHECK(*all.standard_error == Approx(1.0 / 3));  // sqrt((1/9 + 1/9 + 4/9) / 2) / sqrt(3)
+  CHECK_THROWS_WITH(chosen(*task, "0, \"idx\": {\"question\": 1}", -1, -2),
+                    "made_up.jsonl:1: metric 'acc_all' needs idx: {paragraph: N, question: N}, got {'question': 1}");
+}
+
+TEST_CASE("acc_all of two models is paired by question", "[tasks][metrics]") {
+  const auto item = [](double question, double value) { return Item{.metric = "", .value = value, .answer = "", .statistics = {0, question}}; };
+  const std::vector<Item> before = {item(0, 1), item(0, 1), item(1, 1), item(1, 0)};
+  const std::vector<Item> after = {item(0, 0), item(0, 0), item(1, 1), item(1, 1)};
+  const PairResult pair = compare_items(before, after, "acc_all");
+  CHECK(*pair.difference.value == 0);
+  CHECK(pair.difference.n == 2);
+  CHECK(pair.only_dense_right == 1);
+  CHECK(pair.only_compressed_right == 1);
+}
+
+TEST_CASE("likelihood is that of the right choice, of several the likeliest", "[tasks][metrics]") {
+  const TaskPtr task = choosing("[{metric: likelihood}]");
+  CHECK(*score(*task, {chosen(*task, "0", -1, -2), chosen(*task, "1", -1, -2)}).value == -1.5);
+  CHECK(chosen(*task, "[1, 0]", -1, -2)[0].value == -1);
+}
+
+TEST_CASE("bypass asks and does not score", "[tasks][metrics]") {
+  const TaskPtr choice = choosing("[{metric: bypass}]"), text = writing("[{metric: bypass}, {metric: exact_match}]");
+  const TaskPtr cloze = parse_task(
+      "task: made_up\ndataset_path: lambada_openai\ntest_split: test\noutput_type: loglikelihood\ndoc_to_text: '{{q}}'\n"
+      "doc_to_target: '{{a}}'\nmetric_list: [{metric: bypass}]\n",
+      "t.yaml");
+  CHECK(score(*choice, {chosen(*choice, "0", -1, -2)}) == Estimate::missing("not scored (bypass)"));
+  CHECK(score(*text, {written(*text, "\"x\"", "x")}) == Estimate::missing("not scored (bypass)"));
+  CHECK(written(*text, "\"x\"", "x")[1].value == 1);
+  CHECK(score(*cloze, {cloze->score(Document(Value::Map{{"q", Value("?")}, {"a", Value("x")}}, "made_up.jsonl:1"), std::vector<Answer>(1))}) ==
+        Estimate::missing("not scored (bypass)"));
+  const std::vector<Item> items = written(*text, "\"x\"", "x");
+  CHECK(compare_items(std::span(items).first(1), std::span(items).first(1), "bypass").difference ==
+        Estimate::missing("not scored (bypass)"));
 }
 
 TEST_CASE("what a metric cannot mean is an error with its place", "[tasks][metrics][config]") {

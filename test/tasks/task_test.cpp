@@ -438,7 +438,7 @@ TEST_CASE("what a task file cannot mean is an error with its place", "[tasks][co
                     "t.yaml:9:24: metric_list[0].metric: metric 'acc_nrom' is not known for "
                     "multiple_choice (did you mean "
                     "'acc_norm'?); there are: acc acc_norm acc_bytes acc_mutual_info exact_match "
-                    "brier_score f1 mcc");
+                    "brier_score f1 mcc likelihood acc_all bypass");
   CHECK_THROWS_WITH(
       choice_task("process_docs: !function utils.keep\n"),
       "t.yaml:9:15: process_docs: needs Python (!function utils.keep), which is not run here");
