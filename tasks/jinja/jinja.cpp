@@ -9,7 +9,8 @@
 
 #include "tasks/jinja/expression.h"
 #include "tasks/jinja/lexer.h"
-#include "tasks/jinja/operators.h"
+#include "tasks/jinja/loop.h"
+#include "tasks/jinja/macro.h"
 #include "tasks/jinja/scope.h"
 #include "tasks/python.h"
 
@@ -18,75 +19,6 @@ namespace jinja {
 namespace {
 
 using Kind = Token::Kind;
-using Action = std::function<void(Scope&)>;
-using Block = std::vector<Action>;
-
-void run(const Block& block, Scope& scope) {
-  for (const Action& action : block) {
-    action(scope);
-    if (scope.flow != Scope::Flow::kOn) return;  // on the way out of a loop's turn
-  }
-}
-
-// Gives a value to one name, or its items to several.
-void assign(Scope& scope, const std::vector<std::string>& names, const Value& value) {
-  if (names.size() == 1) return scope.set(names[0], value);
-  const std::vector<Value> items = iterate(scope, value);
-  if (items.size() != names.size())
-    scope.fail(
-        cat("expected ", names.size(), " values for ", join(names, ", "), ", got ", items.size()));
-  for (size_t i = 0; i < names.size(); ++i) scope.set(names[i], items[i]);
-}
-
-Value loop_variable(const std::vector<Value>& items, size_t i) {
-  Value loop{Value::Map{}};
-  loop.set("index", i + 1);
-  loop.set("index0", i);
-  loop.set("revindex", items.size() - i);
-  loop.set("revindex0", items.size() - i - 1);
-  loop.set("first", i == 0);
-  loop.set("last", i + 1 == items.size());
-  loop.set("length", items.size());
-  if (i > 0) loop.set("previtem", items[i - 1]);
-  if (i + 1 < items.size()) loop.set("nextitem", items[i + 1]);
-  return loop;
-}
-
-struct Loop {
-  std::vector<std::string> names;
-  Expression over;
-  std::optional<Expression> condition;
-  Block body, otherwise;
-
-  std::vector<Value> items(Scope& scope) const {
-    const std::optional<Value> given = over.look_up(scope);
-    if (!given) return {};
-    const std::vector<Value> all = iterate(scope, *given);
-    if (!condition) return all;
-    std::vector<Value> chosen;
-    for (const Value& item : all) {
-      scope.enter();
-      assign(scope, names, item);
-      if (condition->truth(scope)) chosen.push_back(item);
-      scope.leave();
-    }
-    return chosen;
-  }
-
-  void operator()(Scope& scope) const {
-    const std::vector<Value> all = items(scope);
-    for (size_t i = 0; i < all.size(); ++i) {
-      scope.enter();
-      scope.set("loop", loop_variable(all, i));
-      assign(scope, names, all[i]);
-      run(body, scope);
-      scope.leave();
-      const bool ended = std::exchange(scope.flow, Scope::Flow::kOn) == Scope::Flow::kBreak;
-      if (ended) break;
-    }
-    if (all.empty()) run(otherwise, scope);
-  }
-};
 
 class TemplateParser {
  public:
@@ -133,12 +65,13 @@ class TemplateParser {
     if (word == "if") return branch();
     if (word == "for") return loop();
     if (word == "set") return assignment();
+    if (word == "macro") return macro();
     if (tokens_.dialect == JinjaDialect::kChat) {
       if (word == "generation") return marked();
       if (word == "break") return leave_turn(Scope::Flow::kBreak);
       if (word == "continue") return leave_turn(Scope::Flow::kContinue);
     }
-    tokens_.fail(cat("statement '", word, "' is not supported; there are: for if raw set"));
+    tokens_.fail(cat("statement '", word, "' is not supported; there are: for if macro raw set"));
   }
 
   // {% generation %} text {% endgeneration %}: what the assistant says.
@@ -148,6 +81,28 @@ class TemplateParser {
     tokens_.expect_name();
     end();
     return [body](Scope& scope) { run(body, scope); };
+  }
+
+  Action macro() {
+    auto made = std::make_shared<Macro>();
+    made->name = tokens_.expect_name();
+    tokens_.expect(Kind::kOperator, "(");
+    while (!tokens_.accept_operator(")")) {
+      if (!made->parameters.empty()) tokens_.expect(Kind::kOperator, ",");
+      Macro::Parameter parameter{tokens_.expect_name(), {}};
+      tokens_.assigned.insert(parameter.name);
+      if (tokens_.accept_operator("=")) parameter.fallback = parse_single(tokens_);
+      made->parameters.push_back(std::move(parameter));
+    }
+    end();
+    const int around = std::exchange(loops_, 0);
+    made->body = [body = until({"endmacro"})](Scope& scope) { run(body, scope); };
+    loops_ = around;
+    tokens_.expect_name();
+    end();
+    for (const char* special : {"varargs", "kwargs", "caller"})
+      if (tokens_.variables.contains(special)) tokens_.fail(cat("macro ", made->name, ": ", special, " is not supported"));
+    return [macro = std::shared_ptr<const Macro>(made)](Scope& scope) { scope.define(macro->name, macro.get()); };
   }
 
   Action leave_turn(Scope::Flow flow) {

@@ -6,8 +6,9 @@
 // is undefined is empty, the line break behind a statement and the blanks before it are dropped, and
 // break, continue, {% generation %}, raise_exception() and strftime_now() are known.
 //
-// Expressions with filters, tests and methods of strings, lists and maps; if, for, set, raw;
-// whitespace control. Macros, includes and inheritance are refused when a template is read.
+// Expressions with filters, tests and methods of strings, lists and maps; if, for, set, macro, raw;
+// namespaces; whitespace control. {% call %}, includes and inheritance are refused when a template is
+// read.
 #pragma once
 
 #include <memory>

@@ -211,6 +211,13 @@ std::vector<Token> tokenize(std::string_view source, const std::string& where,
   return Lexer(lines, where, is_chat).run();
 }
 
+Tokens::Tokens(std::vector<Token> tokens, std::string where, JinjaDialect which)
+    : dialect(which), tokens_(std::move(tokens)), where_(std::move(where)) {
+  for (size_t i = 0; i + 2 < tokens_.size(); ++i)
+    if (tokens_[i].kind == Kind::kBeginStatement && tokens_[i + 1].is(Kind::kName, "macro"))
+      macros.insert(tokens_[i + 2].text);
+}
+
 const Token& Tokens::peek(size_t ahead) const {
   return at_ + ahead < tokens_.size() ? tokens_[at_ + ahead] : tokens_.back();
 }

@@ -37,8 +37,7 @@ std::vector<Token> tokenize(std::string_view source, const std::string& where,
 // Reads tokens one after the other.
 class Tokens {
  public:
-  Tokens(std::vector<Token> tokens, std::string where, JinjaDialect which = JinjaDialect::kTask)
-      : dialect(which), tokens_(std::move(tokens)), where_(std::move(where)) {}
+  Tokens(std::vector<Token> tokens, std::string where, JinjaDialect which = JinjaDialect::kTask);
 
   const Token& peek(size_t ahead = 0) const;  // past the end: the end token
   Token take();
@@ -52,6 +51,7 @@ class Tokens {
   [[noreturn]] void fail(const std::string& text) const;
 
   const JinjaDialect dialect;
+  std::set<std::string> macros;  // that the template defines anywhere: one may call another that follows it
   // Noted by whoever reads them.
   std::set<std::string> variables, assigned, members, strings;
 

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "tasks/jinja/expression.h"
+#include "tasks/jinja/macro.h"
 #include "tasks/jinja/operators.h"
 #include "tasks/python.h"
 
@@ -33,6 +34,12 @@ struct Arguments {
       made.positional.push_back(argument.evaluate(scope));
     for (const auto& [key, argument] : named)
       made.named.emplace_back(key, argument.evaluate(scope));
+    return made;
+  }
+  MacroArguments of_macro(Scope& scope) const {
+    MacroArguments made;
+    for (const Expression& argument : positional) made.positional.push_back(argument.look_up(scope));
+    for (const auto& [key, argument] : named) made.named.emplace_back(key, argument.look_up(scope));
     return made;
   }
 };
@@ -78,6 +85,8 @@ class OperandParser {
       tokens_.variables.insert(text);
       return name(text);
     }
+    if (tokens_.macros.contains(text))
+      return defined([text, given = arguments()](Scope& scope) { return call_macro(scope, text, given.of_macro(scope)); });
     const Function function = find_function(text, tokens_);
     const Arguments given = arguments();
     return defined([text, function, given](Scope& scope) {

@@ -1,6 +1,8 @@
 // The variables that a template sees while it is filled in, and the text made so far.
 #pragma once
 
+#include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,7 +14,15 @@
 
 namespace evalharness::jinja {
 
+struct Macro;
+
 class Scope {
+  struct Frame {
+    Value variables{Value::Map{}};
+    std::set<std::string, std::less<>> hidden;
+    std::map<std::string, const Macro*> macros;
+  };
+
  public:
   // References stay valid while the scope lives.
   Scope(const Value& fields, const std::string& fields_where, const std::string& where,
@@ -26,11 +36,30 @@ class Scope {
   // The innermost variable of a name, or null. A loop body is a frame of its own: what it sets is
   // forgotten after each turn.
   const Value* find(std::string_view name) const;
-  void set(std::string_view name, Value value) { frames_.back().set(name, std::move(value)); }
+  void set(std::string_view name, Value value) { frames_.back().variables.set(name, std::move(value)); }
+  // From here on, and as long as this frame lives, the name is undefined, whatever it is outside.
+  void hide(const std::string& name) { frames_.back().hidden.insert(name); }
   // {% set space.name = value %}, where `space` was made by namespace().
   void set_member(std::string_view space, std::string_view name, Value value);
-  void enter() { frames_.emplace_back(Value::Map{}); }
+  void enter() { frames_.emplace_back(); }
   void leave() { frames_.pop_back(); }
+
+  // The macro must outlive the scope.
+  void define(const std::string& name, const Macro* macro) { frames_.back().macros[name] = macro; }
+  const Macro* find_macro(const std::string& name) const;  // null where none is defined
+  size_t open_macros() const { return open_macros_; }
+  // The body of a macro: sees the frames around its definition and one of its own, not those of its caller.
+  class Inside {
+   public:
+    Inside(Scope& scope, const std::string& macro);  // precondition: find_macro(macro)
+    ~Inside();
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+
+   private:
+    Scope& scope_;
+    std::vector<Frame> of_caller_;
+  };
 
   [[noreturn]] void fail(const std::string& text) const {
     evalharness::fail(cat(fields_where_, fields_where_.empty() ? "" : ": ", where_, ": ", text));
@@ -49,7 +78,8 @@ class Scope {
   const Value& fields_;
   const std::string& fields_where_;
   const std::string& where_;
-  std::vector<Value> frames_;
+  std::vector<Frame> frames_;
+  size_t open_macros_ = 0;
 };
 
 // "no key 'x'; there are: a b c", with the nearest.

@@ -151,11 +151,11 @@ TEST_CASE("a template that cannot be read fails before any document", "[tasks][j
   CHECK_THROWS_WITH(fill("{{ question question }}"),
                     "t.yaml:1:1: doc_to_text: expected '}}', got 'question'");
   CHECK_THROWS_WITH(
-      fill("{% macro f() %}{% endmacro %}"),
-      "t.yaml:1:1: doc_to_text: statement 'macro' is not supported; there are: for if raw set");
+      fill("{% block f %}{% endblock %}"),
+      "t.yaml:1:1: doc_to_text: statement 'block' is not supported; there are: for if macro raw set");
   CHECK_THROWS_WITH(
       fill("{% endif %}"),
-      "t.yaml:1:1: doc_to_text: statement 'endif' is not supported; there are: for if raw set");
+      "t.yaml:1:1: doc_to_text: statement 'endif' is not supported; there are: for if macro raw set");
 }
 
 TEST_CASE("what Python prints is read back as it was", "[tasks][python]") {
