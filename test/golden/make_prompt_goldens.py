@@ -130,6 +130,13 @@ DATASETS = {
     "gsm8k": ("gsm8k/gsm8k.yaml", {s: (lambda s=s: rows(f"{DATA}/gsm8k/{s}.jsonl")) for s in ("train", "test")}),
     "winogrande": ("winogrande/default.yaml",
                    {s: (lambda: rows(f"{SAMPLES}/winogrande/validation.jsonl")) for s in ("train", "validation")}),
+    "gsm8k_cot_llama": ("gsm8k/gsm8k-cot-llama.yaml", {"test": lambda: rows(f"{DATA}/gsm8k/test.jsonl")}),
+}
+# Of the bundled rows and shots.
+SAMPLED = {
+    "gsm8k_cot_llama": ("gsm8k/gsm8k-cot-llama.yaml", {"test": lambda: rows(f"{SAMPLES}/gsm8k/test.jsonl")},
+                        lambda: {"fewshot_config": {"sampler": "first_n",
+                                                    "samples": rows(f"{SAMPLES}/gsm8k_cot/llama_shots.jsonl")}}),
 }
 
 # (task, keys over the stock file's, template, how)
@@ -151,6 +158,14 @@ CASES = [
     ("commonsense_qa", {"num_fewshot": 2, "gen_prefix": "So "}, "marked", {}),
     ("winogrande", {"num_fewshot": 1, "fewshot_split": "validation"}, "lines", {}),
     ("winogrande", {"num_fewshot": 1, "fewshot_split": "validation"}, "marked", {"fewshot_as_multiturn": False}),
+    ("gsm8k_cot_llama", {}, None, {}),
+    ("gsm8k_cot_llama", {}, "model", {}),
+    ("gsm8k_cot_llama", {}, "model", {"fewshot_as_multiturn": False}),
+]
+SAMPLED_CASES = [
+    ("gsm8k_cot_llama", {}, "marked", {"system_instruction": "Be brief."}),
+    ("gsm8k_cot_llama", {}, "alternating", {}),
+    ("gsm8k_cot_llama", {}, "lines", {"fewshot_as_multiturn": False}),
 ]
 
 
@@ -158,18 +173,19 @@ def digest(requests):
     return hashlib.sha256("\0".join(t for r in requests for t in r if isinstance(t, str)).encode()).hexdigest()
 
 
-def run(folder, task, keys, template, how):
-    stock, splits = DATASETS[task]
+def run(folder, task, keys, template, how, sets=DATASETS):
+    stock, splits, *changes = sets[task]
+    changes = changes[0]() if changes else {}
     files = {}
     for split, read in splits.items():
-        files[split] = os.path.join(folder, f"{task}.{split}.jsonl")
+        files[split] = os.path.join(folder, f"{task}.{split}{'' if sets is DATASETS else '.sample'}.jsonl")
         if not os.path.exists(files[split]):
             with open(files[split], "w", encoding="utf-8") as f:
                 f.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in read())
     path = os.path.join(folder, "case.yaml")
     with open(path, "w", encoding="utf-8") as f:
         json.dump({"include": os.path.join(STOCK, stock), "task": "case", "dataset_path": "json", "dataset_name": None,
-                   "dataset_kwargs": {"data_files": files}, **keys}, f)
+                   "dataset_kwargs": {"data_files": files}, **changes, **keys}, f)
     made = TaskManager(include_defaults=False).load([path])["tasks"]["case"]
     made.set_fewshot_seed(1234)
     chat = {"apply_chat_template": True, "chat_template": apply(TEMPLATES[template]),
@@ -186,6 +202,7 @@ def main():
     TEMPLATES["model"] = model_template()
     with tempfile.TemporaryDirectory() as folder:
         cases = [run(folder, *case) for case in CASES]
+        cases += [{**run(folder, *case, SAMPLED), "sample": True} for case in SAMPLED_CASES]
     shown = {name: text for name, text in TEMPLATES.items() if name != "model"}
     print(json.dumps({
         "how": f"make_prompt_goldens.py: lm-eval {lm_eval.__version__}, transformers 5.24.0, jinja2 {jinja2.__version__}",

@@ -31,6 +31,9 @@ BBH = [" True", "The answer is (B).", "so it is false, I think: B", " (A) is rig
 GSM8K = ["The answer is 18.", "5 + 4 = 9. The answer is 1,234. The answer is 3.", "#### 12", "It costs $7.50 in all",
          "The answer is -3", "nothing to count here", "The answer is 18", "the answer is 7.", "The answer is $20."]
 
+LLAMA = ["So that is 5 + 13. The final answer is 18", "The final answer is $1,234.", "The final answer is 3. The final answer is 42.",
+         "5 + 4 = 9. The answer is 9", "nothing to count here", "the final answer is 7", "The final answer is -3", "#### 12"]
+
 
 def number(text):
     return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16)
@@ -91,11 +94,15 @@ def jsonl(folder, path):
 
 
 def samples():
-    shots = {"fewshot_config": {"sampler": "first_n", "samples": jsonl(SAMPLES, "gsm8k_cot/shots.jsonl")}}
+    def of(path):
+        return {"fewshot_config": {"sampler": "first_n", "samples": jsonl(SAMPLES, path)}}
+
+    shots = of("gsm8k_cot/shots.jsonl")
     rows = jsonl(SAMPLES, "gsm8k/test.jsonl")
     yield "gsm8k_cot", "gsm8k/gsm8k-cot.yaml", rows, GSM8K, shots
     yield "gsm8k_cot_zeroshot", "gsm8k/gsm8k-cot-zeroshot.yaml", rows, GSM8K, {}
     yield "gsm8k_cot_self_consistency", "gsm8k/gsm8k-cot-self-consistency.yaml", rows, GSM8K, shots
+    yield "gsm8k_cot_llama", "gsm8k/gsm8k-cot-llama.yaml", rows, LLAMA, of("gsm8k_cot/llama_shots.jsonl")
     text = open(os.path.join(SAMPLES, "lambada_standard/test.txt"), encoding="utf-8")
     yield "lambada_standard", "lambada/lambada_standard.yaml", [{"text": line.strip()} for line in text], [], {}
 
@@ -111,6 +118,7 @@ def tasks():
     yield "gsm8k_cot", "gsm8k/gsm8k-cot.yaml", rows, GSM8K
     yield "gsm8k_cot_zeroshot", "gsm8k/gsm8k-cot-zeroshot.yaml", rows, GSM8K
     yield "gsm8k_cot_self_consistency", "gsm8k/gsm8k-cot-self-consistency.yaml", rows, GSM8K
+    yield "gsm8k_cot_llama", "gsm8k/gsm8k-cot-llama.yaml", rows, LLAMA
     text = open(os.path.join(DATA, "lambada/lambada_test_plain_text.txt"), encoding="utf-8")
     yield "lambada_standard", "lambada/lambada_standard.yaml", [{"text": line.strip()} for line in text], []
 
@@ -125,7 +133,7 @@ def main():
         real = {task[0]: run(manager, folder, *task) for task in tasks()}
         sample = {task[0]: run(manager, folder, *task) for task in samples()}
     how = f"make_shots_goldens.py: lm-eval {lm_eval.__version__}; sha256 of the prompt of the first document and of the first {ASKED}"
-    texts = json.dumps({"bbh": BBH, "gsm8k": GSM8K}, ensure_ascii=False)
+    texts = json.dumps({"bbh": BBH, "gsm8k": GSM8K, "gsm8k_cot_llama": LLAMA}, ensure_ascii=False)
     print(f'{{"how": {json.dumps(how)},\n"texts": {texts},\n"tasks": {{\n{written(real)}\n}},\n"samples": {{\n{written(sample)}\n}}}}')
 
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "datasets/dataset.h"
 #include "harness/base/json.h"
 #include "harness/base/mapped_file.h"
 #include "harness/engine/model_scorer.h"
@@ -31,6 +32,13 @@ inline std::optional<std::string> required(const char* variable) {
   if (value != nullptr && *value != '\0') return value;
   std::cerr << "SKIPPED: " << variable << " is not set\n";
   return std::nullopt;
+}
+
+// Whether every split of the set is on this machine.
+inline bool is_here(const std::string& dataset) {
+  for (const DatasetInfo& info : list_datasets())
+    if (info.name == dataset) return info.available;
+  return false;
 }
 
 // All windows and documents of the goldens, not the first few: `./check --golden`.
