@@ -7,8 +7,7 @@ model_args={"model": "models/gptq_3bit"}). `model`: what `evalharness score` tak
 among it; `dtype`: bf16 or f32; `program`: the evalharness to run.
 
 One process of `score` answers all requests of a kind; requests and answers are JSON lines, in order. Text is
-tokenised there, by lm-eval's rule for a context and its continuation. Greedy generation only; rolling
-log-likelihoods are refused: `evalharness run` has them, with its own windows.
+tokenised there, by lm-eval's rules for a context and its continuation and for a text by windows. Greedy generation only.
 """
 
 import json
@@ -39,7 +38,7 @@ class EvalharnessLM(LM):
         return [a["text"] for a in self._ask([self._generation(*r.args) for r in requests])]
 
     def loglikelihood_rolling(self, requests, disable_tqdm=False):
-        raise NotImplementedError("evalharness score has no rolling log-likelihoods; `evalharness run` measures them")
+        return [a["log_prob"] for a in self._ask([{"rolling": r.args[0]} for r in requests])]
 
     @staticmethod
     def _generation(context, options):

@@ -127,7 +127,9 @@ int main(int argc, char** argv) {
   verb->callback([&] { action = [&] { return tokenize_verb(model, text); }; });
 
   bool token_log_probs = false;
-  verb = add_verb("score", "Requests in, answers out, one JSON object a line, in order",
+  verb = add_verb("score",
+                  "Requests in, answers out, one JSON object a line, in order: {context, target}, {context, until, max_tokens} or "
+                  "{rolling: text}, a whole text's log-likelihood by windows",
                   "score smollm2-135m <<< '{\"context\": \"The sky is\", \"target\": \" blue\"}'");
   add_model_options(*verb, model);
   verb->add_option("--dtype", model.dtype, "bf16 or f32");

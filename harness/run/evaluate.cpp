@@ -16,17 +16,6 @@
 namespace evalharness {
 namespace {
 
-// A later part of the same Rolling request.
-void append(Answer& whole, const Answer& part) {
-  whole.log_prob += part.log_prob;
-  whole.tokens += part.tokens;
-  whole.greedy = whole.greedy && part.greedy;
-  whole.windows_available = part.windows_available;
-  whole.truncated += part.truncated;
-  whole.token_log_probs.insert(whole.token_log_probs.end(), part.token_log_probs.begin(), part.token_log_probs.end());
-  whole.window_tokens.insert(whole.window_tokens.end(), part.window_tokens.begin(), part.window_tokens.end());
-}
-
 // Answers to the unit out of the journal; empty if one is missing.
 std::vector<Answer> recall(const Journal& journal, JournalKey key, const Unit& unit) {
   std::vector<Answer> answers;
@@ -69,6 +58,20 @@ Section make_section(const Task& task, const TaskData& data, size_t first_docume
 
 }  // namespace
 
+void add_part(Answer& whole, Answer part, const Unit& unit) {
+  if (unit.first_window == 0) {
+    whole = std::move(part);
+    return;
+  }
+  whole.log_prob += part.log_prob;
+  whole.tokens += part.tokens;
+  whole.greedy = whole.greedy && part.greedy;
+  whole.windows_available = part.windows_available;
+  whole.truncated += part.truncated;
+  whole.token_log_probs.insert(whole.token_log_probs.end(), part.token_log_probs.begin(), part.token_log_probs.end());
+  whole.window_tokens.insert(whole.window_tokens.end(), part.window_tokens.begin(), part.window_tokens.end());
+}
+
 std::vector<Answer> answer_requests(std::span<const Request> requests, size_t first_request, Scorer& scorer, Journal& journal,
                                     JournalKey key, ProgressShare share) {
   const std::vector<Unit> units = scorer.plan(requests);
@@ -89,13 +92,7 @@ std::vector<Answer> answer_requests(std::span<const Request> requests, size_t fi
         journal.add(key, request_hash(requests[unit.requests[i]]), part[i]);
       }
     }
-    for (size_t i = 0; i < part.size(); ++i) {
-      Answer& whole = answers[unit.requests[i]];
-      if (unit.first_window == 0)
-        whole = std::move(part[i]);
-      else
-        append(whole, part[i]);
-    }
+    for (size_t i = 0; i < part.size(); ++i) add_part(answers[unit.requests[i]], std::move(part[i]), unit);
     done += unit.cost_tokens;
     const size_t now = total == 0 ? 0 : share.amount * done / total;
     share.progress.advance(now - shown);

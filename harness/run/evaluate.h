@@ -30,6 +30,9 @@ TaskData prepare_task(const RunTask& config, const DataOptions& options);
 // sha256 of all that a request asks.
 std::string request_hash(const Request& request);
 
+// Puts what a unit gave for a request to what there is of its answer: windows of a Rolling one follow each other.
+void add_part(Answer& whole, Answer part, const Unit& unit);
+
 // What a piece of work adds to a progress line, once it is done.
 struct ProgressShare {
   Progress& progress;
