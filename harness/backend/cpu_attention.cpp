@@ -16,18 +16,25 @@ constexpr size_t kTileRows = 96;
 // Keys of one step of the online softmax: they and a tile's scores stay in the second-level cache.
 constexpr size_t kStepKeys = 4 * kKeyBlock;
 
+// A token that is decoded sees its keys in parts of so many, which threads share: its few heads alone would not keep them busy.
+constexpr size_t kPartKeys = kStepKeys;
+
 struct Tile {
   size_t segment, kv_head, first_token, tokens;
+  size_t first_key, keys;  // keys above what the last token sees are cut
 };
 
-// Late tiles see most keys: they go first, so that threads end together.
-std::vector<Tile> tiles_of(std::span<const Segment> segments, const AttentionShape& shape) {
+// Late tiles see most keys: they go first, so that threads end together. Parts of one token are neighbours.
+std::vector<Tile> tiles_of(std::span<const Segment> segments, const AttentionShape& shape, const CpuKvCache& cache) {
   const size_t tile_tokens = std::max<size_t>(1, kTileRows / (shape.heads / shape.kv_heads));
   std::vector<Tile> tiles;
-  for (size_t s = 0; s < segments.size(); ++s)
+  for (size_t s = 0; s < segments.size(); ++s) {
+    const size_t keys = cache.length(segments[s].sequence) + segments[s].count;
+    const size_t part = segments[s].count == 1 ? kPartKeys : keys;
     for (size_t t = 0; t < segments[s].count; t += tile_tokens)
       for (size_t h = 0; h < shape.kv_heads; ++h)
-        tiles.push_back({s, h, t, std::min(tile_tokens, segments[s].count - t)});
+        for (size_t key = 0; key < keys; key += part) tiles.push_back({s, h, t, std::min(tile_tokens, segments[s].count - t), key, part});
+  }
   std::reverse(tiles.begin(), tiles.end());
   return tiles;
 }
@@ -59,33 +66,41 @@ float softmax_step(const TokenKernels& kernels, std::span<const float> scores, s
   return kernels.softmax_step_bf16(scores.data(), valid, scores.size(), &state, weights);
 }
 
+// What the sums of a row under `maximum` count for under a maximum that is as large or larger.
+float shrunk(float maximum, float to, float) { return std::exp(maximum - to); }
+float shrunk(float maximum, float to, uint16_t) { return std::exp2(maximum - to); }
+
+// What a row has seen of the keys of a tile.
+struct RowSums {
+  SoftmaxState state;
+  const float* sums;  // [width]
+};
+
 // One tile, in memory that a thread uses again.
 template <class T>
 class TileRun {
  public:
   void run(const CpuOptions& options, MatrixView q, const Segment& segment, const Tile& tile, const AttentionShape& shape,
-           size_t layer, CpuKvCache& cache, MutableMatrixView out) {
+           size_t layer, CpuKvCache& cache) {
     options_ = options;
     kernels_ = &token_kernels(options.isa);
     load(q, segment, tile, shape, cache);
     const T* const keys = cache.keys<T>(layer, segment.sequence, tile.kv_head);
     const T* const values = cache.values<T>(layer, segment.sequence, tile.kv_head);
-    for (size_t key = 0; key < seen_.back(); key += kStepKeys) {
+    const size_t end = std::min(seen_.back(), tile.first_key + tile.keys);
+    for (size_t key = tile.first_key; key < end; key += kStepKeys) {
       // Rows that see none of these keys come first.
       const auto first = static_cast<size_t>(std::ranges::upper_bound(seen_, key) - seen_.begin());
-      const size_t count = std::min(kStepKeys, round_up(seen_.back() - key, kKeyGroup));
+      const size_t count = std::min(kStepKeys, round_up(end - key, kKeyGroup));
       score(keys + key * depth_, key, count, first);
       weigh(key, count, first);
       for (size_t d = 0; d < width_; d += kPanelWidth)
         bring(values + d / kPanelWidth * cache.capacity(segment.sequence) * kPanelWidth + key * kPanelWidth, count, first, d);
     }
-    for (size_t r = 0; r < rows_; ++r) {
-      const size_t head = tile.kv_head * group_ + r % group_;
-      float* const to = out.row(segment.first + tile.first_token + r / group_).data() + head * shape.head_dim;
-      const float scale = 1.0f / states_[r].sum;
-      for (size_t d = 0; d < shape.head_dim; ++d) to[d] = sums_[r * width_ + d] * scale;
-    }
   }
+
+  size_t rows() const { return rows_; }
+  RowSums row(size_t r) const { return {states_[r], sums_.data() + r * width_}; }
 
  private:
   void load(MatrixView q, const Segment& segment, const Tile& tile, const AttentionShape& shape, const CpuKvCache& cache) {
@@ -159,21 +174,110 @@ class TileRun {
   std::vector<size_t> seen_;                        // row r sees keys 0 .. seen[r]-1, at least one; not decreasing
 };
 
+// Sums of parts, kept until all of them are there: of part i row r has [width] sums behind each other, and a state.
+struct Parts {
+  size_t rows = 0, width = 0;
+  std::vector<SoftmaxState> states;
+  AlignedVector<float> sums;
+
+  void resize(size_t parts, size_t rows_of_part, size_t width_of_row) {
+    rows = rows_of_part;
+    width = width_of_row;
+    states.resize(parts * rows);
+    sums.resize(parts * rows * width);
+  }
+  void keep(size_t part, size_t row, const RowSums& seen) {
+    states[part * rows + row] = seen.state;
+    std::copy_n(seen.sums, width, sums.begin() + static_cast<std::ptrdiff_t>((part * rows + row) * width));
+  }
+  RowSums row(size_t part, size_t row) const { return {states[part * rows + row], sums.data() + (part * rows + row) * width}; }
+};
+
+// out[d] = sum over parts of shrink * sums[d] / sum over parts of shrink * sum
+template <class T>
+void join_parts(const Parts& parts, size_t first, size_t count, size_t row, std::span<float> out) {
+  float maximum = parts.row(first, row).state.maximum;
+  for (size_t p = first; p < first + count; ++p) maximum = std::max(maximum, parts.row(p, row).state.maximum);
+  float sum = 0;
+  std::ranges::fill(out, 0.0f);
+  for (size_t p = first; p < first + count; ++p) {
+    const RowSums part = parts.row(p, row);
+    const float shrink = shrunk(part.state.maximum, maximum, T{});
+    sum += shrink * part.state.sum;
+    for (size_t d = 0; d < out.size(); ++d) out[d] += shrink * part.sums[d];
+  }
+  for (float& value : out) value /= sum;
+}
+
+template <class T>
+class Attention {
+ public:
+  Attention(const CpuOptions& options, MatrixView q, std::span<const Segment> segments, const AttentionShape& shape, size_t layer,
+            CpuKvCache& cache, MutableMatrixView out)
+      : options_(options), q_(q), segments_(segments), shape_(shape), layer_(layer), cache_(cache), out_(out),
+        group_(shape.heads / shape.kv_heads), tiles_(tiles_of(segments, shape, cache)) {}
+
+  void run() {
+    thread_local Parts parts;
+    parts.resize(tiles_.size(), group_, cache_.width());
+    Parts& kept = parts;  // of the calling thread, for all of them
+    parallel_for(tiles_.size(), [&](size_t i) { run_tile(i, kept); });
+    for (size_t i = 0; i < tiles_.size();) {
+      const size_t count = parts_of(tiles_[i]);
+      if (count > 1)
+        for (size_t r = 0; r < group_; ++r) join_parts<T>(kept, i, count, r, place(tiles_[i], r));
+      i += count;
+    }
+  }
+
+ private:
+  size_t parts_of(const Tile& tile) const {
+    const Segment& segment = segments_[tile.segment];
+    return segment.count == 1 ? ceil_div(cache_.length(segment.sequence) + 1, kPartKeys) : 1;
+  }
+
+  // Where row r of a tile goes: [head_dim].
+  std::span<float> place(const Tile& tile, size_t r) const {
+    const size_t token = segments_[tile.segment].first + tile.first_token + r / group_;
+    return out_.row(token).subspan((tile.kv_head * group_ + r % group_) * shape_.head_dim, shape_.head_dim);
+  }
+
+  void run_tile(size_t i, Parts& parts) const {
+    thread_local TileRun<T> run;
+    const Tile& tile = tiles_[i];
+    run.run(options_, q_, segments_[tile.segment], tile, shape_, layer_, cache_);
+    const bool is_part = parts_of(tile) > 1;
+    for (size_t r = 0; r < run.rows(); ++r) {
+      const RowSums seen = run.row(r);
+      if (is_part) {
+        parts.keep(i, r, seen);
+        continue;
+      }
+      const std::span<float> to = place(tile, r);
+      const float scale = 1.0f / seen.state.sum;
+      for (size_t d = 0; d < to.size(); ++d) to[d] = seen.sums[d] * scale;
+    }
+  }
+
+  const CpuOptions& options_;
+  const MatrixView q_;
+  const std::span<const Segment> segments_;
+  const AttentionShape& shape_;
+  const size_t layer_;
+  CpuKvCache& cache_;
+  const MutableMatrixView out_;
+  const size_t group_;  // query heads of a key-value head
+  const std::vector<Tile> tiles_;
+};
+
 }  // namespace
 
 void attend(const CpuOptions& options, MatrixView q, std::span<const Segment> segments, const AttentionShape& shape,
             size_t layer, CpuKvCache& cache, MutableMatrixView out) {
-  const std::vector<Tile> tiles = tiles_of(segments, shape);
-  parallel_for(tiles.size(), [&](size_t i) {
-    const Segment& segment = segments[tiles[i].segment];
-    if (cache.dtype() == Dtype::bf16) {
-      thread_local TileRun<uint16_t> tile;
-      tile.run(options, q, segment, tiles[i], shape, layer, cache, out);
-    } else {
-      thread_local TileRun<float> tile;
-      tile.run(options, q, segment, tiles[i], shape, layer, cache, out);
-    }
-  });
+  if (cache.dtype() == Dtype::bf16)
+    Attention<uint16_t>(options, q, segments, shape, layer, cache, out).run();
+  else
+    Attention<float>(options, q, segments, shape, layer, cache, out).run();
 }
 
 }  // namespace evalharness
