@@ -113,7 +113,7 @@ class Awq final : public Method {
       Matrix w = layer.weight();  // [out, in]
       if (clips_ && layer.linear != Linear::q && layer.linear != Linear::k)
         w = clip_groups(w, spread_rows(x.some().view()).view(), rounding);
-      return make_int_group(round_to_grid(w.view(), rounding), layer.dtype);
+      return store_codes(round_to_grid(w.view(), rounding), layer);
     });
   }
 

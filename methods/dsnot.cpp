@@ -171,9 +171,10 @@ class Dsnot final : public Method {
  private:
   bool treats(const Layer& layer) const {
     const std::string format = layer.op.format();
-    if (!layer.pruned() && !format.starts_with("dense."))
+    const bool refinable = layer.pruned() && !format.starts_with("sparse.bitmask.int");  // codes are past moving
+    if (!refinable && !format.starts_with("dense."))
       fail(cat("dsnot: ", layer.slot.name, " is ", format, ": it refines pruned layers, so it comes right after the pruning"));
-    return layer.pruned() && !(attention_only_ && layer.linear >= Linear::gate);
+    return refinable && !(attention_only_ && layer.linear >= Linear::gate);
   }
 
   LinearPtr refine(const Layer& layer, const Matrix& original, const Inputs& x, size_t& regrown) const {

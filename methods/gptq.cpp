@@ -143,7 +143,7 @@ class Gptq final : public Method {
       DoubleMatrix w = reorder_columns(DoubleMatrix(layer.weight().view()), order);  // [out, in]
       inverse.zero_dead(w);
       count(inverse, counts);
-      return make_int_group(round(w, inverse.u, order, layer), layer.dtype);
+      return store_codes(round(w, inverse.u, order, layer), layer);
     });
     return {std::move(layers), std::move(counts)};
   }
@@ -162,7 +162,8 @@ class Gptq final : public Method {
                             .fit = symmetric_ ? UniformGrid::gptq_symmetric : UniformGrid::gptq_asymmetric,
                             .symmetric = symmetric_,
                             .dtype = layer.dtype};
-    // What an earlier step pruned stays zero, a level of every grid here, and the columns behind make up for it.
+    // What an earlier step pruned stays zero, a level of every grid here, and the columns behind make up for it; it is
+    // not stored (sparse.bitmask.int*).
     const DoubleMatrix before = layer.pruned() ? w : DoubleMatrix();
     Codes codes(rounding, w.rows(), order);
     ColumnRule rule;

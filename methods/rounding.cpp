@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "harness/base/text.h"
+#include "harness/ops/int_group.h"
+#include "harness/ops/sparse_bitmask_int.h"
 #include "harness/ops/uniform_grid.h"
 
 namespace evalharness {
@@ -24,6 +26,10 @@ size_t read_group(const ConfigNode& options) {
 
 bool read_rounds_activations(const ConfigNode& options, const std::string& standard) {
   return options.get_one_of("activations", {"int8", "keep"}, standard) == "int8";
+}
+
+LinearPtr store_codes(const QuantisedMatrix& q, const Layer& layer) {
+  return layer.pruned() ? make_sparse_bitmask_int(q, layer.dtype) : make_int_group(q, layer.dtype);
 }
 
 LinearPtr round_rows_to_int8(MatrixView w, Dtype dtype) {

@@ -13,6 +13,7 @@
 //     absmax    SmoothQuant's and LLM.int8()'s: symmetric, both ends on a level
 // Weights are rounded to the scale as it is stored (half precision unless the model is float32), so the
 // codes are nearest to what will be multiplied. The report's bits a weight count scales and zeros.
+// What an earlier step pruned stays zero and is not stored: `[wanda, rtn]` ends in sparse.bitmask.int4.g128.
 // All linear layers of the blocks are rounded; embedding, head and norms stay as they are.
 //
 //     compress:
@@ -24,6 +25,7 @@
 //
 // Plain W8A8, the baseline of SmoothQuant, is bits: 8, group: row, scheme: absmax, activations: int8.
 
+#include "harness/ops/int_group.h"
 #include "harness/ops/quantised_input.h"
 #include "harness/ops/uniform_grid.h"
 #include "methods/method.h"
@@ -54,8 +56,9 @@ class Rtn final : public Method {
       const Matrix w = layer.weight();  // [out, in]
       Rounding rounding = rounding_;
       rounding.dtype = layer.dtype;
-      LinearPtr op = make_int_group(round_to_grid(w.view(), rounding), layer.dtype);
-      return rounds_activations_ ? make_quantised_input(std::move(op)) : std::move(op);
+      const QuantisedMatrix codes = round_to_grid(w.view(), rounding);
+      // Products of integers want every code where it stands.
+      return rounds_activations_ ? make_quantised_input(make_int_group(codes, layer.dtype)) : store_codes(codes, layer);
     });
   }
 

@@ -91,7 +91,7 @@ class PanelLinear final : public BoundLinear {
 
   std::string kernel(size_t tokens) const override {
     const std::string format = reader_->op().format();
-    if (runs_as_few(tokens)) return cat(format, " few ", reader_->few_kernel(options_.isa));
+    if (runs_as_few(tokens)) return cat(format, " few ", reader_->few_kernel(options_.isa, tokens));
     const std::string decoder = reader_->decoder().empty() ? "" : cat(" ", reader_->decoder());
     const bool widened = kBf16 && !multiplies_bfloat16(options_.gemm, options_.isa);
     const std::string library = multiply_rows_kernel(options_.gemm, options_.isa, kBf16 && !widened);
@@ -252,7 +252,7 @@ void PanelReader<T>::multiply_few(Isa isa, size_t panel, size_t begin,
 }
 
 template <class T>
-std::string PanelReader<T>::few_kernel(Isa isa) const {
+std::string PanelReader<T>::few_kernel(Isa isa, size_t) const {
   const Isa most = layout().dtype == Dtype::bf16 ? Isa::avx512bf16 : Isa::avx512;
   const std::string kernel = isa_name(std::min(isa, most));
   return decoder().empty() ? kernel : cat(kernel, " ", decoder());

@@ -33,8 +33,8 @@ class PanelReader {
   // product.y = product.x * inputs [begin, begin + product.k) of a panel, for few rows; product.x
   // points at input `begin`, product.panel at nothing. Here: block by block through read().
   virtual void multiply_few(Isa isa, size_t panel, size_t begin, PanelProduct<T> product) const;
-  // Names what multiply_few runs on.
-  virtual std::string few_kernel(Isa isa) const;
+  // Names what multiply_few runs on for so many rows.
+  virtual std::string few_kernel(Isa isa, size_t tokens) const;
 };
 
 // Few tokens: how many of a panel's `depth` inputs make a tile, in whole blocks. A weight with few panels is split along

@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <span>
 
-#include "harness/ops/int_group.h"
+#include "harness/ops/stored_grids.h"
 
 namespace evalharness {
 

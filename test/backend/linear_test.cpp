@@ -60,7 +60,7 @@ Matrix rounded_to_bf16(Matrix m) {
 // Integer weights that are decoded to bfloat16 multiply as their rounded values; kernels that look
 // codes up in registers, and float32, multiply to_dense() itself.
 bool rounds_weight(const std::string& kernel) {
-  return (kernel.starts_with("int") || kernel.starts_with("quantised_input(int4")) && kernel.find(".bf16 ") != std::string::npos &&
+  return (kernel.starts_with("int") || kernel.starts_with("sparse.bitmask.int") || kernel.starts_with("quantised_input(int4")) && kernel.find(".bf16 ") != std::string::npos &&
          kernel.find("unpack") != std::string::npos;
 }
 

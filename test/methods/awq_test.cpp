@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "harness/model/transformer.h"
+#include "harness/ops/int_group.h"
+#include "harness/ops/uniform_grid.h"
 #include "methods/clip_search.h"
 #include "test/support/calibration.h"
 #include "test/support/tiny_model.h"

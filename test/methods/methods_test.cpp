@@ -235,6 +235,7 @@ TEST_CASE("what a step pruned stays pruned when the next one rounds", "[methods]
     std::vector<Matrix> pruned;
     for (const Slot& slot : model.blocks[1].slots) pruned.push_back(slot.op->to_dense());
     method_of(second)->compress(model, calibration);
+    CHECK(model.blocks[1].slots[0].op->format().starts_with("sparse.bitmask.int"));
     for (size_t i = 0; i < pruned.size(); ++i) {
       const Matrix w = model.blocks[1].slots[i].op->to_dense();
       for (size_t k = 0; k < w.size(); ++k)

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "harness/ops/int_group.h"
 #include "harness/ops/uniform_grid.h"
 #include "methods/obs.h"
 #include "test/support/calibration.h"

@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "harness/ops/int_group.h"
+
 using namespace evalharness;
 
 TEST_CASE("gptq_asymmetric spans the range and moves zero onto a level", "[ops][grid]") {

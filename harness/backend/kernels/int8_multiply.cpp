@@ -283,7 +283,7 @@ void multiply_int8_few(const Int8Kernels& kernels, const IntGroupLinear& weight,
 }
 
 void load_int8_scales(const IntGroupLinear& weight, size_t panel, float* scales) {
-  const std::byte* const stored = weight.scales(panel, 0);
+  const std::byte* const stored = weight.grids().scales(panel, 0);
   if (weight.parameters().dtype == Dtype::f32) {
     std::memcpy(scales, stored, kPanelWidth * sizeof *scales);
     return;

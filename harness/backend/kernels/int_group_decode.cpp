@@ -2,44 +2,12 @@
 // the compiler turns into vectors. All give the same bytes.
 #include "harness/backend/kernels/int_group_decode.h"
 
-#include <bit>
-#include <cstring>
-
-#include "harness/math/float16.h"
+#include "harness/backend/kernels/group_values.h"
 
 namespace evalharness {
 namespace {
 
 constexpr size_t kLanes = 64, kStep = 16;  // inputs at a time: half a unit, in one group
-
-struct GroupParameters {
-  alignas(64) float scale[kLanes];
-  alignas(64) float zero[kLanes];
-};
-
-[[gnu::always_inline]] inline void load_parameters(const IntGroupLinear& weight, size_t panel,
-                                                   size_t group, GroupParameters& to) {
-  const std::byte* const scales = weight.scales(panel, group);
-  if (weight.parameters().dtype == Dtype::f32) {
-    std::memcpy(to.scale, scales, sizeof to.scale);
-  } else {
-    uint16_t halves[kLanes];
-    std::memcpy(halves, scales, sizeof halves);
-    for (size_t j = 0; j < kLanes; ++j) to.scale[j] = from_positive_float16(halves[j]);
-  }
-  const uint8_t* const zeros = weight.zeros(panel, group);
-  const size_t bits = weight.parameters().bits;
-  if (zeros == nullptr) {
-    for (float& zero : to.zero) zero = static_cast<float>(1 << (bits - 1));
-  } else if (bits > 4) {
-    for (size_t j = 0; j < kLanes; ++j) to.zero[j] = static_cast<float>(zeros[j]);
-  } else {
-    for (size_t j = 0; j < kLanes / 2; ++j) {
-      to.zero[j] = static_cast<float>(zeros[j] & 15);
-      to.zero[j + kLanes / 2] = static_cast<float>(zeros[j] >> 4);
-    }
-  }
-}
 
 // The code of one of two neighbours; see int_group.h for where its planes lie.
 template <size_t Bits>
@@ -59,23 +27,9 @@ template <size_t Bits>
   return code;
 }
 
-[[gnu::always_inline]] inline uint32_t rounded_bits(float value) {
-  const uint32_t bits = std::bit_cast<uint32_t>(value);
-  return bits + 0x7fffu + (bits >> 16 & 1u);
-}
-
-[[gnu::always_inline]] inline void store_pair(float even, float odd, size_t lane, float* to) {
-  to[lane] = even;
-  to[kLanes + lane] = odd;
-}
-[[gnu::always_inline]] inline void store_pair(float even, float odd, size_t lane, uint16_t* to) {
-  const uint32_t pair = rounded_bits(even) >> 16 | (rounded_bits(odd) & 0xffff0000u);
-  std::memcpy(to + 2 * lane, &pair, sizeof pair);
-}
-
 template <size_t Bits, class T>
 [[gnu::always_inline]] inline void decode_step(const uint32_t* words, size_t first_pair,
-                                               const GroupParameters& group, T* to) {
+                                               const GroupValues& group, T* to) {
   for (size_t pair = first_pair; pair < first_pair + kStep / 2; ++pair, to += 2 * kLanes) {
     for (size_t lane = 0; lane < kLanes; ++lane) {
       const auto even = static_cast<int32_t>(code_at<Bits>(words, lane, pair, 0));
@@ -90,11 +44,11 @@ template <size_t Bits, class T>
 [[gnu::always_inline]] inline void decode_inputs(const IntGroupLinear& weight, size_t panel,
                                                  size_t begin, size_t end, T* to) {
   constexpr size_t kUnit = IntGroupLinear::kUnit;
-  GroupParameters parameters;
+  GroupValues parameters;
   size_t loaded = SIZE_MAX;
   for (size_t k = begin; k < end; k += kStep, to += kStep * kLanes) {
-    const size_t group = weight.group_at(k);
-    if (group != loaded) load_parameters(weight, panel, group, parameters);
+    const size_t group = weight.grids().group_at(k);
+    if (group != loaded) load_group(weight.grids(), panel, group, parameters);
     loaded = group;
     decode_step<Bits>(weight.codes(panel, k), k % kUnit / 2, parameters, to);
   }

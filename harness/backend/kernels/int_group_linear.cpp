@@ -33,9 +33,9 @@ class IntGroupReader final : public PanelReader<T> {
     PanelReader<T>::multiply_few(isa, panel, begin, product);
   }
 
-  std::string few_kernel(Isa isa) const override {
+  std::string few_kernel(Isa isa, size_t tokens) const override {
     const std::string kernel = std::is_same_v<T, uint16_t> ? int_group_kernel(isa) : "";
-    return kernel.empty() ? PanelReader<T>::few_kernel(isa) : kernel;
+    return kernel.empty() ? PanelReader<T>::few_kernel(isa, tokens) : kernel;
   }
 
  private:

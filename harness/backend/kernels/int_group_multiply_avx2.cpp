@@ -210,8 +210,8 @@ template <size_t Bits, size_t Rows>
   for (size_t r = 0; r < Rows; ++r) std::fill_n(product.y + r * product.y_stride, kPanelWidth, 0.0f);
   const size_t end = begin + product.k;
   for (size_t k = begin; k < end;) {
-    const size_t group = weight.group_at(k), group_begin = k;
-    const size_t group_end = std::min(end, weight.group_end(group));
+    const size_t group = weight.grids().group_at(k), group_begin = k;
+    const size_t group_end = std::min(end, weight.grids().group_end(group));
     const uint16_t* const x = product.x;
     float x_sums[Rows];
     for (size_t r = 0; r < Rows; ++r) x_sums[r] = sum_inputs(x + r * product.x_stride, group_end - k);
@@ -226,7 +226,7 @@ template <size_t Bits, size_t Rows>
           add_step<Bits, 1>(words, product, sums);
         }
       }
-      add_group<Bits>(weight.scales(panel, group), weight.zeros(panel, group), x_sums, column, sums, product);
+      add_group<Bits>(weight.grids().scales(panel, group), weight.grids().zeros(panel, group), x_sums, column, sums, product);
     }
   }
 }

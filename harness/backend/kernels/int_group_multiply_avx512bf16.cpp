@@ -163,9 +163,9 @@ template <size_t Bits, size_t Rows>
     std::fill_n(product.y + r * product.y_stride, kPanelWidth, 0.0f);
   const size_t end = begin + product.k;
   for (size_t k = begin; k < end;) {
-    const size_t group = weight.group_at(k);
-    const size_t group_end = std::min(end, weight.group_end(group));
-    const uint8_t* const zeros = weight.zeros(panel, group);
+    const size_t group = weight.grids().group_at(k);
+    const size_t group_end = std::min(end, weight.grids().group_end(group));
+    const uint8_t* const zeros = weight.grids().zeros(panel, group);
     float x_sums[Rows] = {};
     for (size_t r = 0; zeros != nullptr && r < Rows; ++r)
       x_sums[r] = sum_inputs(product.x + r * product.x_stride, group_end - k);
@@ -174,7 +174,7 @@ template <size_t Bits, size_t Rows>
       for (size_t v = 0; v < kVectors; ++v) sums.of[r][v] = _mm512_setzero_ps();
     for (; k < group_end; k += kStep, product.x += kStep)
       add_step<Bits, Rows>(weight.codes(panel, k), k / kStep % 2, product, sums);
-    add_group<Bits, Rows>(weight.scales(panel, group), zeros, x_sums, sums, product);
+    add_group<Bits, Rows>(weight.grids().scales(panel, group), zeros, x_sums, sums, product);
   }
 }
 

@@ -39,8 +39,8 @@ class Sparse24Reader final : public PanelReader<uint16_t> {
     }
   }
 
-  std::string few_kernel(Isa isa) const override {
-    if (select_24_kernels(isa).empty()) return PanelReader::few_kernel(isa);
+  std::string few_kernel(Isa isa, size_t tokens) const override {
+    if (select_24_kernels(isa).empty()) return PanelReader::few_kernel(isa, tokens);
     return isa >= Isa::avx512bf16 ? "avx512bf16 select" : "avx2 select";
   }
 

@@ -1,0 +1,29 @@
+// Products with sparse.bitmask.int*, and its values for those that multiply dense panels. Codes are small integers,
+// exact in float32: x * code is summed over a group, then x * zero of the group is taken off and its scale applied.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "harness/backend/kernels/masked_codes.h"
+#include "harness/math/gemm.h"
+#include "harness/ops/sparse_bitmask_int.h"
+
+namespace evalharness {
+
+struct MaskedInt {
+  const SparseBitmaskIntLinear* weight;
+  MaskedCodes codes;
+  Isa isa;
+};
+
+// Up to kFewTokens rows; product.x points at input `begin`, a multiple of kBlock; product.add is unset. A block of codes is
+// multiplied from registers for one row, or becomes a panel of float32 in the first-level cache that all rows meet.
+void multiply_masked_int(const MaskedInt& kernel, size_t panel, size_t begin, const PanelProduct<uint16_t>& product);
+
+// Inputs [begin, end) of a panel as values in panel order: (code - zero) * scale, for uint16_t rounded to bfloat16.
+// `begin` is a multiple of kBlock, `end` that or the depth.
+template <class T>
+void decode_masked_int(const MaskedInt& kernel, size_t panel, size_t begin, size_t end, T* to);
+
+}  // namespace evalharness

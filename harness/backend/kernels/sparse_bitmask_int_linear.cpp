@@ -1,0 +1,50 @@
+// sparse.bitmask.int*: a few tokens multiply codes (masked_int_multiply.h); many tokens, and those of a float32 model, decode
+// a panel and multiply as dense.
+#include "harness/backend/kernels/masked_int_multiply.h"
+#include "harness/backend/panel_linear.h"
+#include "harness/base/error.h"
+#include "harness/base/text.h"
+
+namespace evalharness {
+namespace {
+
+template <class T>
+class MaskedIntReader final : public PanelReader<T> {
+ public:
+  MaskedIntReader(const SparseBitmaskIntLinear& weight, Isa isa) : kernel_{&weight, masked_codes(isa), isa} {}
+
+  const LinearOp& op() const override { return *kernel_.weight; }
+  const PanelLayout& layout() const override { return kernel_.weight->layout(); }
+  std::string decoder() const override { return cat("unpack ", kernel_.codes.name); }
+  size_t block() const override { return SparseBitmaskIntLinear::kBlock; }
+  const T* read(size_t panel, size_t begin, size_t end, T* scratch) const override {
+    decode_masked_int(kernel_, panel, begin, end, scratch);
+    return scratch;
+  }
+
+  void multiply_few(Isa isa, size_t panel, size_t begin, PanelProduct<T> product) const override {
+    if constexpr (std::is_same_v<T, uint16_t>) {
+      if (product.rows <= kFewTokens) return multiply_masked_int(kernel_, panel, begin, product);
+    }
+    PanelReader<T>::multiply_few(isa, panel, begin, product);
+  }
+
+  std::string few_kernel(Isa isa, size_t tokens) const override {
+    if (std::is_same_v<T, uint16_t> && tokens <= kFewTokens) return cat(kernel_.codes.name, " expand");
+    return PanelReader<T>::few_kernel(isa, tokens);
+  }
+
+ private:
+  MaskedInt kernel_;
+};
+
+const RegisterKernels registration("sparse.bitmask.int", [](const LinearOp& op, const CpuOptions& options) {
+  const auto* const weight = dynamic_cast<const SparseBitmaskIntLinear*>(&op);
+  EH_ASSERT(weight != nullptr);
+  if (weight->layout().dtype == Dtype::f32)
+    return bind_panels<float>(std::make_unique<MaskedIntReader<float>>(*weight, options.isa), options);
+  return bind_panels<uint16_t>(std::make_unique<MaskedIntReader<uint16_t>>(*weight, options.isa), options);
+});
+
+}  // namespace
+}  // namespace evalharness
