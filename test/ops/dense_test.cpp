@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 
+#include "harness/ops/dense_f16.h"
 #include "harness/ops/format_registry.h"
 #include "harness/ops/tensor_io.h"
 #include "test/support/stored.h"
@@ -40,6 +41,18 @@ TEST_CASE("dense.bf16 rounds to nearest, ties to even", "[ops]") {
   // 1 + 2^-8 lies between 1 and 1 + 2^-7: the even one is 1. 1 + 3 * 2^-8 goes up to 1 + 2^-6.
   const LinearPtr op = make_dense(Matrix(1, 2, {1 + 0x1p-8f, 1 + 0x3p-8f}).view(), Dtype::bf16);
   CHECK(op->to_dense() == Matrix(1, 2, {1, 1 + 0x1p-6f}));
+}
+
+TEST_CASE("dense.f16 lies as dense.f32 does, each weight as a half, and refuses what no half holds", "[ops]") {
+  // 1 is 3c00, -2 is c000; 1 + 2^-11 lies between 1 and 1 + 2^-10: the even one is 1. 2^-25 is half the least half: 0.
+  const LinearPtr op = make_dense_f16(Matrix(2, 3, {1, -2, 1 + 0x1p-11f, 1 + 0x3p-11f, 0x1p-24f, 0x1p-25f}).view());
+  const auto values = stored<uint16_t>(*op, "weight");
+  REQUIRE(values.size() == 16 * 64);
+  CHECK((values[0] == 0x3c00 && values[1] == 0x3c02 && values[64] == 0xc000 && values[65] == 1));
+  CHECK(op->to_dense() == Matrix(2, 3, {1, -2, 1, 1 + 0x1p-9f, 0x1p-24f, 0}));
+  CHECK(op->nonzeros() == 5);
+  CHECK_THROWS_WITH(make_dense_f16(Matrix(2, 1, {65504, -70000}).view()),
+                    "dense.f16 [2, 1]: row 1: expected weights up to 65504, got -70000");
 }
 
 TEST_CASE("the cost of a dense weight", "[ops]") {
