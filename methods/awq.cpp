@@ -10,7 +10,9 @@
 //     s_j = a_j^r / sqrt(max a^r min a^r),   a_j = mean of |x_j|,   r of 0, 1/20 .. 19/20 with the least
 //     |M(X; W) - M(X; Q(W diag(s)) diag(1/s))|^2
 //
-// r = 0 is plain rounding. Then each group of every layer but q and k, whose product is sensitive, is clamped to the range
+// r = 0 is plain rounding; of equals the least r. Samples are run one after the other, and an r is given up as soon as its
+// error has passed the least so far: the r that did best in the block before is the first to be tried, which changes how
+// much is computed, not what is found. Then each group of every layer but q and k, whose product is sensitive, is clamped to the range
 // with the least error of the layer's outputs (methods/clip_search.h), and rounded to AWQ's grid. Statistics are the dense
 // model's. As in the authors' code o is scaled only where it reads v head by head, and the weights' own size is no part of
 // s. With layers: all o is scaled where query heads share v too: its input is divided at run time (scaled_input), which the
@@ -27,7 +29,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
+#include <iterator>
+#include <limits>
 #include <numeric>
 
 #include "harness/base/integers.h"
@@ -64,18 +67,42 @@ Matrix spread_rows(MatrixView x) {
   return Matrix(some);
 }
 
-// What a pair's readers are part of, on the samples' inputs x: [tokens, hidden], valid until the next call.
-MatrixView module_output(const Model& model, const Block& block, const ScalePair& pair, const Backend& backend, MatrixView x,
-                     SampleRun& run) {
-  const BoundBlock bound(model, block, backend);
-  if (pair.reads(Linear::q))
-    bound.attention(x, run.batch, run.rope, 0, *run.cache, run.workspace);
-  else if (pair.reads(Linear::gate))
-    bound.mlp(x, run.workspace);
-  else
-    bound.linear(pair.readers.front()).forward(x, run.workspace.delta);
-  return run.workspace.delta;
-}
+// What a pair's readers are part of, on samples that run one after the other.
+struct Module {
+  const Model& model;
+  Block& block;
+  const ScalePair& pair;
+  const Backend& backend;
+  MatrixView inputs;  // of all samples: [tokens, in]
+  SampleRun& run;     // of one
+
+  BoundBlock bind() const { return BoundBlock(model, block, backend); }
+  size_t samples() const { return inputs.rows / run.length; }
+  MatrixView of_sample(MatrixView all, size_t sample) const { return all.rows_from(sample * run.length, run.length); }
+
+  // [tokens of a sample, hidden], valid until the next call.
+  MatrixView output(const BoundBlock& bound, size_t sample) const {
+    const MatrixView x = of_sample(inputs, sample);
+    if (pair.reads(Linear::q))
+      bound.attention(x, run.batch, run.rope, 0, *run.cache, run.workspace);
+    else if (pair.reads(Linear::gate))
+      bound.mlp(x, run.workspace);
+    else
+      bound.linear(pair.readers.front()).forward(x, run.workspace.delta);
+    return run.workspace.delta;
+  }
+
+  // Of all samples, with the block as it is.
+  Matrix outputs() const {
+    const BoundBlock bound = bind();
+    Matrix y(inputs.rows, model.config.hidden);
+    for (size_t s = 0; s < samples(); ++s) {
+      const MatrixView of_one = output(bound, s);
+      std::ranges::copy(std::span(of_one.data, of_one.rows * of_one.cols), y.row(s * run.length).begin());
+    }
+    return y;
+  }
+};
 
 double squared_distance(MatrixView a, MatrixView b) {
   std::vector<double> sums(a.rows);
@@ -87,6 +114,27 @@ double squared_distance(MatrixView a, MatrixView b) {
       }
   });
   return std::accumulate(sums.begin(), sums.end(), 0.0);
+}
+
+// Between a module's outputs and those it had: over all samples, or the first ones where they alone are above `enough`.
+double distance(const Module& module, const Matrix& expected, double enough) {
+  const BoundBlock bound = module.bind();
+  double sum = 0;
+  for (size_t s = 0; s < module.samples() && sum <= enough; ++s)
+    sum += squared_distance(module.output(bound, s), module.of_sample(expected.view(), s));
+  return sum;
+}
+
+// The steps of the grid, the nearest to one of them first.
+std::vector<size_t> steps_around(size_t middle) {
+  std::vector<size_t> steps(kGrid);
+  std::iota(steps.begin(), steps.end(), size_t{0});
+  std::ranges::stable_sort(steps, {}, [&](size_t step) { return std::max(step, middle) - std::min(step, middle); });
+  return steps;
+}
+
+std::vector<float> scales_at(std::span<const double> magnitudes, size_t step) {
+  return scales_of(magnitudes, static_cast<double>(step) / kGrid);
 }
 
 class Awq final : public Method {
@@ -104,9 +152,10 @@ class Awq final : public Method {
 
   Report compress(Model& model, const Calibration& calibration) const override {
     calibration.require_text();
-    SampleRun run(model, calibration, std::min(samples_, calibration.set().samples.size()));
-    scale(model, calibration, run);
-    const Needs clipping{.some_tokens = run.batch.tokens.size(), .only_some = true, .uncompressed_inputs = true};
+    const CalibrationSet& set = calibration.set();
+    const size_t tokens = std::min(samples_, set.samples.size()) * set.samples.front().size();
+    scale(model, calibration, tokens);
+    const Needs clipping{.some_tokens = tokens, .only_some = true, .uncompressed_inputs = true};
     return calibration.sweep(model, clipping, [&](const Layer& layer, const Inputs& x) {
       if (!rounds_) return LinearPtr();
       const Rounding rounding = rounding_for(layer.dtype);
@@ -124,62 +173,68 @@ class Awq final : public Method {
     return rounding;
   }
 
-  // Searches all scales in the model as it is, then applies them: it computes the same before and after.
-  void scale(Model& model, const Calibration& calibration, SampleRun& run) const {
+  // Searches all scales in the model as it is, on the first `tokens`, then applies them: it computes the same before and
+  // after.
+  void scale(Model& model, const Calibration& calibration, size_t tokens) const {
     std::vector<ScalePair> pairs = norm_pairs();
     std::ranges::copy(layer_pairs(model.config), std::back_inserter(pairs));
     const bool o_is_left = std::ranges::none_of(pairs, [](const ScalePair& pair) { return pair.reads(Linear::o); });
     if (all_layers_ && o_is_left) pairs.push_back(run_time_pair(Linear::o));
     std::vector<std::vector<std::vector<float>>> scales(model.blocks.size(), std::vector<std::vector<float>>(pairs.size()));
-    const Needs searching{.column_magnitudes = true, .some_tokens = run.batch.tokens.size(), .uncompressed_inputs = true};
+    std::vector<size_t> best(pairs.size(), kGrid / 2);  // steps, in the block before
+    SampleRun run(model, calibration, 1);
+    const Needs searching{.column_magnitudes = true, .some_tokens = tokens, .uncompressed_inputs = true};
     calibration.observe(model, searching, [&](const Layer& layer, const Inputs& x) {
       for (size_t p = 0; p < pairs.size(); ++p) {
-        Block& block = model.blocks[layer.block];
-        const auto output = [&] { return module_output(model, block, pairs[p], calibration.backend(), x.some().view(), run); };
-        if (pairs[p].readers.front() == layer.linear) scales[layer.block][p] = search(block, pairs[p], x, model.dtype, output);
+        if (pairs[p].readers.front() != layer.linear) continue;
+        const Module module{model, model.blocks[layer.block], pairs[p], calibration.backend(), x.some().view(), run};
+        best[p] = search(module, x.column_magnitudes(), best[p]);
+        scales[layer.block][p] = scales_at(x.column_magnitudes(), best[p]);
       }
     });
     for (size_t b = 0; b < model.blocks.size(); ++b)
       for (size_t p = 0; p < pairs.size(); ++p) apply_scales(model.blocks[b], pairs[p], scales[b][p], model.dtype);
   }
 
-  // `output` is that of the pair's module with the block as it is; its weights are changed meanwhile and put back.
-  std::vector<float> search(Block& block, const ScalePair& pair, const Inputs& x, Dtype dtype,
-                            const std::function<MatrixView()>& output) const {
-    const Matrix expected(output());
-    const std::vector<double> magnitudes = x.column_magnitudes();
+  // The best step. The module's weights are changed meanwhile and put back.
+  size_t search(const Module& module, std::span<const double> magnitudes, size_t first_step) const {
+    const Matrix expected = module.outputs();
+    const std::vector<Linear>& readers = module.pair.readers;
     std::vector<LinearPtr> originals;
     std::vector<Matrix> weights;  // [out, in]
-    for (const Linear linear : pair.readers) {
-      originals.push_back(std::move(block.slot(linear).op));
+    for (const Linear linear : readers) {
+      originals.push_back(std::move(module.block.slot(linear).op));
       weights.push_back(originals.back()->to_dense());
     }
-    std::vector<float> best;
-    double least = 0;
-    for (size_t step = 0; step < kGrid; ++step) {
-      const std::vector<float> s = scales_of(magnitudes, static_cast<double>(step) / kGrid);
-      for (size_t i = 0; i < weights.size(); ++i) block.slot(pair.readers[i]).op = rounded(weights[i], s, dtype);
-      const double found = squared_distance(output(), expected.view());
-      if (!best.empty() && found >= least) continue;
+    size_t best = first_step;
+    double least = std::numeric_limits<double>::infinity();
+    for (const size_t step : steps_around(first_step)) {
+      const std::vector<float> s = scales_at(magnitudes, step);
+      for (size_t i = 0; i < weights.size(); ++i)
+        module.block.slot(readers[i]).op = rounded(weights[i], s, module.model.dtype);
+      const double found = distance(module, expected, least);
+      if (!(found < least || (found == least && step < best))) continue;
       least = found;
-      best = s;
+      best = step;
     }
-    for (size_t i = 0; i < originals.size(); ++i) block.slot(pair.readers[i]).op = std::move(originals[i]);
+    for (size_t i = 0; i < originals.size(); ++i) module.block.slot(readers[i]).op = std::move(originals[i]);
     return best;
   }
 
   // Q(W diag(s)) diag(1/s), dense.
-  LinearPtr rounded(Matrix w, std::span<const float> s, Dtype dtype) const {
+  LinearPtr rounded(const Matrix& w, std::span<const float> s, Dtype dtype) const {
     const Rounding rounding = rounding_for(dtype);
+    Matrix q(w.rows(), w.cols());
     parallel_for(ceil_div(w.rows(), kRowTile), [&](size_t tile) {
       for (size_t i = tile * kRowTile; i < std::min(w.rows(), (tile + 1) * kRowTile); ++i) {
-        const std::span<float> row = w.row(i);
-        for (size_t j = 0; j < row.size(); ++j) row[j] *= s[j];
-        round_row(row, rounding);
-        for (size_t j = 0; j < row.size(); ++j) row[j] /= s[j];
+        const std::span<const float> row = w.row(i);
+        const std::span<float> to = q.row(i);
+        for (size_t j = 0; j < to.size(); ++j) to[j] = row[j] * s[j];
+        round_row(to, rounding);
+        for (size_t j = 0; j < to.size(); ++j) to[j] /= s[j];
       }
     });
-    return make_dense(w.view(), dtype);
+    return make_dense(q.view(), dtype);
   }
 
   Rounding rounding_;

@@ -9,8 +9,8 @@
 //
 // With scope: global n counts the linear layers of all blocks together, and one threshold serves them all. Every tie
 // at a threshold goes, as in the authors' code, so that a matrix with many equal weights ends sparser than asked; the
-// realised sparsity is in the report. With scope: row exactly floor(in * sparsity) weights of each row go, and with
-// N:M the lowest of each group; of ties the lowest index.
+// realised sparsity is in the report. At a sparsity of 0 theirs takes the least weight, we none. With scope: row exactly
+// floor(in * sparsity) weights of each row go, and with N:M the lowest of each group; of ties the lowest index.
 //
 //     compress:
 //       - method: magnitude
@@ -113,7 +113,7 @@ class Magnitude final : public Method {
       Matrix w = layer.weight();  // [out, in]
       if (pattern.structured() || scope_ == Scope::row)
         prune_rows(pattern, w);
-      else
+      else if (pattern.sparsity() > 0)
         prune_below(scope_ == Scope::global ? shared : layer_threshold(w, pattern.sparsity()), w);
       return pattern.pack(w, layer.dtype);  // sparse.bitmask or sparse.N:M
     });

@@ -20,6 +20,7 @@ namespace {
 // Layers with one and the same input: it is looked at once, at the first of them.
 using Group = std::span<const Linear>;
 using Groups = std::span<const Group>;
+constexpr size_t kErrorTokens = 512;
 constexpr std::array<Group, 4> kGroups = {Group(kLinears).subspan(0, 3), Group(kLinears).subspan(3, 1),
                                           Group(kLinears).subspan(4, 2), Group(kLinears).subspan(6, 1)};
 static_assert(kGroups[0].back() == Linear::v && kGroups[1].front() == Linear::o && kGroups[3].front() == Linear::down);
@@ -51,7 +52,8 @@ double output_error(const Backend& backend, const Inputs& x, const LinearOp& bef
   // A tree may round its inputs, which no matrix says.
   const bool is_matrix = before.children().empty() && after.children().empty();
   if (is_matrix && x.gram().rows() > 0) return error_by_gram(x.gram(), before, after);
-  return error_on(backend, x.some().view(), before, after);
+  const MatrixView some = x.some().view();
+  return error_on(backend, some.rows_from(0, std::min(some.rows, kErrorTokens)), before, after);
 }
 
 LayerReport report_of(const Slot& slot) {

@@ -114,18 +114,22 @@ void mirror_upper(DoubleMatrix& a) {
     for (size_t j = 0; j < i; ++j) a(i, j) = a(j, i);
 }
 
+// w H w^T by the upper triangle, half the work: 2 w triu(H) w^T counts the diagonal twice.
 double output_energy(const DoubleMatrix& w, const DoubleMatrix& h) {
   detail::keep_openblas_on_one_thread();
   EH_ASSERT(w.cols() == h.rows());
   const size_t n = w.cols();
-  std::vector<double> sums((w.rows() + kRowTile - 1) / kRowTile);
+  std::vector<double> diagonal(n);
+  for (size_t j = 0; j < n; ++j) diagonal[j] = h(j, j);
+  std::vector<double> sums(ceil_div(w.rows(), kRowTile));
   parallel_for(sums.size(), [&](size_t t) {
     const size_t first = t * kRowTile, rows = std::min(kRowTile, w.rows() - first);
-    std::vector<double> wh(rows * n);
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, blas(rows), blas(n), blas(n), 1.0, w.row(first).data(),
-                blas(n), h.values().data(), blas(n), 0.0, wh.data(), blas(n));
+    const std::span<const double> tile = w.values().subspan(first * n, rows * n);
+    std::vector<double> wh(tile.begin(), tile.end());
+    cblas_dtrmm(CblasRowMajor, CblasRight, CblasUpper, CblasNoTrans, CblasNonUnit, blas(rows), blas(n), 1.0,
+                h.values().data(), blas(n), wh.data(), blas(n));
     for (size_t i = 0; i < rows; ++i)
-      for (size_t j = 0; j < n; ++j) sums[t] += wh[i * n + j] * w(first + i, j);
+      for (size_t j = 0; j < n; ++j) sums[t] += (2 * wh[i * n + j] - diagonal[j] * tile[i * n + j]) * tile[i * n + j];
   });
   return std::accumulate(sums.begin(), sums.end(), 0.0);
 }

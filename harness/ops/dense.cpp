@@ -1,5 +1,6 @@
 #include "harness/ops/dense.h"
 
+#include <cstring>
 #include <numeric>
 
 #include "harness/base/error.h"
@@ -12,16 +13,24 @@
 namespace evalharness {
 namespace {
 
-size_t count_nonzeros(const PanelLayout& layout, const std::byte* panels) {
-  const size_t width = dtype_bytes(layout.dtype);
+// Of values with all bits but the sign's zero. Word is as wide as a value.
+template <class Word>
+size_t count_nonzeros(std::span<const std::byte> values) {
+  size_t count = 0;
+  for (size_t i = 0; i < values.size(); i += sizeof(Word)) {
+    Word word;
+    std::memcpy(&word, values.data() + i, sizeof word);
+    count += static_cast<Word>(word << 1) != 0;
+  }
+  return count;
+}
+
+size_t count_nonzeros(const PanelLayout& layout, std::span<const std::byte> panels) {
   std::vector<size_t> of_panel(layout.panels());
   parallel_for(layout.panels(), [&](size_t panel) {
-    const std::byte* const values = panels + panel * layout.panel_values() * width;
-    size_t count = 0;
-    for (size_t i = 0; i < layout.panel_values(); ++i) {
-      count += load_value(layout.dtype, values + i * width) != 0;
-    }
-    of_panel[panel] = count;
+    const size_t bytes = panels.size() / layout.panels();
+    const std::span<const std::byte> values = panels.subspan(panel * bytes, bytes);
+    of_panel[panel] = layout.dtype == Dtype::bf16 ? count_nonzeros<uint16_t>(values) : count_nonzeros<uint32_t>(values);
   });
   return std::accumulate(of_panel.begin(), of_panel.end(), size_t{0});
 }
@@ -50,7 +59,7 @@ const RegisterFormat registration({.prefix = "dense.",
 DenseLinear::DenseLinear(const PanelLayout& layout, AlignedVector<std::byte> panels)
     : layout_(layout), panels_(std::move(panels)) {
   EH_ASSERT(panels_.size() == layout_.values() * dtype_bytes(layout_.dtype));
-  nonzeros_ = count_nonzeros(layout_, panels_.data());
+  nonzeros_ = count_nonzeros(layout_, panels_);
 }
 
 std::string DenseLinear::format() const { return cat("dense.", dtype_name(layout_.dtype)); }

@@ -1,6 +1,7 @@
 #include "harness/ops/panel_layout.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <numeric>
 
@@ -8,10 +9,23 @@
 #include "harness/base/integers.h"
 #include "harness/base/text.h"
 #include "harness/math/bfloat16.h"
+#include "harness/math/convert.h"
 #include "harness/math/gemm.h"
 
 namespace evalharness {
 static_assert(kPanelWidth == 64);
+
+namespace {
+
+// Neighbours as they are stored; `to` is aligned to either type.
+void store_values(Dtype dtype, std::span<const float> values, std::byte* to) {
+  if (dtype == Dtype::f32)
+    std::memcpy(to, values.data(), values.size_bytes());
+  else
+    to_bfloat16(values, reinterpret_cast<uint16_t*>(to));
+}
+
+}  // namespace
 
 std::string dtype_name(Dtype dtype) { return dtype == Dtype::f32 ? "f32" : "bf16"; }
 size_t dtype_bytes(Dtype dtype) { return dtype == Dtype::f32 ? 4 : 2; }
@@ -32,24 +46,21 @@ float load_value(Dtype dtype, const std::byte* from) {
   return from_bfloat16(value);
 }
 
-void store_value(Dtype dtype, float value, std::byte* to) {
-  if (dtype == Dtype::f32) {
-    std::memcpy(to, &value, sizeof value);
-    return;
-  }
-  const uint16_t rounded = to_bfloat16(value);
-  std::memcpy(to, &rounded, sizeof rounded);
-}
-
+// Both types lie in words of 4 bytes, a float32 or two neighbours in bfloat16: of each word the 64 rows stand side by
+// side. Some words of all rows at a time, so that both sides stay in the nearest cache.
 void write_panel(MatrixView w, const PanelLayout& layout, size_t panel, std::byte* to) {
-  const size_t width = dtype_bytes(layout.dtype);
-  std::fill_n(to, layout.panel_values() * width, std::byte{0});
-  const size_t first = panel * kPanelWidth, end = std::min(first + kPanelWidth, layout.out);
-  const size_t base = layout.place(first, 0);
-  for (size_t o = first; o < end; ++o) {
-    for (size_t i = 0; i < layout.in; ++i) {
-      store_value(layout.dtype, w(o, i), to + (layout.place(o, i) - base) * width);
-    }
+  constexpr size_t kWord = 4, kStep = 16;  // words: half a cache line of inputs in bfloat16, and divides every depth
+  const size_t first = panel * kPanelWidth, rows = std::min(kPanelWidth, layout.out - first);
+  const size_t words = layout.depth() / layout.pair();
+  for (size_t begin = 0; begin < words; begin += kStep) {
+    alignas(64) std::array<std::byte, kPanelWidth * kStep * kWord> stored{};  // [64 rows][words]
+    const size_t input = std::min(layout.in, begin * layout.pair());
+    const size_t count = std::min(layout.in - input, kStep * layout.pair());
+    for (size_t o = 0; o < rows; ++o)
+      store_values(layout.dtype, w.row(first + o).subspan(input, count), stored.data() + o * kStep * kWord);
+    for (size_t o = 0; o < kPanelWidth; ++o)
+      for (size_t k = 0; k < kStep; ++k)
+        std::memcpy(to + ((begin + k) * kPanelWidth + o) * kWord, stored.data() + (o * kStep + k) * kWord, kWord);
   }
 }
 

@@ -30,7 +30,6 @@ struct PanelLayout {
 
 // One value as stored, 2 or 4 bytes.
 float load_value(Dtype dtype, const std::byte* from);
-void store_value(Dtype dtype, float value, std::byte* to);
 
 // The values of panel `panel` of w in panel order, paddings zero: [depth * 64] values of
 // layout.dtype.

@@ -1,6 +1,7 @@
 #include "harness/ops/uniform_grid.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "harness/base/error.h"
@@ -35,8 +36,22 @@ float largest_magnitude(Range range) { return std::max(std::abs(range.low), rang
 
 Range range_of(std::span<const float> unit) {
   EH_ASSERT(!unit.empty());
-  const auto [low, high] = std::minmax_element(unit.begin(), unit.end());
-  return {*low, *high};
+  // Lanes of their own, so that the loop becomes vectors.
+  constexpr size_t kLanes = 8;
+  std::array<float, kLanes> low, high;
+  low.fill(unit[0]);
+  high.fill(unit[0]);
+  const size_t whole = unit.size() - unit.size() % kLanes;
+  for (size_t i = 0; i < whole; i += kLanes)
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      low[lane] = std::min(low[lane], unit[i + lane]);
+      high[lane] = std::max(high[lane], unit[i + lane]);
+    }
+  for (size_t i = whole; i < unit.size(); ++i) {
+    low[0] = std::min(low[0], unit[i]);
+    high[0] = std::max(high[0], unit[i]);
+  }
+  return {std::ranges::min(low), std::ranges::max(high)};
 }
 
 UniformGrid UniformGrid::gptq_asymmetric(size_t bits, Range range) {
@@ -93,7 +108,8 @@ QuantisedMatrix round_to_grid(MatrixView w, const Rounding& rounding) {
 }
 
 void round_row(std::span<float> row, const Rounding& rounding) {
-  each_unit(row, rounding, [](size_t, size_t, auto unit, const UniformGrid& grid) {
+  // A grid of its own, which no store to the row can change: the loop becomes vectors.
+  each_unit(row, rounding, [](size_t, size_t, auto unit, const UniformGrid grid) {
     for (float& x : unit) x = grid.round(x);
   });
 }

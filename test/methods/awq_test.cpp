@@ -80,6 +80,47 @@ TEST_CASE("awq scales the largest input most", "[methods][awq]") {
   CHECK(std::ranges::max_element(scales) - scales.begin() == 5);
 }
 
+TEST_CASE("of the grid of powers awq takes the one with the least error, as a search of all of them finds", "[methods][awq]") {
+  Model model = with_outliers();
+  const auto backend = make_cpu_backend({});
+  const Calibration calibration(some_text(), *backend);
+  const Rounding rounding{.bits = 3, .group = 16, .fit = UniformGrid::awq_asymmetric, .dtype = Dtype::f32};
+  std::vector<std::vector<float>> best;  // s of each block's down
+  calibration.observe(model, {.column_magnitudes = true}, [&](const Layer& layer, const Inputs& x) {
+    if (layer.linear != Linear::down) return;
+    const Matrix w = layer.weight();  // [16, 32]
+    double least = -1;
+    for (size_t step = 0; step < 20; ++step) {
+      std::vector<float> s;
+      for (const double a : x.column_magnitudes()) s.push_back(float(std::pow(a, double(step) / 20)));
+      const float middle = std::sqrt(std::ranges::min(s) * std::ranges::max(s));
+      Matrix scaled = w;
+      for (size_t j = 0; j < s.size(); ++j) s[j] /= middle;
+      for (size_t i = 0; i < w.rows(); ++i)
+        for (size_t j = 0; j < w.cols(); ++j) scaled(i, j) *= s[j];
+      const Matrix rounded = make_int_group(round_to_grid(scaled.view(), rounding), Dtype::f32)->to_dense();
+      double error = 0;
+      for (size_t t = 0; t < x.some().rows(); ++t)
+        for (size_t i = 0; i < w.rows(); ++i) {
+          double sum = 0;
+          for (size_t j = 0; j < w.cols(); ++j) sum += double(x.some()(t, j)) * double(rounded(i, j) / s[j] - w(i, j));
+          error += sum * sum;
+        }
+      if (least >= 0 && error >= least) continue;
+      least = error;
+      if (best.size() <= layer.block) best.emplace_back();
+      best[layer.block] = s;
+    }
+  });
+  const Model before = with_outliers();
+  compress(model, "{method: awq, bits: 3, group: 16, weights: keep}");
+  // down takes s, the rows of up before it 1/s.
+  for (size_t b = 0; b < 2; ++b) {
+    const Matrix from = weight(before, b, Linear::down), to = weight(model, b, Linear::down);
+    for (size_t j = 0; j < from.cols(); ++j) CHECK(to(0, j) / from(0, j) == Approx(best[b][j]).epsilon(1e-4));
+  }
+}
+
 TEST_CASE("a group is clamped to the range that leaves the least error: by hand", "[methods][awq]") {
   // Two bits: levels a third of the range apart. Whole, (-1, 0, 0, 5) gets steps of 2, and -1 becomes 0 or -2. Only the
   // first input is there, so that the range in which -1 is nearest to a level wins: -2.75 .. 2.75 has steps of 1.25.

@@ -99,6 +99,19 @@ TEST_CASE("magnitude takes one threshold over the matrix, and every tie at it", 
   CHECK(slot.op->nonzeros() == 256 - 130);
 }
 
+TEST_CASE("a sparsity of 0 prunes nothing, not the least weight either", "[methods]") {
+  const auto backend = make_cpu_backend({});
+  for (const std::string scope : {"layer", "row", "global"}) {
+    Model model = tiny_model(1);
+    method_of("{method: magnitude, sparsity: 0, scope: " + scope + "}")->compress(model, Calibration({}, *backend));
+    for (size_t b = 0; b < model.blocks.size(); ++b)
+      for (const Linear linear : kLinears) {
+        const Matrix before = tiny_model(1).blocks[b].slot(linear).op->to_dense();
+        CHECK(model.blocks[b].slot(linear).op->to_dense() == before);
+      }
+  }
+}
+
 TEST_CASE("magnitude of scope row prunes the same number in each row", "[methods]") {
   const auto backend = make_cpu_backend({});
   Model model = tiny_model(1);
