@@ -1,6 +1,8 @@
 // Two runs side by side: what differs in their configs, and B against A in every metric.
 #include "harness/result/run_comparison.h"
 
+#include <algorithm>
+
 #include "harness/base/json.h"
 #include "harness/base/text.h"
 #include "reports/format.h"
@@ -8,6 +10,27 @@
 
 namespace evalharness {
 namespace {
+
+using TableRows = std::vector<std::vector<std::string>>;
+
+// Markdown that is a table on a terminal too. `sides`: '<' or '>' of each column, where its cells stand; the first row is
+// the header.
+std::string aligned_markdown(const TableRows& rows, const std::string& sides) {
+  std::vector<size_t> widths(sides.size(), 3);
+  for (const auto& row : rows)
+    for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], code_points(row[c]));
+  std::string text;
+  for (const auto& row : rows) {
+    for (size_t c = 0; c < row.size(); ++c)
+      text += cat("| ", sides[c] == '<' ? pad_right(row[c], widths[c]) : pad_left(row[c], widths[c]), " ");
+    text += "|\n";
+    if (&row != &rows.front()) continue;
+    for (size_t c = 0; c < row.size(); ++c)
+      text += cat("| ", sides[c] == '<' ? ":" : "", std::string(widths[c] - 1, '-'), sides[c] == '>' ? ":" : "", " ");
+    text += "|\n";
+  }
+  return text;
+}
 
 std::string run_text(const ComparedRun& run) { return cat(run.name, " (", run.variant, "), ", run.folder); }
 
@@ -65,20 +88,17 @@ Value run_value(const ComparedRun& run) {
 std::string run_comparison_markdown(const RunComparison& comparison) {
   std::string text = cat("# ", comparison.b.name, " against ", comparison.a.name, "\n\n- A: ", run_text(comparison.a), "\n- B: ",
                          run_text(comparison.b), "\n\n");
-  text += "| task | A | B | B against A | p | only A / only B right | n | protocol |\n| :-- | --: | --: | --: | --: | --: | --: | :-- |\n";
+  TableRows rows = {{"task", "A", "B", "B against A", "p", "only A / only B right", "n", "protocol"}};
   for (const ComparedMetric& metric : comparison.metrics) {
     const MetricStyle style = metric_style(metric.metric);
-    const std::vector<std::string> cells = {cat(metric.task, " ", metric_label(metric.metric)), metric_text(metric.a, style),
-                                            metric_text(metric.b, style), change_text(metric), test_text(metric),
-                                            flips_text(metric), cat(metric.pair.difference.n), metric.protocol};
-    text += cat("| ", join(cells, " | "), " |\n");
+    rows.push_back({cat(metric.task, " ", metric_label(metric.metric)), metric_text(metric.a, style), metric_text(metric.b, style),
+                    change_text(metric), test_text(metric), flips_text(metric), cat(metric.pair.difference.n), metric.protocol});
   }
-  text += "\n" + left_out_text(comparison);
+  text += aligned_markdown(rows, "<>>>>>><") + "\n" + left_out_text(comparison);
   if (comparison.settings.empty()) return text + "The configs are the same.\n";
-  text += "| setting | A | B |\n| :-- | :-- | :-- |\n";
-  for (const RunComparison::Setting& setting : comparison.settings)
-    text += cat("| ", setting.key, " | ", setting.a, " | ", setting.b, " |\n");
-  return text;
+  TableRows settings = {{"setting", "A", "B"}};
+  for (const RunComparison::Setting& setting : comparison.settings) settings.push_back({setting.key, setting.a, setting.b});
+  return text + aligned_markdown(settings, "<<<");
 }
 
 std::string run_comparison_csv(const RunComparison& comparison) {

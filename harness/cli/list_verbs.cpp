@@ -7,6 +7,7 @@
 #include "datasets/fetch.h"
 #include "harness/base/error.h"
 #include "harness/base/mapped_file.h"
+#include "harness/base/progress.h"
 #include "harness/base/text.h"
 #include "harness/cli/verbs.h"
 #include "harness/run/compare_runs.h"
@@ -112,6 +113,7 @@ int report_verb(const std::string& run_folder, const std::string& format) {
 }
 
 int compare_verb(const CompareArguments& arguments) {
+  Progress::set_enabled(false);  // answers are read, not computed: no wait that lines on it would shorten
   const RunComparison comparison = compare_runs(arguments.a, arguments.b, arguments.variant);
   if (arguments.format == "csv") std::cout << run_comparison_csv(comparison);
   else if (arguments.format == "json") std::cout << run_comparison_json(comparison);

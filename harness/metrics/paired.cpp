@@ -73,6 +73,26 @@ PairResult compare_ratios(std::span<const Item> dense, std::span<const Item> com
   return pair;
 }
 
+// The regularised incomplete beta function I_x(a, b) by its continued fraction, which ends soon for x < (a + 1) / (a + b + 2).
+double incomplete_beta(double a, double b, double x) {
+  if (x > (a + 1) / (a + b + 2)) return 1 - incomplete_beta(b, a, 1 - x);
+  constexpr double kClose = 1e-15;
+  constexpr int kMostSteps = 100000;
+  double c = 1, d = 1 / (1 - (a + b) * x / (a + 1)), fraction = d;
+  for (double m = 1, step = 0; m < kMostSteps && std::abs(step - 1) > kClose; ++m) {
+    const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
+    d = 1 / (1 + even * d);
+    c = 1 + even / c;
+    fraction *= d * c;
+    const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+    d = 1 / (1 + odd * d);
+    c = 1 + odd / c;
+    step = d * c;
+    fraction *= step;
+  }
+  return fraction / a * std::exp(std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) + b * std::log1p(-x));
+}
+
 }  // namespace
 
 double mcnemar_p_value(size_t only_first, size_t only_second) {
@@ -112,7 +132,9 @@ PairResult compare_items(std::span<const Item> dense, std::span<const Item> comp
 
 std::optional<double> paired_p_value(const Estimate& difference) {
   if (!difference.value || !difference.standard_error || *difference.standard_error == 0) return std::nullopt;
-  return std::erfc(std::abs(*difference.value) / *difference.standard_error / std::numbers::sqrt2);
+  if (*difference.value == 0) return 1;
+  const double t = *difference.value / *difference.standard_error, freedom = static_cast<double>(difference.n) - 1;
+  return incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t));
 }
 
 }  // namespace evalharness

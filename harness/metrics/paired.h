@@ -30,8 +30,9 @@ double mcnemar_p_value(size_t only_first, size_t only_second);
 PairResult compare_items(std::span<const Item> dense, std::span<const Item> compressed,
                          const std::string& aggregation);
 
-// That a difference as large comes of chance alone, by its standard error and the normal distribution: two-sided,
-// erfc(|d| / (SE sqrt 2)). Nothing where there is no error, or none that is not 0.
+// That a difference as large comes of chance alone, by its standard error and Student's t distribution with n - 1 degrees
+// of freedom (the normal one calls two windows that agree a proof): two-sided. Nothing where there is no error, or none
+// that is not 0.
 std::optional<double> paired_p_value(const Estimate& difference);
 
 }  // namespace evalharness

@@ -19,7 +19,7 @@ struct ComparedMetric {
   Estimate a, b;
   PairResult pair;  // as of a compressed model, B, against a dense one, A
   std::optional<double> p_value;  // of the test: that the true difference is none
-  std::string test;               // "McNemar" (exact), "paired z" (normal, by the paired standard error); "" for none
+  std::string test;               // "McNemar" (exact), "paired t" (by the paired standard error); "" for none
 };
 
 struct RunComparison {

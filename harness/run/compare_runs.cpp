@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
+#include <set>
 
 #include "harness/base/error.h"
 #include "harness/base/json.h"
@@ -139,7 +139,7 @@ ComparedMetric compared_metric(const PairResult& pair, const TaskResult& a, cons
   ComparedMetric metric{.task = pair.task, .metric = pair.metric, .protocol = a.protocol,
                         .a = a.metrics.at(pair.metric), .b = b.metrics.at(pair.metric),
                         .pair = pair, .p_value = pair.p_value, .test = pair.p_value ? "McNemar" : ""};
-  if (!metric.p_value && (metric.p_value = paired_p_value(pair.difference))) metric.test = "paired z";
+  if (!metric.p_value && (metric.p_value = paired_p_value(pair.difference))) metric.test = "paired t";
   return metric;
 }
 
@@ -186,27 +186,34 @@ std::vector<ComparedMetric> compare_task(const RunTask& task, FinishedRun& a, Fi
   return metrics;
 }
 
-// "calibration.samples" -> its value as JSON.
-void flatten(const Value& value, const std::string& key, std::map<std::string, std::string>& to) {
-  const std::string prefix = key.empty() ? "" : key + ".";
-  if (value.is_map() && !value.map().empty())
-    for (const auto& [name, item] : value.map()) flatten(item, prefix + name, to);
-  else if (value.is_list() && !value.list().empty())
-    for (size_t i = 0; i < value.list().size(); ++i) flatten(value.list()[i], cat(key, "[", i, "]"), to);
-  else
-    to[key] = to_json(value);
+std::string method_name(const Value& step) {
+  const Value* const method = step.find("method");
+  return method == nullptr ? "" : to_json(*method);
+}
+
+// "calibration.samples", where both have a calibration; what one of them lacks, and a step by another method, is one setting,
+// however large.
+void add_differences(const std::string& key, const Value* a, const Value* b, std::vector<RunComparison::Setting>& to) {
+  if (a != nullptr && b != nullptr && a->is_map() && b->is_map() && method_name(*a) == method_name(*b)) {
+    std::set<std::string> names;
+    for (const Value* side : {a, b})
+      for (const auto& [name, item] : side->map()) names.insert(name);
+    for (const std::string& name : names) add_differences(key.empty() ? name : cat(key, ".", name), a->find(name), b->find(name), to);
+    return;
+  }
+  if (a != nullptr && b != nullptr && a->is_list() && b->is_list()) {
+    const auto item = [](const Value& list, size_t i) { return i < list.list().size() ? &list.list()[i] : nullptr; };
+    for (size_t i = 0; i < std::max(a->list().size(), b->list().size()); ++i)
+      add_differences(cat(key, "[", i, "]"), item(*a, i), item(*b, i), to);
+    return;
+  }
+  const RunComparison::Setting setting{key, a == nullptr ? "" : to_json(*a), b == nullptr ? "" : to_json(*b)};
+  if (setting.a != setting.b) to.push_back(setting);
 }
 
 std::vector<RunComparison::Setting> different_settings(const Value& a, const Value& b) {
-  std::map<std::string, std::string> of_a, of_b;
-  flatten(a, "", of_a);
-  flatten(b, "", of_b);
-  std::map<std::string, RunComparison::Setting> settings;
-  for (const auto& [key, value] : of_a) settings[key] = {key, value, ""};
-  for (const auto& [key, value] : of_b) settings[key] = {key, settings[key].a, value};
   std::vector<RunComparison::Setting> different;
-  for (const auto& [key, setting] : settings)
-    if (setting.a != setting.b) different.push_back(setting);
+  add_differences("", &a, &b, different);
   return different;
 }
 

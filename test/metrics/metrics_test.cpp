@@ -122,11 +122,24 @@ TEST_CASE("the minimal detectable effect is 2.8 standard errors", "[metrics]") {
   CHECK(minimal_detectable_effect(0.01) == Approx(0.028).epsilon(1e-3));
 }
 
-TEST_CASE("a paired difference of 1.96 of its errors has a p-value of 5 %", "[metrics]") {
+TEST_CASE("a paired difference is tested by Student's t with a degree of freedom less than documents", "[metrics]") {
+  // The table's quantiles of 5 %, and 2 / pi atan(1 / t) of one degree.
+  const auto p_value = [](double t, size_t n) {
+    Estimate difference;
+    difference.value = -t * 0.5;
+    difference.standard_error = 0.5;
+    difference.n = n;
+    return *paired_p_value(difference);
+  };
+  CHECK(p_value(12.7062, 2) == Approx(0.05).epsilon(1e-5));
+  CHECK(p_value(1000, 2) == Approx(2 / 3.14159265358979 * std::atan(0.001)));
+  CHECK(p_value(2.2281, 11) == Approx(0.05).epsilon(1e-4));
+  CHECK(p_value(0.6998, 11) == Approx(0.5).epsilon(1e-4));
+  CHECK(p_value(1.959963984540054, 1000000) == Approx(0.05));  // as many are the normal distribution
+  CHECK(p_value(10, 1000) < 1e-20);
   Estimate difference;
-  difference.value = -1.959963984540054 * 0.5;
+  difference.n = 12;
   difference.standard_error = 0.5;
-  CHECK(*paired_p_value(difference) == Approx(0.05));
   difference.value = 0;
   CHECK(*paired_p_value(difference) == 1);
   difference.standard_error = 0;
