@@ -83,7 +83,7 @@ TEST_CASE("awq scales the largest input most", "[methods][awq]") {
 TEST_CASE("of the grid of powers awq takes the one with the least error, as a search of all of them finds", "[methods][awq]") {
   Model model = with_outliers();
   const auto backend = make_cpu_backend({});
-  const Calibration calibration(some_text(), *backend);
+  const Calibration calibration(random_text(8, 4), *backend);
   const Rounding rounding{.bits = 3, .group = 16, .fit = UniformGrid::awq_asymmetric, .dtype = Dtype::f32};
   std::vector<std::vector<float>> best;  // s of each block's down
   calibration.observe(model, {.column_magnitudes = true}, [&](const Layer& layer, const Inputs& x) {
@@ -113,7 +113,7 @@ TEST_CASE("of the grid of powers awq takes the one with the least error, as a se
     }
   });
   const Model before = with_outliers();
-  compress(model, "{method: awq, bits: 3, group: 16, weights: keep}");
+  compress_by(model, "{method: awq, bits: 3, group: 16, weights: keep}");
   // down takes s, the rows of up before it 1/s.
   for (size_t b = 0; b < 2; ++b) {
     const Matrix from = weight(before, b, Linear::down), to = weight(model, b, Linear::down);
