@@ -39,9 +39,9 @@ TEST_CASE("comparing a run of the original with one of the compressed model give
   }
   CHECK(comparison.metrics[0].task == "wikitext2");
   REQUIRE(comparison.settings.size() == 1);
-  CHECK(comparison.settings[0].key == "compress[0]");
+  CHECK(comparison.settings[0].key == "compress");
   CHECK(comparison.settings[0].a == "");
-  CHECK(comparison.settings[0].b == R"({"method":"magnitude","sparsity":0.5,"scope":"layer"})");
+  CHECK(comparison.settings[0].b == R"([{"method":"magnitude","sparsity":0.5,"scope":"layer"}])");
 }
 
 TEST_CASE("compared with itself a run does not differ, and tasks of one run only are named", "[run][compare]") {
