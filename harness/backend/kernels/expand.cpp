@@ -30,10 +30,11 @@ constexpr size_t kAhead = 2048;
                                                      const uint16_t* packed, uint16_t* places) {
   for (const uint64_t word : mask) {
     ask_for(packed);
+#pragma GCC unroll 8
     for (size_t byte = 0; byte < 8; ++byte, places += 8) {
-      const auto bits = static_cast<uint8_t>(word >> 8 * byte);
+      const uint64_t bits = scaled_byte<kShuffleScale>(word, byte);
       _mm_storeu_si128(reinterpret_cast<__m128i*>(places), expand_8_words(bits, packed));
-      packed += __builtin_popcount(bits);
+      packed += __builtin_popcountll(bits);
     }
   }
 }
@@ -41,11 +42,12 @@ constexpr size_t kAhead = 2048;
 [[gnu::target("avx2,popcnt")]] void expand_f32_avx2(std::span<const uint64_t> mask,
                                                     const float* packed, float* places) {
   for (const uint64_t word : mask) {
+#pragma GCC unroll 8
     for (size_t byte = 0; byte < 8; ++byte, places += 8) {
-      const auto bits = static_cast<uint8_t>(word >> 8 * byte);
+      const uint64_t bits = scaled_byte<kPermutationScale>(word, byte);
       if (byte % 4 == 0) ask_for(packed);
       _mm256_storeu_ps(places, expand_8_floats(bits, packed));
-      packed += __builtin_popcount(bits);
+      packed += __builtin_popcountll(bits);
     }
   }
 }
@@ -57,7 +59,7 @@ constexpr size_t kAhead = 2048;
       const uint32_t bits = static_cast<uint32_t>(word >> 32 * half);
       ask_for(packed);
       _mm512_storeu_si512(places, expand_words(bits, packed));
-      packed += __builtin_popcount(bits);
+      packed += __builtin_popcountll(bits);
     }
   }
 }
@@ -69,7 +71,7 @@ constexpr size_t kAhead = 2048;
       const uint16_t bits = static_cast<uint16_t>(word >> 16 * quarter);
       ask_for(packed);
       _mm512_storeu_ps(places, expand_floats(bits, packed));
-      packed += __builtin_popcount(bits);
+      packed += __builtin_popcountll(bits);
     }
   }
 }

@@ -82,11 +82,12 @@ template <size_t Rows>
   __m256 sum[kSmallVectors] = {};
   for (size_t k = 0; k < product.k; ++k) {
     const __m256 x = _mm256_broadcast_ss(product.x + k);
+#pragma GCC unroll 8
     for (size_t v = 0; v < kSmallVectors; ++v) {
-      const auto bits = static_cast<uint8_t>(mask[k] >> 8 * v);
+      const uint64_t bits = scaled_byte<kPermutationScale>(mask[k], v);
       if (v % 4 == 0) ask_for(packed);
       sum[v] = _mm256_fmadd_ps(x, expand_8_floats(bits, packed), sum[v]);
-      packed += __builtin_popcount(bits);
+      packed += __builtin_popcountll(bits);
     }
   }
   for (size_t v = 0; v < kSmallVectors; ++v) _mm256_storeu_ps(product.y + v * kSmallLanes, sum[v]);
@@ -101,14 +102,15 @@ template <size_t Rows>
     const __m256i x = _mm256_set1_epi32(pair_at(product.x + k));
     const __m256 x_even = _mm256_castsi256_ps(_mm256_slli_epi32(x, 16));
     const __m256 x_odd = _mm256_castsi256_ps(_mm256_and_si256(x, upper));
+#pragma GCC unroll 8
     for (size_t v = 0; v < kSmallVectors; ++v) {
-      const auto bits = static_cast<uint16_t>(mask[k + v / 4] >> 16 * (v % 4));
-      const auto low = static_cast<uint8_t>(bits), high = static_cast<uint8_t>(bits >> 8);
+      const uint64_t low = scaled_byte<kShuffleScale>(mask[k + v / 4], 2 * (v % 4));
+      const uint64_t high = scaled_byte<kShuffleScale>(mask[k + v / 4], 2 * (v % 4) + 1);
       if (v % 4 == 0) ask_for(packed);
       const __m128i first = expand_8_words(low, packed);
-      packed += __builtin_popcount(low);
+      packed += __builtin_popcountll(low);
       const __m128i second = expand_8_words(high, packed);
-      packed += __builtin_popcount(high);
+      packed += __builtin_popcountll(high);
       const __m256i w = _mm256_set_m128i(second, first);
       const __m256 w_even = _mm256_castsi256_ps(_mm256_slli_epi32(w, 16));
       const __m256 w_odd = _mm256_castsi256_ps(_mm256_and_si256(w, upper));

@@ -8,6 +8,7 @@
 #include <immintrin.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace evalharness {
@@ -29,11 +30,16 @@ constexpr std::array<std::array<uint8_t, 16>, 256> shuffles() {
 }
 alignas(64) inline constexpr auto kShuffles = shuffles();
 
-[[gnu::target("avx2"), gnu::always_inline]] inline __m128i expand_8_words(uint8_t mask,
-                                                                          const void* packed) {
-  return _mm_shuffle_epi8(
-      _mm_loadu_si128(static_cast<const __m128i*>(packed)),
-      _mm_load_si128(reinterpret_cast<const __m128i*>(kShuffles[mask].data())));
+// Byte `byte` of a mask, times 2^kScale: the offset of its entry in a table, and as many bits as it has, by a shift and a mask.
+template <size_t kScale>
+[[gnu::always_inline]] inline uint64_t scaled_byte(uint64_t mask, size_t byte) {
+  return (byte == 0 ? mask << kScale : mask >> (8 * byte - kScale)) & (uint64_t{0xff} << kScale);
+}
+
+inline constexpr size_t kShuffleScale = 4;  // an entry has 2^4 bytes
+[[gnu::target("avx2"), gnu::always_inline]] inline __m128i expand_8_words(uint64_t offset, const void* packed) {
+  const auto* const entry = reinterpret_cast<const std::byte*>(kShuffles.data()) + offset;
+  return _mm_shuffle_epi8(_mm_loadu_si128(static_cast<const __m128i*>(packed)), _mm_load_si128(reinterpret_cast<const __m128i*>(entry)));
 }
 
 // Lanes of a permutation of 32-bit values; -1, whose sign bit is set, gives zero.
@@ -47,10 +53,10 @@ constexpr std::array<std::array<int32_t, 8>, 256> permutations() {
 }
 alignas(64) inline constexpr auto kPermutations = permutations();
 
-[[gnu::target("avx2"), gnu::always_inline]] inline __m256 expand_8_floats(uint8_t mask,
-                                                                          const float* packed) {
-  const __m256i from =
-      _mm256_load_si256(reinterpret_cast<const __m256i*>(kPermutations[mask].data()));
+inline constexpr size_t kPermutationScale = 5;
+[[gnu::target("avx2"), gnu::always_inline]] inline __m256 expand_8_floats(uint64_t offset, const float* packed) {
+  const auto* const entry = reinterpret_cast<const std::byte*>(kPermutations.data()) + offset;
+  const __m256i from = _mm256_load_si256(reinterpret_cast<const __m256i*>(entry));
   const __m256 values = _mm256_permutevar8x32_ps(_mm256_loadu_ps(packed), from);
   return _mm256_andnot_ps(_mm256_castsi256_ps(_mm256_srai_epi32(from, 31)), values);
 }
