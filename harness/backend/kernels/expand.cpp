@@ -2,6 +2,7 @@
 
 #include <immintrin.h>
 
+#include "harness/backend/kernels/ask_ahead.h"
 #include "harness/backend/kernels/expand_registers.h"
 
 namespace evalharness {
@@ -22,14 +23,10 @@ void expand_scalar(std::span<const uint64_t> mask, const T* packed, T* places) {
 // Bytes between the load and the line asked for: hides DRAM's latency at this loop's pace.
 constexpr size_t kAhead = 2048;
 
-[[gnu::always_inline]] inline void ask_for(const void* place) {
-  _mm_prefetch(static_cast<const char*>(place) + kAhead, _MM_HINT_T0);
-}
-
 [[gnu::target("avx2,popcnt")]] void expand_bf16_avx2(std::span<const uint64_t> mask,
                                                      const uint16_t* packed, uint16_t* places) {
   for (const uint64_t word : mask) {
-    ask_for(packed);
+    ask_ahead<kAhead>(packed);
 #pragma GCC unroll 8
     for (size_t byte = 0; byte < 8; ++byte, places += 8) {
       const uint64_t bits = scaled_byte<kShuffleScale>(word, byte);
@@ -45,7 +42,7 @@ constexpr size_t kAhead = 2048;
 #pragma GCC unroll 8
     for (size_t byte = 0; byte < 8; ++byte, places += 8) {
       const uint64_t bits = scaled_byte<kPermutationScale>(word, byte);
-      if (byte % 4 == 0) ask_for(packed);
+      if (byte % 4 == 0) ask_ahead<kAhead>(packed);
       _mm256_storeu_ps(places, expand_8_floats(bits, packed));
       packed += __builtin_popcountll(bits);
     }
@@ -57,7 +54,7 @@ constexpr size_t kAhead = 2048;
   for (const uint64_t word : mask) {
     for (size_t half = 0; half < 2; ++half, places += 32) {
       const uint32_t bits = static_cast<uint32_t>(word >> 32 * half);
-      ask_for(packed);
+      ask_ahead<kAhead>(packed);
       _mm512_storeu_si512(places, expand_words(bits, packed));
       packed += __builtin_popcountll(bits);
     }
@@ -69,7 +66,7 @@ constexpr size_t kAhead = 2048;
   for (const uint64_t word : mask) {
     for (size_t quarter = 0; quarter < 4; ++quarter, places += 16) {
       const uint16_t bits = static_cast<uint16_t>(word >> 16 * quarter);
-      ask_for(packed);
+      ask_ahead<kAhead>(packed);
       _mm512_storeu_ps(places, expand_floats(bits, packed));
       packed += __builtin_popcountll(bits);
     }

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "harness/backend/kernels/ask_ahead.h"
 #include "harness/backend/kernels/expand_registers.h"
 #include "harness/math/panel_kernels.h"
 
@@ -16,10 +17,6 @@ constexpr size_t kLanes = 16, kVectors = kPanelWidth / kLanes;
 constexpr size_t kSmallLanes = 8, kSmallVectors = kPanelWidth / kSmallLanes;  // AVX2
 // Bytes between the load and the line asked for: hides DRAM's latency at this loop's pace.
 constexpr size_t kAhead = 4096;
-
-[[gnu::always_inline]] inline void ask_for(const void* place) {
-  _mm_prefetch(static_cast<const char*>(place) + kAhead, _MM_HINT_T0);
-}
 
 [[gnu::always_inline]] inline int pair_at(const uint16_t* place) {
   int pair;
@@ -44,7 +41,7 @@ template <size_t Rows>
   for (size_t k = 0; k < product.k; ++k) {
     for (size_t v = 0; v < kVectors; ++v) {
       const auto bits = static_cast<uint16_t>(mask[k] >> 16 * v);
-      ask_for(packed);
+      ask_ahead<kAhead>(packed);
       const __m512 w = expand_floats(bits, packed);
       packed += __builtin_popcount(bits);
       for (size_t r = 0; r < Rows; ++r) {
@@ -63,7 +60,7 @@ template <size_t Rows>
   for (size_t k = 0; k < product.k; k += 2) {
     for (size_t v = 0; v < kVectors; ++v) {
       const auto bits = static_cast<uint32_t>(mask[k + v / 2] >> 32 * (v % 2));
-      ask_for(packed);
+      ask_ahead<kAhead>(packed);
       const __m512i w = expand_words(bits, packed);
       packed += __builtin_popcount(bits);
       for (size_t r = 0; r < Rows; ++r) {
@@ -85,7 +82,7 @@ template <size_t Rows>
 #pragma GCC unroll 8
     for (size_t v = 0; v < kSmallVectors; ++v) {
       const uint64_t bits = scaled_byte<kPermutationScale>(mask[k], v);
-      if (v % 4 == 0) ask_for(packed);
+      if (v % 4 == 0) ask_ahead<kAhead>(packed);
       sum[v] = _mm256_fmadd_ps(x, expand_8_floats(bits, packed), sum[v]);
       packed += __builtin_popcountll(bits);
     }
@@ -106,7 +103,7 @@ template <size_t Rows>
     for (size_t v = 0; v < kSmallVectors; ++v) {
       const uint64_t low = scaled_byte<kShuffleScale>(mask[k + v / 4], 2 * (v % 4));
       const uint64_t high = scaled_byte<kShuffleScale>(mask[k + v / 4], 2 * (v % 4) + 1);
-      if (v % 4 == 0) ask_for(packed);
+      if (v % 4 == 0) ask_ahead<kAhead>(packed);
       const __m128i first = expand_8_words(low, packed);
       packed += __builtin_popcountll(low);
       const __m128i second = expand_8_words(high, packed);

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstring>
 
+#include "harness/backend/kernels/ask_ahead.h"
 #include "harness/math/gemm.h"
 
 namespace evalharness {
@@ -15,10 +16,6 @@ constexpr size_t kWordOutputs = 64 / kQuad;  // of a word of the mask
 constexpr uint64_t kBytes = 0x0101010101010101;
 // Bytes between the load and the line asked for: hides DRAM's latency at this loop's pace.
 constexpr size_t kAhead = 4096;
-
-[[gnu::always_inline]] inline void ask_for(const void* place) {
-  _mm_prefetch(static_cast<const char*>(place) + kAhead, _MM_HINT_T0);
-}
 
 [[gnu::always_inline]] inline uint64_t load_8(const uint8_t* place) {
   uint64_t bytes;
@@ -60,7 +57,7 @@ const uint8_t* expand_scalar(std::span<const uint64_t> mask, const uint32_t* zer
   }
   const __m128i nibbles = _mm_set1_epi8(0x0f);
   for (size_t first = 0; first < count; first += 32, codes += 16) {
-    ask_for(codes);
+    ask_ahead<kAhead>(codes);
     const __m128i both = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes));
     const __m128i low = _mm_and_si128(both, nibbles), high = _mm_and_si128(_mm_srli_epi16(both, 4), nibbles);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to + first), _mm_unpacklo_epi8(low, high));
@@ -129,10 +126,10 @@ alignas(64) constexpr auto kUpperOffsets = upper_offsets();
   __m256 sum[kVectors];
   for (size_t v = 0; v < kVectors; ++v) sum[v] = _mm256_loadu_ps(sums + v * kLanes);
   for (size_t k = 0; k < mask.size(); k += kQuad) {
-    ask_for(&mask[k]);
+    ask_ahead<kAhead>(&mask[k]);
 #pragma GCC unroll 8
     for (size_t v = 0; v < kVectors; ++v) {
-      if (v % 4 == 0) ask_for(codes);
+      if (v % 4 == 0) ask_ahead<kAhead>(codes);
       const __m256i lanes = expand_32(static_cast<uint32_t>(mask[k + v / 2] >> 32 * (v % 2)), zeros + v * kLanes, codes);
       const auto cut = [&](size_t i) __attribute__((target("avx2"), always_inline)) {
         const __m256i bits = i == 3 ? _mm256_srli_epi32(lanes, 24) : _mm256_and_si256(lanes, _mm256_set1_epi32(0xff << 8 * i));
@@ -167,10 +164,10 @@ alignas(64) constexpr auto kUpperOffsets = upper_offsets();
   __m512 sum[kVectors];
   for (size_t v = 0; v < kVectors; ++v) sum[v] = _mm512_loadu_ps(sums + v * kWordOutputs);
   for (size_t k = 0; k < mask.size(); k += kQuad) {
-    ask_for(&mask[k]);
+    ask_ahead<kAhead>(&mask[k]);
 #pragma GCC unroll 4
     for (size_t v = 0; v < kVectors; ++v) {
-      ask_for(codes);
+      ask_ahead<kAhead>(codes);
       const __m512i lanes = expand_64(mask[k + v], zeros + v * kWordOutputs, codes);
       const auto cut = [&](size_t i) __attribute__((target("avx512f"), always_inline)) {
         const __m512i bits = i == 3 ? _mm512_srli_epi32(lanes, 24) : _mm512_and_si512(lanes, _mm512_set1_epi32(0xff << 8 * i));
