@@ -45,6 +45,7 @@ void Field::add_mentions(Mentions& to) const {
     to.columns.insert(own.columns.begin(), own.columns.end());
     to.members.insert(own.members.begin(), own.members.end());
     to.strings.insert(own.strings.begin(), own.strings.end());
+    to.bounds.insert(own.bounds.begin(), own.bounds.end());
   } else if (constant_ && constant_->is_list()) {
     for (const Value& one : constant_->list())
       if (one.is_string()) to.strings.insert(one.string());

@@ -19,7 +19,14 @@ class GenerateUntil final : public Kind {
   GenerateUntil(const TaskConfig& config, const Prompts& prompts)
       : config_(config), prompts_(prompts) {}
 
-  void check(const Document& doc) const override { right_answers(doc); }
+  void check(const Document& doc) const override {
+    const std::vector<std::string> right = right_answers(doc);
+    for (const MetricConfig& metric : config_.metrics)
+      if (is_of_classes(metric))
+        for (const std::string& reference : right)
+          if (!class_number(reference))
+            fail(cat(doc.where(), ": ", config_.doc_to_target->where(), ": '", metric.name, "' needs the number of a class, got '", reference, "'"));
+  }
 
   std::vector<Request> requests(const Document& doc) const override {
     return {generation_request(config_, prompts_, doc)};
@@ -46,6 +53,14 @@ class GenerateUntil final : public Kind {
   }
 
  private:
+  // Metrics of Python's evaluate package, which takes answers and targets as int32; of one answer both are 1 or 0.
+  static bool is_of_classes(const MetricConfig& metric) { return metric.name == "accuracy" || metric.name == "f1"; }
+
+  static std::optional<int64_t> class_number(const std::string& text) {
+    const std::optional<Value> number = python::literal(text);
+    return number && number->is_int() ? std::optional(number->integer()) : std::nullopt;
+  }
+
   static Item item_of(const MetricConfig& metric, const std::string& given,
                       const std::vector<std::string>& right) {
     Item item;
@@ -53,6 +68,9 @@ class GenerateUntil final : public Kind {
     if (metric.name == "exact_match") {
       for (const std::string& reference : right)
         if (metric.match.same(given, reference)) item.value = 1;
+    } else if (is_of_classes(metric)) {
+      for (const std::string& reference : right)
+        if (class_number(given) == class_number(reference)) item.value = 1;
     } else if (is_corpus_aggregation(metric.aggregation)) {
       item.statistics = text_statistics(metric.aggregation, python::valid_text(given), right);
       item.value = corpus_score(metric.aggregation, item.statistics).value_or(0);

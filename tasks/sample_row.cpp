@@ -10,6 +10,7 @@ namespace evalharness {
 namespace {
 
 constexpr size_t kMostTries = 20000;
+constexpr size_t kText = 0, kNumber = 1;  // places among the values that a column may hold
 
 Mentions mentions_of(const TaskConfig& config) {
   Mentions mentions;
@@ -31,8 +32,8 @@ Value map_of(const std::set<std::string>& members, const Value& value) {
 // What a column may hold, the likeliest first.
 std::vector<Value> values_for(const Mentions& mentions) {
   const Value text = "A sample text.";
-  const Value texts = Value::List{"first text", "second text", "third text", "fourth text"};
-  std::vector<Value> values = {text, 0, texts};
+  const Value texts = Value::List{"first text", "second text", "third text", "fourth text", "fifth text"};
+  std::vector<Value> values = {text, 0, texts};  // in this order: kText, kNumber, ..
   if (!mentions.members.empty()) {
     const Value map = map_of(mentions.members, text);
     values.push_back(map);
@@ -61,7 +62,8 @@ class Trial {
   }
 
   std::string run() {
-    std::vector<size_t> chosen(columns_.size(), 0);
+    std::vector<size_t> chosen;
+    for (const std::string& column : columns_) chosen.push_back(mentions_.bounds.count(column) ? kNumber : kText);
     const std::string error = ask(chosen);
     if (error.empty()) return "";
     // One column of another type, then two, then three.
@@ -74,11 +76,12 @@ class Trial {
   bool search(std::vector<size_t>& chosen, size_t from, size_t changed) {
     if (changed == 0) return ask(chosen).empty();
     for (size_t column = from; column + changed <= columns_.size(); ++column) {
-      for (size_t value = 1; value < values_.size() && tries_ < kMostTries; ++value) {
+      const size_t likeliest = chosen[column];
+      for (size_t value = 0; value < values_.size() && tries_ < kMostTries; ++value) {
         chosen[column] = value;
-        if (search(chosen, column + 1, changed - 1)) return true;
+        if (value != likeliest && search(chosen, column + 1, changed - 1)) return true;
       }
-      chosen[column] = 0;
+      chosen[column] = likeliest;
     }
     return false;
   }

@@ -1,147 +1,15 @@
 #include "tasks/task_config.h"
 
-#include <algorithm>
 #include <map>
 
 #include "datasets/dataset.h"
 #include "harness/base/error.h"
 #include "harness/base/text.h"
-#include "harness/metrics/aggregate.h"
-#include "tasks/python.h"
+#include "tasks/task_metrics.h"
 #include "tasks/task_sections.h"
 
 namespace evalharness {
 namespace {
-
-struct KnownMetric {
-  const char* name;
-  const char* aggregation;
-  bool higher_is_better;
-  bool by_default;  // where the file has no metric_list
-};
-
-struct KnownKind {
-  const char* output_type;
-  TaskConfig::Kind kind;
-  std::vector<KnownMetric> metrics;
-};
-
-const std::vector<KnownKind>& kinds() {
-  static const std::vector<KnownKind> table = {
-      {"multiple_choice",
-       TaskConfig::Kind::kMultipleChoice,
-       {{"acc", "mean", true, true},
-        {"acc_norm", "mean", true, true},
-        {"acc_bytes", "mean", true, false},
-        {"acc_mutual_info", "mean", true, false},
-        {"exact_match", "mean", true, false},
-        {"brier_score", "brier_score", false, false},
-        {"f1", "f1", true, false},
-        {"mcc", "matthews_corrcoef", true, false},
-        {"likelihood", "mean", true, false},
-        {"acc_all", "acc_all", true, false},
-        {"bypass", "bypass", true, false}}},
-      {"loglikelihood",
-       TaskConfig::Kind::kLogLikelihood,
-       {{"perplexity", "perplexity", false, true}, {"acc", "mean", true, true}, {"bypass", "bypass", true, false}}},
-      {"loglikelihood_rolling",
-       TaskConfig::Kind::kRolling,
-       {{"word_perplexity", "weighted_perplexity", false, true},
-        {"byte_perplexity", "weighted_perplexity", false, true},
-        {"bits_per_byte", "bits_per_byte", false, true}}},
-      {"generate_until",
-       TaskConfig::Kind::kGenerate,
-       {{"exact_match", "mean", true, true},
-        {"bleu", "bleu", true, false},
-        {"chrf", "chrf", true, false},
-        {"chrf++", "chrf++", true, false},
-        {"ter", "ter", false, false},
-        {"rouge1", "mean", true, false},
-        {"rouge2", "mean", true, false},
-        {"rougeL", "mean", true, false},
-        {"bypass", "bypass", true, false}}},
-      {"agreement", TaskConfig::Kind::kAgreement, {}},
-      {"perplexity", TaskConfig::Kind::kPerplexity, {{"perplexity", "token_perplexity", false, true}}}};
-  return table;
-}
-
-const KnownKind& read_kind(const TaskFile& file) {
-  const std::string wanted = file.get("output_type", "generate_until");
-  std::vector<std::string> names;
-  for (const KnownKind& known : kinds()) {
-    if (wanted == known.output_type) return known;
-    names.push_back(known.output_type);
-  }
-  file.fail_at("output_type", cat("expected one of ", join(names, ", "), ", got '", wanted, "'",
-                                  did_you_mean(wanted, names)));
-}
-
-const KnownMetric& known_metric(const KnownKind& kind, const ConfigNode& node) {
-  const std::string name = node.as_string();
-  std::vector<std::string> names;
-  for (const KnownMetric& known : kind.metrics) {
-    if (name == known.name) return known;
-    names.push_back(known.name);
-  }
-  node.fail(cat("metric '", name, "' is not known for ", kind.output_type,
-                did_you_mean(name, names), "; there are: ", join(names, " ")));
-}
-
-// Values of documents have every aggregation that is not another metric's own.
-std::vector<std::string> aggregations_of(const KnownMetric& known) {
-  if (is_fixed_aggregation(known.aggregation)) return {known.aggregation};
-  std::vector<std::string> names = aggregation_names();
-  std::erase_if(names, is_fixed_aggregation);
-  return names;
-}
-
-// exact_match of Python's evaluate package is lm-evaluation-harness's own; others of one name are
-// not always: its bleu has no smoothing and is a share.
-void read_hf_evaluate(const KnownKind& kind, const ConfigNode& node) {
-  const std::string name = node.at("metric").as_string();
-  if (!node.get("hf_evaluate", false) || name == "exact_match") return;
-  const bool is_ours = std::any_of(kind.metrics.begin(), kind.metrics.end(),
-                                   [&](const KnownMetric& known) { return name == known.name; });
-  node.fail_at("hf_evaluate",
-               cat("needs Python's evaluate package",
-                   is_ours ? cat("; without it, '", name, "' is computed here") : ""));
-}
-
-// What lm-evaluation-harness takes beside any metric and gives to none but exact_match: its f1 is class 1's whatever
-// `average` says.
-void ignore_options(const ConfigNode& node) {
-  for (const char* key : {"average", "weight_by_size", "ignore_case", "ignore_punctuation", "ignore_numbers", "regexes_to_ignore"})
-    if (const std::optional<ConfigNode> option = node.find(key)) option->to_value();
-}
-
-MetricConfig read_metric(const KnownKind& kind, const ConfigNode& node) {
-  read_hf_evaluate(kind, node);
-  const KnownMetric& known = known_metric(kind, node.at("metric"));
-  MetricConfig metric{known.name, known.aggregation, known.higher_is_better, {}};
-  metric.aggregation = node.get_one_of("aggregation", aggregations_of(known), known.aggregation);
-  if (const std::optional<ConfigNode> better = node.find("higher_is_better"))
-    metric.higher_is_better = read_bool(*better);
-  if (metric.name == "exact_match") metric.match = AnswerMatch::read(node);
-  ignore_options(node);
-  return metric;
-}
-
-std::vector<MetricConfig> read_metrics(const TaskFile& file, const KnownKind& kind) {
-  std::vector<MetricConfig> metrics;
-  if (const std::optional<ConfigNode> list = file.find("metric_list")) {
-    for (const ConfigNode& item : list->items()) {
-      MetricConfig metric = read_metric(kind, item);
-      // Of a metric that stands twice the last counts, as in lm-evaluation-harness.
-      std::erase_if(metrics, [&](const MetricConfig& other) { return other.name == metric.name; });
-      metrics.push_back(std::move(metric));
-    }
-  } else {
-    for (const KnownMetric& known : kind.metrics)
-      if (known.by_default)
-        metrics.push_back({known.name, known.aggregation, known.higher_is_better, {}});
-  }
-  return metrics;
-}
 
 std::vector<FilterChain> read_filters(const TaskFile& file, TaskConfig::Kind kind) {
   const std::optional<ConfigNode> list = file.find("filter_list");
@@ -235,7 +103,7 @@ std::string sampling_text(const GenerationConfig& generation) {
 
 TaskConfig read_task_config(const TaskFile& file) {
   refuse_what_is_not_run(file);
-  const KnownKind& kind = read_kind(file);
+  const OutputType& kind = read_output_type(file);
   TaskConfig task;
   task.kind = kind.kind;
   read_identity(file, task);

@@ -215,7 +215,7 @@ struct Jinja::Program {
 Jinja::Jinja(std::string_view source, std::string where, JinjaDialect dialect) {
   jinja::Tokens tokens(jinja::tokenize(source, where, dialect), where, dialect);
   jinja::Block block = jinja::TemplateParser(tokens).whole();
-  Mentions mentions{{}, std::move(tokens.members), std::move(tokens.strings)};
+  Mentions mentions{{}, std::move(tokens.members), std::move(tokens.strings), std::move(tokens.bounds)};
   for (const char* given : {"loop", "true", "True", "false", "False", "none", "None"})
     tokens.assigned.insert(given);
   std::set_difference(tokens.variables.begin(), tokens.variables.end(), tokens.assigned.begin(),

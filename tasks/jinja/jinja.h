@@ -25,6 +25,7 @@ struct Mentions {
   std::set<std::string> columns;  // variables that it does not set itself
   std::set<std::string> members;  // of columns: a.b, a['b']
   std::set<std::string> strings;  // constants
+  std::set<std::string> bounds;   // variables that are a bound of a slice: text[start:end]
 };
 
 enum class JinjaDialect { kTask, kChat };

@@ -53,7 +53,7 @@ class Tokens {
   const JinjaDialect dialect;
   std::set<std::string> macros;  // that the template defines anywhere: one may call another that follows it
   // Noted by whoever reads them.
-  std::set<std::string> variables, assigned, members, strings;
+  std::set<std::string> variables, assigned, members, strings, bounds;
 
  private:
   std::vector<Token> tokens_;  // the last one is kEnd

@@ -185,7 +185,9 @@ class OperandParser {
   Expression subscript(Expression of) {
     std::vector<Expression> bounds;  // of a slice: those missing are null
     bool is_slice = false;
+    std::set<std::string> names;
     const auto bound = [&] {
+      if (tokens_.peek().kind == Kind::kName) names.insert(tokens_.peek().text);
       if (tokens_.peek().kind == Kind::kString) tokens_.members.insert(tokens_.peek().text);
       const bool missing =
           tokens_.peek().is(Kind::kOperator, ":") || tokens_.peek().is(Kind::kOperator, "]");
@@ -195,6 +197,7 @@ class OperandParser {
     while (tokens_.accept_operator(":")) is_slice = true, bound();
     tokens_.expect(Kind::kOperator, "]");
     if (!is_slice) return indexed(std::move(of), bounds[0]);
+    tokens_.bounds.merge(names);
     bounds.resize(3, constant(nullptr));
     return defined([of, bounds](Scope& scope) {
       const Value value = of.evaluate(scope);
@@ -214,6 +217,8 @@ class OperandParser {
       if (tokens_.peek().kind == Kind::kName && tokens_.peek(1).is(Kind::kOperator, "=")) {
         const std::string key = tokens_.take().text;
         tokens_.take();
+        // map(attribute='text'): a member of the items.
+        if (key == "attribute" && tokens_.peek().kind == Kind::kString) tokens_.members.insert(tokens_.peek().text);
         given.named.emplace_back(key, parse_single(tokens_));
       } else {
         given.positional.push_back(parse_single(tokens_));

@@ -205,8 +205,26 @@ TEST_CASE("what a metric cannot mean is an error with its place", "[tasks][metri
       writing("[{metric: bleu, hf_evaluate: true}]"),
       "t.yaml:6:43: metric_list[0].hf_evaluate: needs Python's evaluate package; without it, "
       "'bleu' is computed here");
-  CHECK_THROWS_WITH(writing("[{metric: accuracy, hf_evaluate: true}]"),
-                    "t.yaml:6:47: metric_list[0].hf_evaluate: needs Python's evaluate package");
+  CHECK_THROWS_WITH(writing("[{metric: meteor, hf_evaluate: true}]"),
+                    "t.yaml:6:45: metric_list[0].hf_evaluate: needs Python's evaluate package; computed here are: exact_match "
+                    "bleu chrf chrf++ ter rouge1 rouge2 rougeL accuracy f1 bypass");
+  CHECK_THROWS_WITH(writing("[{metric: f1, hf_evaluate: true, average: macro}]"),
+                    "t.yaml:6:24: metric_list[0].metric: f1 of written answers is known with hf_evaluate: true and "
+                    "average: micro only (the share of right classes)");
+}
+
+TEST_CASE("accuracy and micro-averaged f1 of written answers are the share of right classes", "[tasks][metrics]") {
+  // As sklearn's accuracy_score and f1_score(average="micro") of one answer at a time, then their mean.
+  for (const char* metric : {"{metric: accuracy}", "{metric: accuracy, hf_evaluate: true}", "{metric: f1, aggregation: mean, hf_evaluate: true, average: micro}"}) {
+    const TaskPtr task = writing(std::string("[") + metric + "]");
+    const Estimate share = score(*task, {written(*task, "3", "3"), written(*task, "\"3\"", "-1"), written(*task, "0", "0"), written(*task, "0", "none")});
+    CHECK(*share.value == 0.5);
+    CHECK(*share.standard_error == Approx(0.288675));  // sqrt(4 * 0.25 / 3) / sqrt(4)
+    Dataset rows;
+    rows.documents = {one_row(R"({"q": "?", "a": "neutral"})")};
+    CHECK_THROWS_WITH(task->documents(rows, {}, 0), "made_up.jsonl:1: t.yaml:5:16: doc_to_target: '" + task->info().metrics[0].key.substr(0, task->info().metrics[0].key.find(',')) +
+                                                        "' needs the number of a class, got 'neutral'");
+  }
 }
 
 TEST_CASE("a metric's keys that lm-evaluation-harness reads and does not use", "[tasks][metrics]") {

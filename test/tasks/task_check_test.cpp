@@ -43,6 +43,15 @@ TEST_CASE("a task whose dataset nobody described loads and renders a made-up row
   CHECK(all_understood({file}));
 }
 
+TEST_CASE("a sample row has numbers where a text is cut, five texts, and items with the members asked for", "[tasks][check]") {
+  const Zoo zoo;
+  const std::string head = "task: t\ndataset_path: nobody/riddles\noutput_type: multiple_choice\ntest_split: test\n";
+  zoo.write("cut.yaml", head + "doc_to_text: \"{{a[start1:end1]}}{{b[start2:end2]}}\"\ndoc_to_choice: [\"no\", \"yes\"]\ndoc_to_target: label\n");
+  zoo.write("items.yaml", head + "doc_to_text: \"{{text}}\"\ndoc_to_choice: \"{{answers|map(attribute='atext')|list}}\"\ndoc_to_target: \"{{ra - 1}}\"\n");
+  zoo.write("five.yaml", head + "doc_to_text: \"{{choices.text[4]}}\"\ndoc_to_choice: \"{{choices.label}}\"\ndoc_to_target: \"{{choices.label.index(answer)}}\"\n");
+  for (const char* path : {"cut.yaml", "items.yaml", "five.yaml"}) CHECK(zoo.check(path).status == Status::kNoDataset);
+}
+
 TEST_CASE("a task with a dataset of ours runs", "[tasks][check]") {
   const Zoo zoo;
   zoo.write("p.yaml",
