@@ -20,13 +20,18 @@ struct Found {
   DatasetPart part;
 };
 
+std::optional<Found> known_part(const std::string& name) {
+  for (const Manifest& manifest : read_manifests())
+    for (const DatasetPart& part : manifest.parts)
+      if (part.name == name) return Found{manifest, part};
+  return std::nullopt;
+}
+
 Found find_part(const std::string& name) {
+  if (std::optional<Found> found = known_part(name)) return *found;
   std::vector<std::string> names;
   for (const Manifest& manifest : read_manifests()) {
-    for (const DatasetPart& part : manifest.parts) {
-      if (part.name == name) return {manifest, part};
-      names.push_back(part.name);
-    }
+    for (const DatasetPart& part : manifest.parts) names.push_back(part.name);
     if (manifest.name == name) {
       fail(cat("dataset '", name, "' comes in parts: expected a name such as '",
                manifest.parts.front().name, "'"));
@@ -209,9 +214,9 @@ std::vector<DatasetInfo> list_datasets() {
 
 std::optional<size_t> expected_windows(const Dataset& dataset, size_t window,
                                        const std::string& tokenizer_hash) {
-  if (dataset.sample) return std::nullopt;
-  const Found found = find_part(dataset.name);
-  for (const DataFile& data : find_split(found.part, dataset.split).files) {
+  const std::optional<Found> found = known_part(dataset.name);
+  if (dataset.sample || !found) return std::nullopt;
+  for (const DataFile& data : find_split(found->part, dataset.split).files) {
     if (data.file.sha256 != dataset.sha256) continue;
     const auto counts = data.windows.find(tokenizer_hash);
     if (counts == data.windows.end()) return std::nullopt;

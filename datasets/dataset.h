@@ -48,8 +48,8 @@ std::vector<DatasetInfo> list_datasets();
 
 // Our name of the dataset that a Hugging Face path and config name mean ("openai/gsm8k", "main" ->
 // "gsm8k"; "SaylorTwift/bbh", "navigate" -> "bbh/navigate"). Our own names pass as they are. Fails
-// with the nearest.
-std::string dataset_for(const std::string& huggingface_path, const std::string& config_name);
+// with the nearest; `where` names the place that asks for it.
+std::string dataset_for(const std::string& huggingface_path, const std::string& config_name, const std::string& where = "");
 
 // How many windows the manifest expects from this file with this tokenizer (Tokenizer::hash()),
 // where it knows: a different count means another corpus or another tokenizer than the name says.

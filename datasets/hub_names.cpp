@@ -34,7 +34,7 @@ void add_configs(const Manifest& manifest, const HubName& entry, std::vector<std
 
 }  // namespace
 
-std::string dataset_for(const std::string& huggingface_path, const std::string& config_name) {
+std::string dataset_for(const std::string& huggingface_path, const std::string& config_name, const std::string& where) {
   std::vector<std::string> paths, configs;
   for (const Manifest& manifest : read_manifests()) {
     std::vector<HubName> names = manifest.huggingface;
@@ -49,10 +49,12 @@ std::string dataset_for(const std::string& huggingface_path, const std::string& 
       add_configs(manifest, entry, configs);
     }
   }
+  const std::string place = where.empty() ? "" : where + ": ";
   if (configs.empty()) {
-    fail(cat("no dataset for '", huggingface_path, "'", did_you_mean(huggingface_path, paths)));
+    fail(cat(place, "no dataset for '", huggingface_path, "'", did_you_mean(huggingface_path, paths),
+             "; known are those with a manifest ('list datasets'), and rows of your own by dataset_path: json with dataset_kwargs: {data_files: ..}"));
   }
-  fail(cat("dataset '", huggingface_path, "' has no config '", config_name, "' here",
+  fail(cat(place, "dataset '", huggingface_path, "' has no config '", config_name, "' here",
            did_you_mean(config_name, configs)));
 }
 

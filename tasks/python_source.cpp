@@ -1,5 +1,6 @@
 #include "tasks/python_source.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -8,6 +9,7 @@
 
 #include "harness/base/text.h"
 #include "tasks/regex.h"
+#include "tasks/task.h"
 
 namespace evalharness {
 namespace {
@@ -79,6 +81,16 @@ std::set<std::string> transforms_for(const ConfigNode& function) {
   for (const auto& [name, calls] : marks)
     if (holds_any(source, calls)) names.insert(name);
   return names;
+}
+
+std::string instead_of(const ConfigNode& function, const std::string& task) {
+  if (const std::vector<std::string> names = task_names(); std::ranges::count(names, task) > 0)
+    return cat("the task '", task, "' of this program needs none");
+  const std::set<std::string> transforms = function.key() == "process_docs" ? transforms_for(function) : std::set<std::string>{};
+  if (!transforms.empty())
+    return cat("a file that includes this one can say `process_docs: null` and `transforms:` (",
+               join(std::vector<std::string>(transforms.begin(), transforms.end()), ", "), ")");
+  return "lm-evaluation-harness runs it, with adapters/lm_eval_adapter.py as its model";
 }
 
 }  // namespace evalharness

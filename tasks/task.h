@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "datasets/dataset.h"
+#include "datasets/row_files.h"
 #include "harness/metrics/item.h"
 #include "harness/scorer/scorer.h"
 #include "tasks/chat.h"
@@ -16,7 +16,8 @@ namespace evalharness {
 
 struct TaskInfo {
   std::string name;
-  std::string dataset;        // of datasets/, by name
+  std::string dataset;        // of datasets/, by name; "json": `files`
+  RowFiles files;
   std::string split;          // evaluated
   std::string fewshot_split;  // "" if none
   size_t num_fewshot = 0;

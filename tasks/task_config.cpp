@@ -23,6 +23,23 @@ std::vector<FilterChain> read_filters(const TaskFile& file, TaskConfig::Kind kin
   return chains;
 }
 
+void read_dataset(const TaskFile& file, TaskConfig& task) {
+  if (const std::optional<ConfigNode> path = file.find("dataset_path")) {
+    task.dataset_path = path->as_string();
+    task.dataset_place = path->place();
+  }
+  task.dataset_name = file.get("dataset_name", "");
+  if (const std::optional<ConfigNode> options = file.find("dataset_kwargs"))
+    for (const std::string& key : options->keys()) {
+      const ConfigNode option = options->at(key);
+      if (key == "data_files" && task.dataset_path == "json")
+        task.files = RowFiles::read(option);
+      else if (key != "trust_remote_code")
+        task.other_files = option.place();
+      option.to_value();
+    }
+}
+
 void read_perplexity(const TaskFile& file, TaskConfig& task) {
   task.join = file.get("join", "");
   if (const std::optional<ConfigNode> most = file.find("max_documents"))
@@ -126,14 +143,7 @@ TaskConfig read_task_config(const TaskFile& file) {
   task.metrics = read_metrics(file, kind);
   if (task.kind == TaskConfig::Kind::kPerplexity) read_perplexity(file, task);
   if (task.kind == TaskConfig::Kind::kRolling) task.counted_text = read_field(file, "counted_text");
-  task.dataset_path = file.get("dataset_path", "");
-  task.dataset_name = file.get("dataset_name", "");
-  if (const std::optional<ConfigNode> options = file.find("dataset_kwargs"))
-    for (const std::string& key : options->keys()) {
-      const ConfigNode option = options->at(key);
-      option.to_value();
-      if (key != "trust_remote_code") task.other_files = option.place();
-    }
+  read_dataset(file, task);
   file.reject_unread();
   return task;
 }
@@ -141,7 +151,14 @@ TaskConfig read_task_config(const TaskFile& file) {
 TaskInfo info_of(const TaskConfig& config) {
   TaskInfo info;
   info.name = config.name;
-  info.dataset = dataset_for(config.dataset_path, config.dataset_name);
+  info.files = config.files;
+  if (info.files.place.empty()) {
+    info.dataset = dataset_for(config.dataset_path, config.dataset_name, config.dataset_place);
+  } else {
+    info.dataset = config.dataset_path;
+    info.files.check(config.split);
+    if (config.fewshot.count > 0 && !config.fewshot.split.empty()) info.files.check(config.fewshot.split);
+  }
   if (!config.other_files.empty())
     fail(cat(config.other_files, ": the dataset's manifest says which files are read"));
   info.split = config.split;

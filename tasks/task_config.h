@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "datasets/document.h"
+#include "datasets/row_files.h"
 #include "harness/scorer/scorer.h"
 #include "tasks/answer_match.h"
 #include "tasks/field.h"
@@ -52,7 +53,8 @@ struct TaskConfig {
   enum class Kind { kMultipleChoice, kLogLikelihood, kRolling, kGenerate, kAgreement, kPerplexity };
   Kind kind = Kind::kGenerate;
   std::string name, split, source_hash;
-  std::string dataset_path, dataset_name;  // as on Hugging Face
+  std::string dataset_path, dataset_name, dataset_place;  // as on Hugging Face; where the file says so
+  RowFiles files;             // of dataset_path: json
   std::string other_files;    // the place of a dataset_kwargs that chooses other files; "" if none
   std::string version = "0";  // metadata.version
   std::string place;          // of the task file, for errors

@@ -8,6 +8,7 @@
 
 #include "harness/base/error.h"
 #include "harness/base/text.h"
+#include "tasks/python_source.h"
 
 namespace evalharness {
 namespace {
@@ -20,9 +21,9 @@ std::string read_text(const std::string& path, const std::string& asked_by) {
 
 const char* const kPythonTag = "!function";
 
-void refuse_python(const ConfigNode& node) {
+void refuse_python(const ConfigNode& node, const std::string& task) {
   for (const ConfigNode& function : node.tagged(kPythonTag))
-    function.fail(cat("needs Python (", kPythonTag, " ", function.as_string(), "), which is not run here"));
+    function.fail(cat("needs Python (", kPythonTag, " ", function.as_string(), "), which is not run here; ", instead_of(function, task)));
 }
 
 // "metric_list.aggregation" of "metric_list[0].aggregation".
@@ -98,7 +99,10 @@ void TaskFile::add(const ConfigNode& root, const std::string& path, const std::s
 std::optional<ConfigNode> TaskFile::find(std::string_view key) const {
   const std::optional<ConfigNode> strongest = find_any(key);
   if (!strongest || strongest->is_null()) return std::nullopt;
-  refuse_python(*strongest);
+  if (!strongest->tagged(kPythonTag).empty()) {
+    const std::optional<ConfigNode> task = find_any("task");
+    refuse_python(*strongest, task && task->is_scalar() ? task->as_string() : "");
+  }
   return strongest;
 }
 

@@ -27,7 +27,7 @@ class TaskFile {
 
   // The value of a key; nothing where it is missing or null. Declares the key in every file. Fails
   // on a value that is a Python function: "needs Python (!function utils.f), which is not run
-  // here".
+  // here; <what can be done without>".
   std::optional<ConfigNode> find(std::string_view key) const;
   // True where the key has a value, be it a Python function.
   bool has(std::string_view key) const;

@@ -56,6 +56,10 @@ Section make_section(const Task& task, const TaskData& data, size_t first_docume
   return section;
 }
 
+Dataset load_rows(const TaskInfo& info, const std::string& split, const DataOptions& options) {
+  return info.files.place.empty() ? load_dataset(info.dataset, split, options) : load_row_files(info.files, split);
+}
+
 }  // namespace
 
 void add_part(Answer& whole, Answer part, const Unit& unit) {
@@ -115,10 +119,10 @@ std::string request_hash(const Request& request) {
 TaskData prepare_task(const RunTask& config, const DataOptions& options) {
   const TaskInfo& info = config.task->info();
   TaskData data;
-  data.data = load_dataset(info.dataset, info.split, options);
+  data.data = load_rows(info, info.split, options);
   Dataset shots;
   if (info.num_fewshot > 0 && !info.fewshot_split.empty())
-    shots = load_dataset(info.dataset, info.fewshot_split, options);
+    shots = load_rows(info, info.fewshot_split, options);
   data.documents = config.task->documents(data.data, shots, config.limit);
   data.data.documents = {};
   data.data.sample = data.data.sample || shots.sample;

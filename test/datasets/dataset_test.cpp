@@ -166,7 +166,8 @@ TEST_CASE("Hugging Face names lead to ours", "[datasets]") {
   CHECK(dataset_for("EleutherAI/wikitext_document_level", "wikitext-2-raw-v1") ==
         "wikitext2_pages");
   CHECK_THROWS_WITH(dataset_for("baber/piqua", ""),
-                    "no dataset for 'baber/piqua' (did you mean 'baber/piqa'?)");
+                    "no dataset for 'baber/piqua' (did you mean 'baber/piqa'?); known are those with a manifest ('list datasets'), "
+                    "and rows of your own by dataset_path: json with dataset_kwargs: {data_files: ..}");
   CHECK_THROWS_WITH(dataset_for("openai/gsm8k", "mian"),
                     "dataset 'openai/gsm8k' has no config 'mian' here (did you mean 'main'?)");
   CHECK_THROWS_WITH(

@@ -117,7 +117,8 @@ TEST_CASE("an unknown key inside a section is an error with its place and the ne
   CHECK(error_of_key("fewshot_config: {process_docs: x}") ==
         "t.yaml:6:32: fewshot_config.process_docs: needs Python, which is not run here");
   CHECK(error_of_key("fewshot_config: {samples: [{q: !function utils.f}]}") ==
-        "t.yaml:6:32: fewshot_config.samples[0].q: needs Python (!function utils.f), which is not run here");
+        "t.yaml:6:32: fewshot_config.samples[0].q: needs Python (!function utils.f), which is not run here; "
+        "lm-evaluation-harness runs it, with adapters/lm_eval_adapter.py as its model");
 }
 
 TEST_CASE("sections that lm-evaluation-harness passes on are free", "[tasks][config]") {

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "harness/base/text.h"
+#include "tasks/task.h"
 #include "test/support/temporary_folder.h"
 
 using namespace evalharness;
@@ -78,6 +80,24 @@ TEST_CASE("fields that are Python functions are named, with the transforms that 
             "include: b.yaml\ntask: c\nmetric_list:\n  - {metric: acc, aggregation: !function utils.f}\n");
   CHECK(zoo.check("a/c.yaml").python ==
         std::set<std::string>{"metric_list.aggregation", "process_docs"});
+}
+
+TEST_CASE("a Python function is refused with what can be done without it", "[tasks][check]") {
+  const Zoo zoo;
+  const std::string file = std::string(kChoiceFile) + "process_docs: !function utils.clean\n";
+  const std::string refused = ":9:15: process_docs: needs Python (!function utils.clean), which is not run here; ";
+  zoo.write("riddles.yaml", file);
+  CHECK_THROWS_WITH(make_task(zoo.path() + "/riddles.yaml"),
+                    zoo.path() + "/riddles.yaml" + refused + "lm-evaluation-harness runs it, with adapters/lm_eval_adapter.py as its model");
+  zoo.write("utils.py", "def clean(rows):\n    return rows.filter(lambda doc: doc['a'])\n");
+  CHECK_THROWS_WITH(make_task(zoo.path() + "/riddles.yaml"),
+                    zoo.path() + "/riddles.yaml" + refused +
+                        "a file that includes this one can say `process_docs: null` and `transforms:` (filter, map)");
+  zoo.write("own.yaml", "include: riddles.yaml\nprocess_docs: null\ntransforms: [{filter: \"{{ a }}\"}]\n");
+  CHECK_THROWS_WITH(make_task(zoo.path() + "/own.yaml"), Catch::Contains("no dataset for 'nobody/riddles'"));  // past the functions
+  zoo.write("named.yaml", replace_all(file, "task: riddles", "task: hellaswag"));
+  CHECK_THROWS_WITH(make_task(zoo.path() + "/named.yaml"),
+                    zoo.path() + "/named.yaml" + refused + "the task 'hellaswag' of this program needs none");
 }
 
 TEST_CASE("what is no task, and what is not understood, is told apart", "[tasks][check]") {

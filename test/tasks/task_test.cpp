@@ -441,7 +441,8 @@ TEST_CASE("what a task file cannot mean is an error with its place", "[tasks][co
                     "brier_score f1 mcc likelihood acc_all bypass");
   CHECK_THROWS_WITH(
       choice_task("process_docs: !function utils.keep\n"),
-      "t.yaml:9:15: process_docs: needs Python (!function utils.keep), which is not run here");
+      "t.yaml:9:15: process_docs: needs Python (!function utils.keep), which is not run here; "
+      "lm-evaluation-harness runs it, with adapters/lm_eval_adapter.py as its model");
   CHECK_THROWS_WITH(
       choice_task(
           "filter_list: [{name: n, filter: [{function: regex}, {function: take_first}]}]\n"),
