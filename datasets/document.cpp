@@ -14,12 +14,12 @@ Document Document::parse(std::string_view json, std::string where) {
   return {std::move(fields), std::move(where)};
 }
 
-const Value& Document::at(std::string_view field) const {
+const Value& Document::at(std::string_view field, std::string_view asked_by) const {
   if (const Value* value = fields_.find(field)) return *value;
   std::vector<std::string> names;
   for (const auto& [name, value] : fields_.map()) names.push_back(name);
   std::sort(names.begin(), names.end());
-  fail(cat(where_, ": no field '", field, "'", did_you_mean(field, names), "; there are: ",
+  fail(cat(where_, ": ", asked_by, asked_by.empty() ? "" : ": ", "no field '", field, "'", did_you_mean(field, names), "; there are: ",
            join(names, " ")));
 }
 

@@ -1,5 +1,7 @@
 #include "datasets/row_files.h"
 
+#include <filesystem>
+
 #include "datasets/loaders.h"
 #include "harness/base/error.h"
 #include "harness/base/mapped_file.h"
@@ -35,7 +37,8 @@ void RowFiles::check(const std::string& split) const {
     fail(cat(place, ": no files of split '", split, "'; there are: ", join(names, " "), did_you_mean(split, names)));
   }
   for (const std::string& path : found->second)
-    if (path.find("://") != std::string::npos) fail(cat(place, ": expected files on this machine, got '", path, "'"));
+    if (path.find("://") != std::string::npos || !std::filesystem::is_regular_file(path))
+      fail(cat(place, ": expected files on this machine, got '", path, "'"));
 }
 
 Dataset load_row_files(const RowFiles& files, const std::string& split) {

@@ -17,7 +17,7 @@ struct RowFiles {
 
   // One path or a list of them (of the split train), or a map of splits to such.
   static RowFiles read(const ConfigNode& data_files);
-  // Fails on what is not on this machine (a URL), and on a split that is not among them, with the nearest.
+  // Fails on what is not on this machine (a URL, no file), and on a split that is not among them, with the nearest.
   void check(const std::string& split) const;
 };
 

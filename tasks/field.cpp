@@ -66,7 +66,7 @@ std::string Field::text(const Document& doc) const {
 
 Value Field::evaluate(const Document& doc) const {
   if (constant_) return *constant_;
-  if (!template_ && (doc.has(plain_) || could_be_column(plain_))) return doc.at(plain_);
+  if (!template_ && (doc.has(plain_) || could_be_column(plain_))) return doc.at(plain_, where_);
   return text(doc);
 }
 

@@ -55,13 +55,13 @@ std::vector<Message> turn(const std::string& question, const std::string& answer
 class Sampler {
  public:
   Sampler(const TaskConfig& task, const std::vector<Document>& pool)
-      : config_(task.fewshot), random_(kFewshotSeed), name_(task.name), place_(task.place) {
+      : config_(task.fewshot), random_(kFewshotSeed), name_(task.name) {
     if (config_.indices.empty()) {
       for (const Document& doc : pool) pool_.push_back(&doc);
     } else {
       for (size_t i : config_.indices) {
         if (i >= pool.size())
-          fail(cat(place_, ": fewshot_indices: expected rows below ", pool.size(), ", got ", i));
+          fail(cat(config_.indices_place, ": expected rows below ", pool.size(), ", got ", i));
         pool_.push_back(&pool[i]);
       }
     }
@@ -107,13 +107,13 @@ class Sampler {
 
   void require(const Documents& from, size_t n) const {
     if (from.size() < n)
-      fail(cat(place_, ": num_fewshot: expected a pool of at least ", n, " rows, got ",
+      fail(cat(config_.count_place, ": expected a pool of at least ", n, " rows, got ",
                from.size()));
   }
 
   const FewshotConfig& config_;
   PythonRandom random_;
-  std::string name_, place_;
+  std::string name_;
   Documents pool_;
 };
 

@@ -61,15 +61,15 @@ class Trial {
     config_.fewshot.indices.clear();
   }
 
-  std::string run() {
+  SampleRow run() {
     std::vector<size_t> chosen;
     for (const std::string& column : columns_) chosen.push_back(mentions_.bounds.count(column) ? kNumber : kText);
     const std::string error = ask(chosen);
-    if (error.empty()) return "";
+    if (error.empty()) return std::move(found_);
     // One column of another type, then two, then three.
     for (size_t changed = 1; changed <= std::min<size_t>(3, columns_.size()); ++changed)
-      if (search(chosen, 0, changed)) return "";
-    return error;
+      if (search(chosen, 0, changed)) return std::move(found_);
+    return {error, {}, {}};
   }
 
  private:
@@ -102,7 +102,10 @@ class Trial {
       const std::vector<Document> question = {row(chosen, 0)};
       Prompts prompts(config_);
       prompts.prepare(question, pool);
-      make_kind(config_, prompts)->requests(question[0]);
+      const KindPtr kind = make_kind(config_, prompts);
+      kind->check(question[0]);
+      found_.requests = kind->requests(question[0]);
+      found_.row = question[0].fields();
       return "";
     } catch (const Error& error) {
       return error.what();
@@ -114,10 +117,11 @@ class Trial {
   std::vector<std::string> columns_;
   std::vector<Value> values_;
   size_t tries_ = 0;
+  SampleRow found_;
 };
 
 }  // namespace
 
-std::string try_sample_row(TaskConfig config) { return Trial(std::move(config)).run(); }
+SampleRow try_sample_row(TaskConfig config) { return Trial(std::move(config)).run(); }
 
 }  // namespace evalharness

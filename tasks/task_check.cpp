@@ -28,6 +28,16 @@ std::string other_than_text(const TaskFile& file) {
   return "";
 }
 
+Value as_value(const Request& request) {
+  if (const auto* pair = std::get_if<LogLikelihood>(&request))
+    return Value::Map{{"context", Value(pair->context)}, {"target", Value(pair->target)}};
+  if (const auto* rolling = std::get_if<Rolling>(&request)) return Value::Map{{"text", Value(rolling->text)}};
+  const Generate& generate = std::get<Generate>(request);
+  Value until = Value::List{};
+  for (const std::string& stop : generate.until) until.push(stop);
+  return Value::Map{{"context", Value(generate.context)}, {"until", std::move(until)}, {"max_gen_toks", Value(generate.max_tokens)}};
+}
+
 void check_task(const TaskFile& file, CheckedFile& checked) {
   const std::map<std::string, ConfigNode> python = file.python_fields();
   for (const auto& entry : python) checked.python.insert(entry.first);
@@ -45,8 +55,12 @@ void check_task(const TaskFile& file, CheckedFile& checked) {
   const TaskConfig config = read_task_config(file);
   if (config.kind != TaskConfig::Kind::kPerplexity) {
     checked.status = Status::kNotRendered;
-    checked.reason = try_sample_row(config);
+    SampleRow sample = try_sample_row(config);
+    checked.reason = std::move(sample.error);
     if (!checked.reason.empty()) return;
+    checked.row = std::move(sample.row);
+    checked.requests = Value::List{};
+    for (const Request& request : sample.requests) checked.requests.push(as_value(request));
   }
   checked.status = Status::kNoDataset;
   info_of(config);

@@ -27,6 +27,8 @@ struct CheckedFile {
   std::set<std::string> python;   // fields that are Python functions: "process_docs"
   std::set<std::string> instead;  // transforms that do what its process_docs does, where only that is Python
   std::string reason;             // of what does not run
+  Value row;                      // made up; gave `requests`
+  Value requests;                 // a list: {context, target}, {context, until, max_gen_toks} or {text}
 };
 
 // One file; `path` is below `root`.
@@ -34,7 +36,7 @@ CheckedFile check_task_file(const std::string& root, const std::string& path);
 // All .yaml files below a folder, in order of their paths. Fails where there is none.
 std::vector<CheckedFile> check_task_files(const std::string& root);
 
-// By family and in all, as text, and as JSON with every file that does not run.
+// By family and in all, as text, and as JSON with every file: what keeps it from running, or what it asks about a made-up row.
 std::string task_check_table(const std::vector<CheckedFile>& files);
 Value task_check_json(const std::vector<CheckedFile>& files);
 // True where no file fails or is left unrendered: what CI wants to know.

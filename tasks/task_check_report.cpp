@@ -120,6 +120,10 @@ Value task_check_json(const std::vector<CheckedFile>& files) {
     for (const std::string& field : file.python) python.push(field);
     Value& instead = entry.set("transforms", Value::List{});
     for (const std::string& name : file.instead) instead.push(name);
+    if (!file.requests.is_null()) {
+      entry.set("row", file.row);
+      entry.set("requests", file.requests);
+    }
     list.push(std::move(entry));
   }
   Value report{Value::Map{}};

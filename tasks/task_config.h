@@ -23,6 +23,7 @@ struct FewshotConfig {
   // Drawn at random, document after document; drawn by the document's own key; the first of the pool.
   enum class Sampler { kDefault, kKeyed, kFirstN };
   size_t count = 0;
+  std::string count_place, indices_place;  // "t.yaml:9:14: num_fewshot": where the file says so
   Sampler sampler = Sampler::kDefault;
   std::vector<size_t> indices;    // of the pool's rows; empty: all
   std::vector<Document> samples;  // written in the task file; used where there is no split

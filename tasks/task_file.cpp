@@ -13,9 +13,22 @@
 namespace evalharness {
 namespace {
 
+// " (did you mean 'dir/piqa.yaml'?)", of the files in the same folder.
+std::string nearest_file(const std::filesystem::path& path) {
+  std::error_code none;
+  std::vector<std::string> names;
+  const std::filesystem::path folder = path.parent_path();
+  for (const auto& entry : std::filesystem::directory_iterator(folder.empty() ? "." : folder, none))
+    names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  const std::string nearest = nearest_name(path.filename().string(), names);
+  return nearest.empty() ? "" : cat(" (did you mean '", (folder / nearest).string(), "'?)");
+}
+
 std::string read_text(const std::string& path, const std::string& asked_by) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) fail(cat(asked_by, asked_by.empty() ? "" : ": include: ", "cannot read '", path, "'"));
+  if (!file || std::filesystem::is_directory(path))
+    fail(cat(asked_by, asked_by.empty() ? "" : ": include: ", "cannot read '", path, "'", nearest_file(path)));
   return {std::istreambuf_iterator<char>(file), {}};
 }
 

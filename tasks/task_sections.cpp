@@ -75,8 +75,10 @@ void read_fewshot_section(const ConfigNode& node, FewshotConfig& fewshot) {
   if (const std::optional<ConfigNode> list = node.find("transforms"))
     fewshot.transforms = Transforms::read(*list);
   if (const std::optional<ConfigNode> indices = node.find("fewshot_indices");
-      indices && !indices->is_null())
+      indices && !indices->is_null()) {
     for (const ConfigNode& item : indices->items()) fewshot.indices.push_back(item.as_count());
+    fewshot.indices_place = indices->place();
+  }
   if (const std::optional<ConfigNode> samples = node.find("samples");
       samples && !samples->is_null())
     for (const ConfigNode& item : samples->items()) {
@@ -142,8 +144,10 @@ FewshotConfig read_fewshot(const TaskFile& file, const TaskConfig& task) {
   fewshot.transforms = task.transforms;
   fewshot.target_delimiter = task.target_delimiter;
   fewshot.fewshot_delimiter = task.fewshot_delimiter;
-  if (const std::optional<ConfigNode> count = file.find("num_fewshot"))
+  if (const std::optional<ConfigNode> count = file.find("num_fewshot")) {
     fewshot.count = count->as_count();
+    fewshot.count_place = count->place();
+  }
   fewshot.split = file.get("fewshot_split", "");
   if (const std::optional<ConfigNode> node = file.find("fewshot_config"))
     read_fewshot_section(*node, fewshot);

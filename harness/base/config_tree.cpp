@@ -23,7 +23,8 @@ class Walk {
   Walk(const std::string& file_name, const std::string& fixed_place, DuplicateKeys duplicates)
       : file_name_(file_name), fixed_place_(fixed_place), duplicates_(duplicates) {}
 
-  Tree parse(const std::string& text, const std::string& key) const try {
+  Tree parse(const std::string& text, const std::string& key) try {
+    source_ = text;
     const std::vector<YAML::Node> documents = YAML::LoadAll(text);
     if (documents.size() > 1)
       fail(cat(place(documents[1].Mark()), ": expected one YAML document, got a second"));
@@ -49,9 +50,11 @@ class Walk {
     tree->where = where;
     tree->key = key;
     read_tag(node, *tree);
-    if (node.IsScalar()) {
+    if (tree->tag == "tag:yaml.org,2002:null") {  // !!null "null"
+      tree->tag.clear();
+    } else if (node.IsScalar()) {
       tree->kind = Kind::kScalar;
-      tree->text = node.Scalar();
+      tree->text = node.Mark().is_null() ? node.Scalar() : mended_scalar(node.Scalar(), source_, static_cast<size_t>(node.Mark().pos));
     } else if (node.IsSequence()) {
       read_list(node, *tree, depth);
     } else if (node.IsMap()) {
@@ -137,6 +140,7 @@ class Walk {
   const std::string& file_name_;
   const std::string& fixed_place_;
   const DuplicateKeys duplicates_;
+  std::string_view source_;
 };
 
 // Fails at the first line that is none.

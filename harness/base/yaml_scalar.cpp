@@ -1,5 +1,6 @@
 #include "harness/base/yaml_scalar.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -84,6 +85,56 @@ double yaml_1_1_number(const std::string& text) {
   return number.sign * decimal(number.digits);
 }
 
+// The line breaks that end the quoted scalar at `at`: escapes \n, and what folding leaves of those in the source.
+std::string last_line_breaks(std::string_view source, size_t at) {
+  const char quote = source[at];
+  std::string last;
+  size_t breaks = 0;    // in the source, since the last character that is no white space
+  bool blanks = false;  // since then or the last break
+  bool joined = false;  // since then a backslash took a break away: white space behind it is none
+  const auto fold = [&] {
+    if (!joined && (breaks == 1 || (breaks == 0 && blanks))) last.clear();  // a space stands there
+    last += std::string(joined ? breaks : breaks - std::min<size_t>(breaks, 1), '\n');
+    breaks = 0;
+    blanks = joined = false;
+  };
+  for (size_t i = at + 1; i < source.size(); ++i) {
+    const char c = source[i], next = i + 1 < source.size() ? source[i + 1] : '\0';
+    const bool doubled = c == '\'' && quote == '\'' && next == '\'', escape = c == '\\' && quote == '"';
+    if (c == quote && !doubled) break;
+    if (c == '\n') {
+      ++breaks;
+      blanks = false;
+    } else if (c == ' ' || c == '\t' || c == '\r') {
+      blanks = true;
+    } else if (escape && (next == 'n' || next == '\n')) {
+      fold();
+      joined = next == '\n';
+      if (!joined) last += '\n';
+    } else {
+      fold();
+      last.clear();
+    }
+    if (doubled || escape) ++i;
+  }
+  fold();
+  return last;
+}
+
+// Bytes that continue no character are characters themselves.
+std::string with_two_bytes(std::string_view text) {
+  std::string whole;
+  size_t inside = 0;  // bytes of a character that are to come
+  for (const char c : text) {
+    const unsigned char byte = static_cast<unsigned char>(c);
+    const bool continues = (byte & 0xC0) == 0x80;
+    if (continues && inside == 0) whole += '\xC2';
+    inside = continues ? inside - (inside > 0) : byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : byte >= 0xC0 ? 1 : 0;
+    whole += c;
+  }
+  return whole;
+}
+
 }  // namespace
 
 std::optional<bool> yaml_bool(const std::string& plain) {
@@ -146,6 +197,12 @@ Value yaml_1_1_value(const std::string& plain) {
   if (matches(plain, kInteger))
     if (auto value = yaml_1_1_integer(plain)) return *value;
   return plain;
+}
+
+std::string mended_scalar(std::string text, std::string_view source, size_t at) {
+  if (at >= source.size() || (source[at] != '\'' && source[at] != '"')) return text;
+  if (text.empty() || text.ends_with('\n')) text = text.substr(0, text.find_last_not_of('\n') + 1) + last_line_breaks(source, at);
+  return is_valid_utf8(text) ? text : with_two_bytes(text);
 }
 
 }  // namespace evalharness

@@ -134,7 +134,8 @@ TaskData prepare_task(const RunTask& config, const DataOptions& options) {
       if (const auto* rolling = std::get_if<Rolling>(&request)) data.protocol = rolling->protocol;
     }
   data.prompts_hash = hashes.hex();
-  if (data.requests == 0) fail(cat("task ", config.name, ": no documents"));
+  if (data.requests == 0)
+    fail(cat("task ", config.name, ": no documents of ", data.data.path, data.documents.available > 0 ? " within the limit" : ""));
   return data;
 }
 

@@ -55,7 +55,7 @@ TaskSet tasks_named(const ConfigNode& node, const TaskOptions& options) {
   } catch (const Error& error) {
     // A mistake inside the task's file names its own place; a task that is not there is a mistake here.
     const std::string text = error.what();
-    if (text.starts_with("unknown task")) node.fail(text);
+    if (text.starts_with("unknown task") || text.starts_with("cannot read '")) node.fail(text);
     throw;
   }
 }

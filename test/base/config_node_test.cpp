@@ -126,6 +126,7 @@ TEST_CASE("a tag is kept for who wants it", "[config]") {
   CHECK(node.at("c").is_quoted());
   CHECK(node.at("c").tag().empty());
   CHECK(to_json(node.at("d").to_value(true)) == R"("no\n")");
+  CHECK(yaml("a: !!null 'null'\n").at("a").is_null());
 }
 
 TEST_CASE("unread keys are found in maps and lists below", "[config]") {
@@ -206,6 +207,21 @@ TEST_CASE("scalars of YAML 1.1 are what PyYAML makes of them", "[config]") {
   CHECK(as_yaml_1_1(".5") == "0.5");
   CHECK(as_yaml_1_1("-.5") == R"("-.5")");
   CHECK(as_yaml_1_1("1_0.2_5") == "10.25");
+}
+
+TEST_CASE("a quoted scalar over several lines is what PyYAML makes of it", "[config]") {
+  const auto folded = [](const std::string& yaml) { return ConfigNode::parse("a: " + yaml + "\nb: 1\n", "t.yaml").at("a").as_string(); };
+  CHECK(folded("'One.\n\n\n  '") == "One.\n\n");
+  CHECK(folded("'One.\n\n  '") == "One.\n");
+  CHECK(folded("'One.\n  '") == "One. ");
+  CHECK(folded("'One.\n  two\n\n\n\n\n  '") == "One. two\n\n\n\n");
+  CHECK(folded("\"One.\n\n\n  \"") == "One.\n\n");
+  CHECK(folded("\"One.\\n\\n\\\n  \\ \\ two\\n\n\n\n  \"") == "One.\n\n  two\n\n\n");
+  CHECK(folded("\"One.\\n\\\n  \\n\"") == "One.\n\n");
+  CHECK(folded("'It''s.\n\n\n\n  '") == "It's.\n\n\n");
+  CHECK(folded("\"\\\"One\\\".\r\n\r\n\r\n  \"") == "\"One\".\n\n");
+  CHECK(folded("'\n\n\n'") == "\n\n");
+  CHECK(folded("\"a\\_b\\Nc\\xA0\\u00e9\"") == "a\u00a0b\xc2\x85" "c\u00a0\u00e9");
 }
 
 TEST_CASE("scalars of YAML 1.2 are those of its core schema", "[config]") {

@@ -5,6 +5,7 @@
 #include "harness/base/error.h"
 #include "harness/base/text.h"
 #include "tasks/task.h"
+#include "test/support/temporary_folder.h"
 
 using namespace evalharness;
 
@@ -131,11 +132,28 @@ TEST_CASE("sections that lm-evaluation-harness passes on are free", "[tasks][con
         "t.yaml:6:32: generation_kwargs.num_beams: expected 1: beams are not searched here");
 }
 
+TEST_CASE("a file that is not there is named with the nearest of its folder", "[tasks][config]") {
+  const TemporaryFolder folder;
+  write_file(folder.path("riddles.yaml"), "task: riddles\n");
+  CHECK_THROWS_WITH(make_task(folder.path("ridles.yaml")), "cannot read '" + folder.path("ridles.yaml") + "' (did you mean '" + folder.path("riddles.yaml") + "'?)");
+  write_file(folder.path("own.yaml"), "include: ridle.yaml\n");
+  CHECK_THROWS_WITH(make_task(folder.path("own.yaml")), folder.path("own.yaml") + ":1:10: include: cannot read '" + folder.path("ridle.yaml") +
+                                                            "' (did you mean '" + folder.path("riddles.yaml") + "'?)");
+}
+
+TEST_CASE("shots that the pool does not have are an error at the key that asks for them", "[tasks][config]") {
+  const std::string base = "task: t\n" + kBase + "fewshot_split: train\nnum_fewshot: 1\n";
+  const TaskPtr task = parse_task(base + "fewshot_config: {fewshot_indices: [7]}\n", "t.yaml");
+  Dataset data;
+  data.documents = {Document::parse(R"({"q": "?", "a": "!"})", "rows.jsonl:7")};
+  CHECK_THROWS_WITH(task->documents(data, data, 0), "t.yaml:8:35: fewshot_config.fewshot_indices: expected rows below 1, got 7");
+}
+
 TEST_CASE("a document that a task cannot ask about is named before anything is asked", "[tasks]") {
   CHECK(error_of_document(kChoice, R"({"p": "x", "choices": ["a", "b"], "label": 1})") ==
         "rows.jsonl:7: t.yaml:5:14: doc_to_text: no field 'q' (did you mean 'p'?); there are: choices label p");
   CHECK(error_of_document(kChoice, R"({"q": "x", "choice": ["a", "b"], "label": 1})") ==
-        "rows.jsonl:7: no field 'choices' (did you mean 'choice'?); there are: choice label q");
+        "rows.jsonl:7: t.yaml:7:16: doc_to_choice: no field 'choices' (did you mean 'choice'?); there are: choice label q");
   CHECK(error_of_document(kChoice, R"({"q": "x", "choices": [], "label": 0})") ==
         "rows.jsonl:7: t.yaml:7:16: doc_to_choice: expected at least one choice, got none");
   CHECK(error_of_document(kChoice, R"({"q": "x", "choices": ["a", "b"], "label": 2})") ==

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "harness/base/json.h"
 #include "harness/base/text.h"
 #include "tasks/task.h"
 #include "test/support/temporary_folder.h"
@@ -120,4 +121,14 @@ TEST_CASE("what is no task, and what is not understood, is told apart", "[tasks]
   CHECK_FALSE(all_understood(files));
   CHECK_THAT(task_check_table(files), Catch::Contains("unknown key (did you mean 'doc_to_text'?)"));
   CHECK(task_check_json(files).find("files")->list().size() == 5);
+}
+
+TEST_CASE("the JSON of a check has what a file asks about its made-up row", "[tasks][check]") {
+  const Zoo zoo;
+  zoo.write("p.yaml", "task: p\ndataset_path: nobody/p\ntest_split: test\ndoc_to_text: \"Q: {{q}}\"\ndoc_to_target: a\n"
+            "generation_kwargs: {until: [\".\"], max_gen_toks: 8}\n");
+  const Value report = task_check_json({zoo.check("p.yaml")});
+  const Value& file = report.find("files")->list().at(0);
+  CHECK(file.find("row")->find("q")->string() == "A sample text.");
+  CHECK(to_json(*file.find("requests")) == R"([{"context":"Q: A sample text.","until":["."],"max_gen_toks":8}])");
 }

@@ -290,7 +290,7 @@ TEST_CASE("too small a pool of shots is an error", "[tasks]") {
   const TaskPtr task = choice_task("fewshot_split: train\nnum_fewshot: 3\n");
   const Dataset data = rows({R"({"question": "q", "choices": ["a"], "answer": 0})"});
   CHECK_THROWS_WITH(task->documents(data, data, 0).asked,
-                    "t.yaml: num_fewshot: expected a pool of at least 3 rows, got 1");
+                    "t.yaml:10:14: num_fewshot: expected a pool of at least 3 rows, got 1");
 }
 
 TEST_CASE("a limit takes the first documents", "[tasks]") {
@@ -470,7 +470,7 @@ TEST_CASE("what a task file cannot mean is an error with its place", "[tasks][co
 TEST_CASE("a column that is not there is named with those that are", "[tasks]") {
   CHECK_THROWS_WITH(make_task("piqa")->score(row(R"({"goal": "g", "sol1": "a", "sol2": "b"})"),
                                              with_log_probs({-1, -2})),
-                    "made_up.jsonl:1: no field 'label'; there are: goal sol1 sol2");
+                    "made_up.jsonl:1: tasks/piqa.yaml:10:16: doc_to_target: no field 'label'; there are: goal sol1 sol2");
 }
 
 TEST_CASE("every task of this program loads and names a dataset that there is", "[tasks]") {
