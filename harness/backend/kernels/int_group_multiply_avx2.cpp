@@ -1,238 +1,159 @@
-// AVX2 has no table of sixteen lanes and no bfloat16 product, so a code is cut out where it stands in
-// its word and turned into float32: code * 2^shift, exact. The input that it meets carries the 2^-shift.
+// AVX2 has no bfloat16 product: inputs become 16-bit integers (fixed_inputs.h), and the codes of two neighbouring inputs, which
+// stand 16 bits apart in a word, are cut out with what else is in their half of the register shifted and masked away.
 #include <immintrin.h>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstring>
 
+#include "harness/backend/kernels/fixed_inputs.h"
 #include "harness/backend/kernels/int_group_multiply_isa.h"
 #include "harness/math/panel_kernels.h"
 
 namespace evalharness::detail {
 namespace {
 
-constexpr size_t kLanes = 8, kVectors = 4;  // half a panel at a time: the sums of two rows fit
-constexpr size_t kStep = 16, kStepPairs = kStep / 2;
-constexpr size_t kMostRows = 2;
+constexpr size_t kLanes = 8;
+constexpr size_t kPairs = 8;  // of half a unit, which is in one group
+constexpr size_t kMostRows = 8;
 // Bytes between the load and the line asked for: hides DRAM's latency at this loop's pace.
-constexpr size_t kAhead = 8192;
+constexpr size_t kAhead = 2048;
 
-// Where a plane of `width` bits holds the pairs of half a unit.
-struct Plane {
-  size_t width;
-  size_t half;
-  constexpr size_t pairs_of_word() const { return 16 / width; }
-  constexpr size_t first_pair() const { return half * kStepPairs; }
-  constexpr size_t word(size_t pair) const { return (first_pair() + pair) / pairs_of_word(); }
-  // Of the even input; the odd one stands 16 bits higher.
-  constexpr size_t shift(size_t pair) const { return (first_pair() + pair) % pairs_of_word() * width; }
-  // A code at the top would be a negative number: it is shifted down instead.
-  constexpr bool at_top(size_t pair) const { return shift(pair) + 16 + width == 32; }
-};
-
-// What the inputs of half a unit are multiplied by, `bit` being the plane's lowest bit of a code.
-using Scales = std::array<float, kStep>;
-constexpr Scales scales_of(Plane plane, size_t bit) {
-  Scales scales{};
-  for (size_t pair = 0; pair < kStepPairs; ++pair) {
-    const auto value = [&](size_t shift) {
-      return static_cast<float>(size_t{1} << bit) / static_cast<float>(size_t{1} << shift);
-    };
-    scales[2 * pair] = value(plane.shift(pair));
-    scales[2 * pair + 1] = value(plane.at_top(pair) ? 0 : plane.shift(pair) + 16);
-  }
-  return scales;
+// Moves the fields of `Width` bits from bit Shift of each half of a word to bit At.
+template <size_t Width, size_t Shift, size_t At>
+[[gnu::target("avx2"), gnu::always_inline]] inline __m256i cut(const uint32_t* place) {
+  __m256i word = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(place));
+  if constexpr (Shift > At) word = _mm256_srli_epi16(word, Shift - At);
+  if constexpr (Shift < At) word = _mm256_slli_epi16(word, At - Shift);
+  if constexpr (At == 0 && Shift + Width == 16) return word;
+  return _mm256_and_si256(word, _mm256_set1_epi16(static_cast<short>(((1 << Width) - 1) << At)));
 }
-template <size_t Width, size_t Half, size_t Bit>
-alignas(32) constexpr Scales kScales = scales_of({Width, Half}, Bit);
 
-// The same of bytes (see add_bytes): of the eight inputs of a word, twice.
-alignas(32) constexpr Scales kByteScales = {1, 0x1p-16f, 1, 0x1p-16f, 0x1p-8f, 1, 0x1p-8f, 1,
-                                            1, 0x1p-16f, 1, 0x1p-16f, 0x1p-8f, 1, 0x1p-8f, 1};
+// The codes of pair `Pair` of a unit: planes of 4, 2 and 1 bits, the lowest bits first (see int_group.h).
+template <size_t Bits, size_t Pair>
+[[gnu::target("avx2"), gnu::always_inline]] inline __m256i codes_of_pair(const uint32_t* words) {
+  constexpr size_t kFours = Bits / 4, kBefore1 = 4 * kFours + (Bits & 2);
+  __m256i codes = _mm256_setzero_si256();
+  if constexpr (kFours > 0) codes = cut<4, Pair % 4 * 4, 0>(words + Pair / 4 * kPanelWidth);
+  if constexpr (kFours > 1) codes = _mm256_or_si256(codes, cut<4, Pair % 4 * 4, 4>(words + (4 + Pair / 4) * kPanelWidth));
+  if constexpr ((Bits & 2) != 0)
+    codes = _mm256_or_si256(codes, cut<2, Pair % 8 * 2, 4 * kFours>(words + (4 * kFours + Pair / 8) * kPanelWidth));
+  if constexpr ((Bits & 1) != 0) codes = _mm256_or_si256(codes, cut<1, Pair, kBefore1>(words + kBefore1 * kPanelWidth));
+  return codes;
+}
 
-template <size_t Rows>
-struct Inputs {
-  alignas(32) float of[Rows][kStep];
-};
-template <size_t Rows>
+// Outputs [column, column + 8 * Vectors) of a stretch of one group.
+template <size_t Rows, size_t Vectors>
 struct Sums {
-  __m256 of[Rows][kVectors];
+  __m256i of[Rows][Vectors];
 };
 
-[[gnu::target("avx2,fma"), gnu::always_inline]] inline __m256 eight_floats(const uint16_t* place) {
-  const __m128i eight = _mm_loadu_si128(reinterpret_cast<const __m128i*>(place));
-  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(eight), 16));
-}
-
-template <size_t Rows>
-[[gnu::target("avx2,fma"), gnu::always_inline]] inline Inputs<Rows> scaled_inputs(
-    const PanelProduct<uint16_t>& product, const Scales& scales) {
-  Inputs<Rows> x;
+template <size_t Bits, size_t Pair, size_t Rows, size_t Vectors>
+[[gnu::target("avx2"), gnu::always_inline]] inline void add_pair(const uint32_t* words, const FixedInputs* rows, size_t k, Sums<Rows, Vectors>& sums) {
+  __m256i x[Rows];
+#pragma GCC unroll 8
   for (size_t r = 0; r < Rows; ++r) {
-    for (size_t k = 0; k < kStep; k += kLanes) {
-      const __m256 values = eight_floats(product.x + r * product.x_stride + k);
-      _mm256_store_ps(x.of[r] + k, _mm256_mul_ps(values, _mm256_load_ps(scales.data() + k)));
-    }
+    int pair;
+    std::memcpy(&pair, rows[r].x + k + 2 * (Pair % kPairs), sizeof pair);
+    x[r] = _mm256_set1_epi32(pair);
   }
-  return x;
-}
-
-// `words` is the plane's first word at the half panel's first output.
-template <size_t Width, size_t Half, size_t Bit, size_t Rows>
-[[gnu::target("avx2,fma"), gnu::always_inline]] inline void add_plane(
-    const uint32_t* words, const PanelProduct<uint16_t>& product, Sums<Rows>& sums) {
-  constexpr Plane kPlane = {Width, Half};
-  const Inputs<Rows> x = scaled_inputs<Rows>(product, kScales<Width, Half, Bit>);
-  __m256i word[kVectors];
 #pragma GCC unroll 8
-  for (size_t pair = 0; pair < kStepPairs; ++pair) {
-    const size_t shift = kPlane.shift(pair);
-    if (pair == 0 || shift == 0) {
-      const uint32_t* const place = words + kPlane.word(pair) * kPanelWidth;
-      for (size_t v = 0; v < kVectors; ++v) {
-        if (v % 2 == 0) _mm_prefetch(reinterpret_cast<const char*>(place + v * kLanes) + kAhead, _MM_HINT_T1);
-        word[v] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(place + v * kLanes));
-      }
-    }
-    constexpr int kMask = (1 << Width) - 1;
-    const __m256i even_bits = _mm256_set1_epi32(kMask << shift);
-    const __m256i odd_bits = _mm256_slli_epi32(even_bits, 16);
-    for (size_t v = 0; v < kVectors; ++v) {
-      const __m256 even = _mm256_cvtepi32_ps(_mm256_and_si256(word[v], even_bits));
-      const __m256 odd = _mm256_cvtepi32_ps(kPlane.at_top(pair) ? _mm256_srli_epi32(word[v], 32 - Width)
-                                                                : _mm256_and_si256(word[v], odd_bits));
-      for (size_t r = 0; r < Rows; ++r) {
-        __m256& sum = sums.of[r][v];
-        sum = _mm256_fmadd_ps(_mm256_broadcast_ss(x.of[r] + 2 * pair), even, sum);
-        sum = _mm256_fmadd_ps(_mm256_broadcast_ss(x.of[r] + 2 * pair + 1), odd, sum);
-      }
-    }
-  }
-}
-
-// Codes of eight bits: the nibbles of both planes are put together first, as bytes, so that a code
-// costs one conversion and one product. bytes[0] has pairs 0 and 2 of a word, bytes[1] pairs 1 and 3:
-// their even inputs in its lower two bytes, the odd ones in its upper two.
-template <size_t Half, size_t Rows>
-[[gnu::target("avx2,fma"), gnu::always_inline]] inline void add_bytes(
-    const uint32_t* words, const PanelProduct<uint16_t>& product, Sums<Rows>& sums) {
-  constexpr size_t kWordPairs = 4, kByte = 8;
-  const __m256i nibbles = _mm256_set1_epi8(0x0f);
-  const Inputs<Rows> x = scaled_inputs<Rows>(product, kByteScales);
-#pragma GCC unroll 2
-  for (size_t first = 0; first < kStepPairs; first += kWordPairs) {
-    const uint32_t* const place = words + (Half * 2 + first / kWordPairs) * kPanelWidth;
-    for (size_t v = 0; v < kVectors; ++v) {
-      const auto load = [&](size_t plane) __attribute__((target("avx2"), always_inline)) {
-        const uint32_t* const at = place + plane * 4 * kPanelWidth + v * kLanes;
-        if (v % 2 == 0) _mm_prefetch(reinterpret_cast<const char*>(at) + kAhead, _MM_HINT_T1);
-        return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
-      };
-      const __m256i low = load(0), high = load(1);
-      const __m256i bytes[2] = {
-          _mm256_or_si256(_mm256_and_si256(low, nibbles),
-                          _mm256_slli_epi32(_mm256_and_si256(high, nibbles), 4)),
-          _mm256_or_si256(_mm256_and_si256(_mm256_srli_epi32(low, 4), nibbles),
-                          _mm256_andnot_si256(nibbles, high))};
+  for (size_t v = 0; v < Vectors; ++v) {
+    const __m256i codes = codes_of_pair<Bits, Pair>(words + v * kLanes);
 #pragma GCC unroll 8
-      for (size_t code = 0; code < 2 * kWordPairs; ++code) {
-        const size_t pair = code / 2, byte = pair / 2 + code % 2 * 2;
-        const __m256i all = bytes[pair % 2];
-        const __m256i bits = byte == 3 ? _mm256_srli_epi32(all, 24)
-                                       : _mm256_and_si256(all, _mm256_set1_epi32(0xff << kByte * byte));
-        const __m256 w = _mm256_cvtepi32_ps(bits);
-        for (size_t r = 0; r < Rows; ++r) {
-          __m256& sum = sums.of[r][v];
-          sum = _mm256_fmadd_ps(_mm256_broadcast_ss(x.of[r] + 2 * first + code), w, sum);
-        }
-      }
+    for (size_t r = 0; r < Rows; ++r) {
+      sums.of[r][v] = _mm256_add_epi32(sums.of[r][v], _mm256_madd_epi16(codes, x[r]));
+      in_order(sums.of[r][v]);
     }
   }
 }
 
-// Planes of 4, 2 and 1 bits, the lowest bits first (see int_group.h).
-template <size_t Bits, size_t Half, size_t Rows>
-[[gnu::target("avx2,fma"), gnu::always_inline]] inline void add_step(
-    const uint32_t* words, const PanelProduct<uint16_t>& product, Sums<Rows>& sums) {
-  if constexpr (Bits == 8) return add_bytes<Half>(words, product, sums);
-  constexpr size_t kFours = Bits / 4, kAfterFours = 4 * kFours;
-  if constexpr (kFours > 0) add_plane<4, Half, 0>(words, product, sums);
-  const uint32_t* const rest = words + kAfterFours * kPanelWidth;
-  if constexpr ((Bits & 2) != 0) add_plane<2, Half, kAfterFours>(rest, product, sums);
-  if constexpr ((Bits & 1) != 0) {
-    constexpr size_t kBefore = Bits & 2;
-    add_plane<1, Half, kAfterFours + kBefore>(rest + kBefore * kPanelWidth, product, sums);
-  }
-}
-
-[[gnu::target("avx2,fma")]] float sum_inputs(const uint16_t* x, size_t count) {
-  __m256 sum = _mm256_setzero_ps();
-  for (size_t k = 0; k < count; k += kLanes) sum = _mm256_add_ps(sum, eight_floats(x + k));
-  __m128 four = _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps(sum, 1));
-  four = _mm_add_ps(four, _mm_movehl_ps(four, four));
-  return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
+// `words` is the unit's first word of the first output; rows[r].x[k] meets the first input of the half.
+template <size_t Bits, size_t Half, size_t Rows, size_t Vectors>
+[[gnu::target("avx2"), gnu::always_inline]] inline void add_half(const uint32_t* words, const FixedInputs* rows, size_t k, Sums<Rows, Vectors>& sums) {
+  [&]<size_t... Pair>(std::index_sequence<Pair...>) __attribute__((target("avx2"), always_inline)) {
+    (add_pair<Bits, Half * kPairs + Pair>(words, rows, k, sums), ...);
+  }(std::make_index_sequence<kPairs>());
 }
 
 // The zeros of eight outputs from `output` on.
 template <size_t Bits>
-[[gnu::target("avx2,fma"), gnu::always_inline]] inline __m256 zeros_at(const uint8_t* zeros, size_t output) {
-  if (zeros == nullptr) return _mm256_set1_ps(static_cast<float>(1 << (Bits - 1)));
+[[gnu::target("avx2"), gnu::always_inline]] inline __m256i zeros_at(const uint8_t* zeros, size_t output) {
+  if (zeros == nullptr) return _mm256_set1_epi32(1 << (Bits - 1));
   constexpr bool kPacked = Bits <= 4;
   const uint8_t* const place = zeros + (kPacked ? output % 32 : output);
   __m256i codes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(place)));
   if (kPacked && output >= 32) codes = _mm256_srli_epi32(codes, 4);
-  if (kPacked) codes = _mm256_and_si256(codes, _mm256_set1_epi32(15));
-  return _mm256_cvtepi32_ps(codes);
+  return kPacked ? _mm256_and_si256(codes, _mm256_set1_epi32(15)) : codes;
 }
 
 // y += scale * (sum of x * code - zero * sum of x).
-template <size_t Bits, size_t Rows>
-[[gnu::target("avx2,fma,f16c"), gnu::always_inline]] inline void add_group(
-    const std::byte* scales, const uint8_t* zeros, const float (&x_sums)[Rows], size_t column,
-    const Sums<Rows>& sums, const PanelProduct<uint16_t>& product) {
-  for (size_t v = 0; v < kVectors; ++v) {
+template <size_t Bits, size_t Rows, size_t Vectors>
+[[gnu::target("avx2,fma,f16c"), gnu::always_inline]] inline void add_stretch(
+    const std::byte* scales, const uint8_t* zeros, const FixedInputs* rows, size_t column,
+    const Sums<Rows, Vectors>& sums, const PanelProduct<uint16_t>& product) {
+#pragma GCC unroll 8
+  for (size_t v = 0; v < Vectors; ++v) {
     const size_t output = column + v * kLanes;
     const __m256 scale = _mm256_cvtph_ps(
         _mm_loadu_si128(reinterpret_cast<const __m128i*>(scales + output * sizeof(uint16_t))));
-    const __m256 zero = zeros_at<Bits>(zeros, output);
+    const __m256i zero = zeros_at<Bits>(zeros, output);
+#pragma GCC unroll 8
     for (size_t r = 0; r < Rows; ++r) {
-      const __m256 sum = _mm256_fnmadd_ps(zero, _mm256_set1_ps(x_sums[r]), sums.of[r][v]);
+      const __m256i sum = _mm256_sub_epi32(sums.of[r][v], _mm256_mullo_epi32(zero, _mm256_set1_epi32(rows[r].sum)));
+      const __m256 both = _mm256_mul_ps(scale, _mm256_set1_ps(rows[r].scale));
       float* const y = product.y + r * product.y_stride + output;
-      _mm256_storeu_ps(y, _mm256_fmadd_ps(scale, sum, _mm256_loadu_ps(y)));
+      _mm256_storeu_ps(y, _mm256_fmadd_ps(both, _mm256_cvtepi32_ps(sum), _mm256_loadu_ps(y)));
     }
+  }
+}
+
+// Inputs [begin, end) of one group.
+template <size_t Bits, size_t Rows, size_t Vectors>
+[[gnu::target("avx2,fma,f16c"), gnu::always_inline]] inline void multiply_stretch(
+    const IntGroupLinear& weight, size_t panel, size_t begin, size_t end, const FixedInputs* rows, const PanelProduct<uint16_t>& product) {
+  const size_t group = weight.grids().group_at(begin);
+  for (size_t column = 0; column < kPanelWidth; column += Vectors * kLanes) {
+    Sums<Rows, Vectors> sums{};
+    for (size_t k = begin; k < end; k += 2 * kPairs) {
+      const uint32_t* const words = weight.codes(panel, k);
+      if (column == 0)  // half of the unit's lines
+        for (size_t line = 0; line < Bits * kPanelWidth / 2; line += 64 / sizeof(uint32_t))
+          _mm_prefetch(reinterpret_cast<const char*>(words + k % 32 / 16 * Bits * kPanelWidth / 2 + line) + kAhead, _MM_HINT_T0);
+      if (k % IntGroupLinear::kUnit == 0) {
+        add_half<Bits, 0>(words + column, rows, k - begin, sums);
+      } else {
+        add_half<Bits, 1>(words + column, rows, k - begin, sums);
+      }
+    }
+    add_stretch<Bits>(weight.grids().scales(panel, group), weight.grids().zeros(panel, group), rows, column, sums, product);
   }
 }
 
 template <size_t Bits, size_t Rows>
 [[gnu::target("avx2,fma,f16c")]] void multiply(const IntGroupLinear& weight, size_t panel, size_t begin,
                                                PanelProduct<uint16_t> product) {
+  constexpr size_t kVectors = kMostRows / (Rows > 4 ? 8 : Rows > 2 ? 4 : Rows);
+  const FixInputs fix = fix_inputs(Isa::avx2);
+  FixedInputs rows[Rows];
   for (size_t r = 0; r < Rows; ++r) std::fill_n(product.y + r * product.y_stride, kPanelWidth, 0.0f);
   const size_t end = begin + product.k;
   for (size_t k = begin; k < end;) {
-    const size_t group = weight.grids().group_at(k), group_begin = k;
-    const size_t group_end = std::min(end, weight.grids().group_end(group));
-    const uint16_t* const x = product.x;
-    float x_sums[Rows];
-    for (size_t r = 0; r < Rows; ++r) x_sums[r] = sum_inputs(x + r * product.x_stride, group_end - k);
-    for (size_t column = 0; column < kPanelWidth; column += kVectors * kLanes) {
-      Sums<Rows> sums{};
-      product.x = x;
-      for (k = group_begin; k < group_end; k += kStep, product.x += kStep) {
-        const uint32_t* const words = weight.codes(panel, k) + column;
-        if (k % IntGroupLinear::kUnit == 0) {
-          add_step<Bits, 0>(words, product, sums);
-        } else {
-          add_step<Bits, 1>(words, product, sums);
-        }
-      }
-      add_group<Bits>(weight.grids().scales(panel, group), weight.grids().zeros(panel, group), x_sums, column, sums, product);
-    }
+    const size_t group_end = weight.grids().group_end(weight.grids().group_at(k));
+    const size_t stretch_end = std::min({end, group_end, k + kMostFixedInputs});
+    for (size_t r = 0; r < Rows; ++r) fix(product.x + r * product.x_stride + k - begin, stretch_end - k, rows[r]);
+    multiply_stretch<Bits, Rows, kVectors>(weight, panel, k, stretch_end, rows, product);
+    k = stretch_end;
   }
 }
 
+template <size_t Bits, size_t... Rows>
+constexpr std::array<IntGroupKernel, kMostRows> by_rows(std::index_sequence<Rows...>) {
+  return {multiply<Bits, Rows + 1>...};
+}
 template <size_t Bits>
-constexpr std::array<IntGroupKernel, kMostRows> kRows = {multiply<Bits, 1>, multiply<Bits, 2>};
+constexpr std::array<IntGroupKernel, kMostRows> kRows = by_rows<Bits>(std::make_index_sequence<kMostRows>());
 constexpr std::array kKernels = {kRows<2>, kRows<3>, kRows<4>, kRows<5>, kRows<6>, kRows<7>, kRows<8>};
 
 }  // namespace

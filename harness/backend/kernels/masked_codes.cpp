@@ -2,9 +2,11 @@
 
 #include <immintrin.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "harness/backend/kernels/ask_ahead.h"
 #include "harness/math/gemm.h"
@@ -43,6 +45,17 @@ const uint8_t* expand_scalar(std::span<const uint64_t> mask, const uint32_t* zer
     }
   }
   return codes;
+}
+
+void multiply_scalar(const uint32_t* lanes, size_t quads, std::span<const FixedInputs> rows, int32_t* sums) {
+  constexpr size_t kByteOfInput[kQuad] = {0, 2, 1, 3};
+  for (const FixedInputs& row : rows) {
+    for (size_t quad = 0; quad < quads; ++quad)
+      for (size_t j = 0; j < kPanelWidth; ++j)
+        for (size_t i = 0; i < kQuad; ++i)
+          sums[j] += row.x[quad * kQuad + i] * static_cast<int32_t>(lanes[quad * kPanelWidth + j] >> 8 * kByteOfInput[i] & 0xff);
+    sums += kPanelWidth;
+  }
 }
 
 // Sixteen bytes at a time become 32 codes of four bits; eight codes of another width are `bits` bytes.
@@ -117,30 +130,57 @@ alignas(64) constexpr auto kUpperOffsets = upper_offsets();
   return codes;
 }
 
-[[gnu::target("avx2,fma,popcnt")]] const uint8_t* multiply_row_avx2(std::span<const uint64_t> mask, const uint32_t* zeros,
-                                                                    const uint8_t* codes, const float* x, float* sums) {
-  constexpr size_t kLanes = 8, kVectors = kPanelWidth / kLanes;
-  // Each input eight times: products read it from memory, where registers are full of sums.
-  alignas(32) float inputs[kMostRowInputs * kLanes];
-  for (size_t k = 0; k < mask.size(); ++k) _mm256_store_ps(inputs + k * kLanes, _mm256_broadcast_ss(x + k));
-  __m256 sum[kVectors];
-  for (size_t v = 0; v < kVectors; ++v) sum[v] = _mm256_loadu_ps(sums + v * kLanes);
-  for (size_t k = 0; k < mask.size(); k += kQuad) {
-    ask_ahead<kAhead>(&mask[k]);
+int pair_at(const int16_t* place) {
+  int pair;
+  std::memcpy(&pair, place, sizeof pair);
+  return pair;
+}
+
+// Outputs [column, column + 8 * Vectors).
+template <size_t Rows, size_t Vectors>
+[[gnu::target("avx2"), gnu::always_inline]] inline void multiply_columns_avx2(const uint32_t* lanes, size_t quads, const FixedInputs* rows, int32_t* sums, size_t column) {
+  constexpr size_t kLanes = 8;
+  __m256i sum[Rows][Vectors];
 #pragma GCC unroll 8
-    for (size_t v = 0; v < kVectors; ++v) {
-      if (v % 4 == 0) ask_ahead<kAhead>(codes);
-      const __m256i lanes = expand_32(static_cast<uint32_t>(mask[k + v / 2] >> 32 * (v % 2)), zeros + v * kLanes, codes);
-      const auto cut = [&](size_t i) __attribute__((target("avx2"), always_inline)) {
-        const __m256i bits = i == 3 ? _mm256_srli_epi32(lanes, 24) : _mm256_and_si256(lanes, _mm256_set1_epi32(0xff << 8 * i));
-        return _mm256_cvtepi32_ps(bits);
-      };
-#pragma GCC unroll 4
-      for (size_t i = 0; i < kQuad; ++i) sum[v] = _mm256_fmadd_ps(cut(i), _mm256_load_ps(inputs + (k + i) * kLanes), sum[v]);
+  for (size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 8
+    for (size_t v = 0; v < Vectors; ++v)
+      sum[r][v] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sums + r * kPanelWidth + column + v * kLanes));
+  for (size_t quad = 0; quad < quads; ++quad) {
+#pragma GCC unroll 8
+    for (size_t v = 0; v < Vectors; ++v) {
+      const __m256i four = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(lanes + quad * kPanelWidth + column + v * kLanes));
+      const __m256i even = _mm256_and_si256(four, _mm256_set1_epi16(0xff)), odd = _mm256_srli_epi16(four, 8);
+#pragma GCC unroll 8
+      for (size_t r = 0; r < Rows; ++r) {
+        const int16_t* const x = rows[r].x + quad * kQuad;
+        sum[r][v] = _mm256_add_epi32(sum[r][v], _mm256_madd_epi16(even, _mm256_set1_epi32(pair_at(x))));
+        sum[r][v] = _mm256_add_epi32(sum[r][v], _mm256_madd_epi16(odd, _mm256_set1_epi32(pair_at(x + 2))));
+        in_order(sum[r][v]);
+      }
     }
   }
-  for (size_t v = 0; v < kVectors; ++v) _mm256_storeu_ps(sums + v * kLanes, sum[v]);
-  return codes;
+#pragma GCC unroll 8
+  for (size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 8
+    for (size_t v = 0; v < Vectors; ++v)
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + r * kPanelWidth + column + v * kLanes), sum[r][v]);
+}
+
+template <size_t Rows>
+[[gnu::target("avx2")]] void multiply_rows_avx2(const uint32_t* lanes, size_t quads, const FixedInputs* rows, int32_t* sums) {
+  constexpr size_t kLanes = 8, kVectors = kFewTokens / (Rows > 4 ? 8 : Rows > 2 ? 4 : Rows);
+  for (size_t column = 0; column < kPanelWidth; column += kVectors * kLanes) multiply_columns_avx2<Rows, kVectors>(lanes, quads, rows, sums, column);
+}
+
+template <size_t... Rows>
+constexpr auto rows_avx2(std::index_sequence<Rows...>) {
+  return std::array{&multiply_rows_avx2<Rows + 1>...};
+}
+
+void multiply_avx2(const uint32_t* lanes, size_t quads, std::span<const FixedInputs> rows, int32_t* sums) {
+  static constexpr auto kKernels = rows_avx2(std::make_index_sequence<kFewTokens>());
+  kKernels[rows.size() - 1](lanes, quads, rows.data(), sums);
 }
 
 // Four codes of each of sixteen outputs; steps over the codes.
@@ -158,35 +198,49 @@ alignas(64) constexpr auto kUpperOffsets = upper_offsets();
   return codes;
 }
 
-[[gnu::target("avx512f,avx512bw,avx512vbmi2,popcnt")]] const uint8_t* multiply_row_vbmi2(
-    std::span<const uint64_t> mask, const uint32_t* zeros, const uint8_t* codes, const float* x, float* sums) {
-  constexpr size_t kVectors = kPanelWidth / kWordOutputs;
-  __m512 sum[kVectors];
-  for (size_t v = 0; v < kVectors; ++v) sum[v] = _mm512_loadu_ps(sums + v * kWordOutputs);
-  for (size_t k = 0; k < mask.size(); k += kQuad) {
-    ask_ahead<kAhead>(&mask[k]);
+// Thirty-two registers: all 64 sums of up to four rows.
+template <size_t Rows>
+[[gnu::target("avx512f,avx512bw")]] void multiply_rows_avx512(const uint32_t* lanes, size_t quads, const FixedInputs* rows, int32_t* sums) {
+  constexpr size_t kLanes = 16, kVectors = kPanelWidth / kLanes;
+  __m512i sum[Rows][kVectors];
+#pragma GCC unroll 4
+  for (size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+    for (size_t v = 0; v < kVectors; ++v) sum[r][v] = _mm512_loadu_si512(sums + r * kPanelWidth + v * kLanes);
+  for (size_t quad = 0; quad < quads; ++quad) {
 #pragma GCC unroll 4
     for (size_t v = 0; v < kVectors; ++v) {
-      ask_ahead<kAhead>(codes);
-      const __m512i lanes = expand_64(mask[k + v], zeros + v * kWordOutputs, codes);
-      const auto cut = [&](size_t i) __attribute__((target("avx512f"), always_inline)) {
-        const __m512i bits = i == 3 ? _mm512_srli_epi32(lanes, 24) : _mm512_and_si512(lanes, _mm512_set1_epi32(0xff << 8 * i));
-        return _mm512_cvtepi32_ps(bits);
-      };
+      const __m512i four = _mm512_loadu_si512(lanes + quad * kPanelWidth + v * kLanes);
+      const __m512i even = _mm512_and_si512(four, _mm512_set1_epi16(0xff)), odd = _mm512_srli_epi16(four, 8);
 #pragma GCC unroll 4
-      for (size_t i = 0; i < kQuad; ++i) sum[v] = _mm512_fmadd_ps(_mm512_set1_ps(x[k + i]), cut(i), sum[v]);
+      for (size_t r = 0; r < Rows; ++r) {
+        const int16_t* const x = rows[r].x + quad * kQuad;
+        sum[r][v] = _mm512_add_epi32(sum[r][v], _mm512_madd_epi16(even, _mm512_set1_epi32(pair_at(x))));
+        sum[r][v] = _mm512_add_epi32(sum[r][v], _mm512_madd_epi16(odd, _mm512_set1_epi32(pair_at(x + 2))));
+        in_order(sum[r][v]);
+      }
     }
   }
-  for (size_t v = 0; v < kVectors; ++v) _mm512_storeu_ps(sums + v * kWordOutputs, sum[v]);
-  return codes;
+#pragma GCC unroll 4
+  for (size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+    for (size_t v = 0; v < kVectors; ++v) _mm512_storeu_si512(sums + r * kPanelWidth + v * kLanes, sum[r][v]);
+}
+
+void multiply_avx512(const uint32_t* lanes, size_t quads, std::span<const FixedInputs> rows, int32_t* sums) {
+  static constexpr std::array kKernels = {multiply_rows_avx512<1>, multiply_rows_avx512<2>, multiply_rows_avx512<3>, multiply_rows_avx512<4>};
+  for (size_t row = 0; row < rows.size(); row += kKernels.size()) {
+    const size_t count = std::min(rows.size() - row, kKernels.size());
+    kKernels[count - 1](lanes, quads, rows.data() + row, sums + row * kPanelWidth);
+  }
 }
 
 }  // namespace
 
 MaskedCodes masked_codes(Isa isa) {
-  if (isa < Isa::avx2 || !__builtin_cpu_supports("bmi2")) return {unpack_scalar, expand_scalar, nullptr, "scalar"};
-  if (isa >= Isa::avx512 && has_vbmi2()) return {unpack_avx2, expand_vbmi2, multiply_row_vbmi2, "avx512vbmi2"};
-  return {unpack_avx2, expand_avx2, multiply_row_avx2, "avx2"};
+  if (isa < Isa::avx2 || !__builtin_cpu_supports("bmi2")) return {unpack_scalar, expand_scalar, multiply_scalar, "scalar"};
+  if (isa >= Isa::avx512 && has_vbmi2()) return {unpack_avx2, expand_vbmi2, multiply_avx512, "avx512vbmi2"};
+  return {unpack_avx2, expand_avx2, multiply_avx2, "avx2"};
 }
 
 }  // namespace evalharness

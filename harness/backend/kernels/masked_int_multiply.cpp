@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "harness/backend/kernels/fixed_inputs.h"
 #include "harness/backend/kernels/group_values.h"
 #include "harness/backend/scratch.h"
 #include "harness/base/error.h"
-#include "harness/math/bfloat16.h"
 
 namespace evalharness {
 namespace {
@@ -71,88 +71,52 @@ template <class T>
   });
 }
 
-// The inputs of one row as float32; returns their sum.
-[[gnu::always_inline]] inline float widen_inputs(const uint16_t* x, size_t inputs, float* to) {
-  constexpr size_t kParts = 16;  // of the sum: inputs are a multiple of it
-  float parts[kParts] = {};
-  for (size_t k = 0; k < inputs; k += kParts) {
-    for (size_t i = 0; i < kParts; ++i) {
-      to[k + i] = from_bfloat16(x[k + i]);
-      parts[i] += to[k + i];
-    }
-  }
-  for (size_t half = kParts / 2; half > 0; half /= 2)
-    for (size_t i = 0; i < half; ++i) parts[i] += parts[i + half];
-  return parts[0];
-}
-
 // What a call keeps of its rows.
 struct RowSums {
-  alignas(64) float x[kFewTokens * kBlock];
-  alignas(64) float sums[kFewTokens * kPanelWidth];  // of x * code over the group
-  alignas(64) float panel[kBlock * kPanelWidth];     // codes
-  float x_sums[kFewTokens];
+  FixedInputs inputs[kFewTokens];
+  alignas(64) int32_t sums[kFewTokens * kPanelWidth];  // of x * code over a piece
 };
 
-[[gnu::always_inline]] inline void add_group(const GroupValues& group, const RowSums& rows, const PanelProduct<uint16_t>& product) {
+[[gnu::always_inline]] inline void swap_in_quads(size_t inputs, int16_t* x) {
+  for (size_t k = 0; k < inputs; k += kQuad) std::swap(x[k + 1], x[k + 2]);
+}
+
+// y += scale * (sum of x * code - zero * sum of x).
+[[gnu::always_inline]] inline void add_piece(const GroupValues& group, const RowSums& rows, const PanelProduct<uint16_t>& product) {
   for (size_t r = 0; r < product.rows; ++r) {
     float* const y = product.y + r * product.y_stride;
-    const float* const sums = rows.sums + r * kPanelWidth;
-    for (size_t j = 0; j < kPanelWidth; ++j) y[j] += group.scale[j] * (sums[j] - group.zero[j] * rows.x_sums[r]);
+    const int32_t* const sums = rows.sums + r * kPanelWidth;
+    const int32_t x_sum = rows.inputs[r].sum;
+    const float x_scale = rows.inputs[r].scale;
+    for (size_t j = 0; j < kPanelWidth; ++j)
+      y[j] += group.scale[j] * x_scale * static_cast<float>(sums[j] - static_cast<int32_t>(group.zero[j]) * x_sum);
   }
-}
-
-[[gnu::always_inline]] inline const uint8_t* multiply_row(const MaskedCodes& codes, std::span<const uint64_t> mask,
-                                                          const uint32_t* zeros, const uint8_t* bytes, RowSums& rows) {
-  for (size_t k = 0; k < mask.size(); k += kQuad)
-    for (size_t i = 0; i < kQuad; ++i) rows.x[k + i] *= kQuadScales[i];
-  return codes.multiply_row(mask, zeros, bytes, rows.x, rows.sums);
-}
-
-[[gnu::always_inline]] inline const uint8_t* multiply_rows_of_panel(const MaskedInt& kernel, std::span<const uint64_t> mask,
-                                                                    const uint32_t* zeros, const uint8_t* bytes,
-                                                                    size_t count, RowSums& rows) {
-  alignas(64) uint32_t lanes[kBlock / kQuad * kPanelWidth];
-  const uint8_t* const after = kernel.codes.expand(mask, zeros, bytes, lanes);
-  for (size_t k = 0; k < mask.size(); ++k) {
-    const uint32_t* const quad = lanes + k / kQuad * kPanelWidth;
-    float* const to = rows.panel + k * kPanelWidth;
-    for (size_t j = 0; j < kPanelWidth; ++j) to[j] = static_cast<float>(static_cast<int32_t>(quad[j] >> 8 * (k % kQuad) & 0xff));
-  }
-  multiply_in_registers(kernel.isa, PanelProduct<float>{.x = rows.x,
-                                                        .x_stride = kBlock,
-                                                        .rows = count,
-                                                        .k = mask.size(),
-                                                        .panel = rows.panel,
-                                                        .y = rows.sums,
-                                                        .y_stride = kPanelWidth,
-                                                        .add = true});
-  return after;
 }
 
 [[gnu::always_inline]] inline void multiply_any(const MaskedInt& kernel, size_t panel, size_t begin, const PanelProduct<uint16_t>& product) {
   struct Rows;
   RowSums& rows = *scratch<RowSums, Rows>(1);
+  const FixInputs fix = fix_inputs(kernel.isa);
   GroupValues group;
-  alignas(64) uint32_t zeros[kPanelWidth];
+  alignas(64) uint32_t zeros[kPanelWidth], lanes[kBlock / kQuad * kPanelWidth];
   size_t loaded = SIZE_MAX;
   for (size_t r = 0; r < product.rows; ++r) std::fill_n(product.y + r * product.y_stride, kPanelWidth, 0.0f);
   each_piece(kernel, panel, begin, begin + product.k, [&](size_t k, size_t inputs, size_t index, const uint8_t* bytes) __attribute__((always_inline)) {
     if (index != loaded) {
-      if (loaded != SIZE_MAX) add_group(group, rows, product);
       load_group(kernel.weight->grids(), panel, index, group);
       zero_lanes(group, zeros);
-      std::fill_n(rows.sums, product.rows * kPanelWidth, 0.0f);
-      std::fill_n(rows.x_sums, product.rows, 0.0f);
       loaded = index;
     }
-    for (size_t r = 0; r < product.rows; ++r)
-      rows.x_sums[r] += widen_inputs(product.x + r * product.x_stride + k - begin, inputs, rows.x + r * kBlock);
-    const std::span<const uint64_t> mask = kernel.weight->mask(panel, k, inputs);
-    if (product.rows == 1 && kernel.codes.multiply_row != nullptr) return multiply_row(kernel.codes, mask, zeros, bytes, rows);
-    return multiply_rows_of_panel(kernel, mask, zeros, bytes, product.rows, rows);
+    for (size_t r = 0; r < product.rows; ++r) {
+      fix(product.x + r * product.x_stride + k - begin, inputs, rows.inputs[r]);
+      swap_in_quads(inputs, rows.inputs[r].x);
+    }
+    std::fill_n(rows.sums, product.rows * kPanelWidth, 0);
+    const uint8_t* const after = kernel.codes.expand(kernel.weight->mask(panel, k, inputs), zeros, bytes, lanes);
+    kernel.codes.multiply(lanes, inputs / kQuad, {rows.inputs, product.rows}, rows.sums);
+    add_piece(group, rows, product);
+    return after;
   });
-  add_group(group, rows, product);
 }
 
 void multiply_scalar(const MaskedInt& kernel, size_t panel, size_t begin, const PanelProduct<uint16_t>& product) {

@@ -1,5 +1,5 @@
-// Products with sparse.bitmask.int*, and its values for those that multiply dense panels. Codes are small integers,
-// exact in float32: x * code is summed over a group, then x * zero of the group is taken off and its scale applied.
+// Products with sparse.bitmask.int*, and its values for those that multiply dense panels. Inputs become 16-bit integers
+// (fixed_inputs.h), so that sums of x * code are exact; then x * zero of the group is taken off and its scale applied.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ struct MaskedInt {
 };
 
 // Up to kFewTokens rows; product.x points at input `begin`, a multiple of kBlock; product.add is unset. A block of codes is
-// multiplied from registers for one row, or becomes a panel of float32 in the first-level cache that all rows meet.
+// expanded into the first-level cache, where all rows meet it.
 void multiply_masked_int(const MaskedInt& kernel, size_t panel, size_t begin, const PanelProduct<uint16_t>& product);
 
 // Inputs [begin, end) of a panel as values in panel order: (code - zero) * scale, for uint16_t rounded to bfloat16.
