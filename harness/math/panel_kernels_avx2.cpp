@@ -1,8 +1,10 @@
 // AVX2 + FMA. Sixteen registers: one row keeps all 64 sums; two or three rows take the panel in two
-// halves. bfloat16 pairs are widened by a shift and a mask.
+// halves, four rows of a panel in a cache in quarters. bfloat16 pairs are widened by a shift and a mask.
 #include <immintrin.h>
 
+#include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "harness/math/panel_kernels.h"
 
@@ -95,8 +97,8 @@ template <size_t Rows, size_t Vectors>
       const __m256 w_odd = _mm256_castsi256_ps(_mm256_and_si256(both, upper));
 #pragma GCC unroll 8
       for (size_t r = 0; r < Rows; ++r) {
-        sums.sum[r][v] = _mm256_fmadd_ps(odd[r], w_odd, sums.sum[r][v]);
         sums.sum[r][v] = _mm256_fmadd_ps(even[r], w_even, sums.sum[r][v]);
+        sums.sum[r][v] = _mm256_fmadd_ps(odd[r], w_odd, sums.sum[r][v]);
       }
     }
   });
@@ -110,13 +112,98 @@ void halves(const PanelProduct<T>& product) {
 }
 
 template <class T>
+void up_to_three_rows(const PanelProduct<T>& product) {
+  if (product.rows == 1) block<1, 8>(product, 0);
+  if (product.rows == 2) halves<2>(product);
+  if (product.rows == 3) halves<3>(product);
+}
+
+constexpr size_t kTurnedRows = 4;
+// Inputs that are neighbours in a panel.
+template <class T>
+constexpr size_t kStep = std::is_same_v<T, float> ? 1 : 2;
+// Inputs of a stretch: their part of a panel stays in the first-level cache from one four rows to the next.
+template <class T>
+constexpr size_t kStretch = 256 / sizeof(T);
+
+[[gnu::target("avx2"), gnu::always_inline]] inline __m128 four_floats(const float* place) { return _mm_loadu_ps(place); }
+[[gnu::target("avx2"), gnu::always_inline]] inline __m128 four_floats(const uint16_t* place) {
+  const __m128i four = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(place));
+  return _mm_castsi128_ps(_mm_slli_epi32(_mm_cvtepu16_epi32(four), 16));
+}
+
+// The inputs of four rows, to[input][row]: side by side they cost one address.
+template <class T>
+[[gnu::target("avx2")]] void turn(const PanelProduct<T>& product, float* to) {
+  for (size_t k = 0; k < product.k; k += 4, to += 4 * kTurnedRows) {
+    __m128 row[kTurnedRows];
+#pragma GCC unroll 4
+    for (size_t r = 0; r < kTurnedRows; ++r) row[r] = four_floats(product.x + r * product.x_stride + k);
+    _MM_TRANSPOSE4_PS(row[0], row[1], row[2], row[3]);
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; ++i) _mm_store_ps(to + i * kTurnedRows, row[i]);
+  }
+}
+
+[[gnu::target("avx2"), gnu::always_inline]] inline __m256 load_weights(const float* from, size_t) { return _mm256_loadu_ps(from); }
+// The even or the odd inputs of eight pairs.
+[[gnu::target("avx2"), gnu::always_inline]] inline __m256 load_weights(const uint16_t* from, size_t side) {
+  const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  const __m256i upper = _mm256_set1_epi32(static_cast<int>(0xffff0000u));
+  return _mm256_castsi256_ps(side == 0 ? _mm256_slli_epi32(pairs, 16) : _mm256_and_si256(pairs, upper));
+}
+
+// Four rows, columns [column, column + 16). Of 105 GFLOP/s that a core of Zen 3 has: 88 in bfloat16, 101 in float32;
+// three rows of 32 columns whose inputs lie apart: 67 and 72.
+template <class T>
+[[gnu::target("avx2,fma")]] void quarter(const PanelProduct<T>& product, const float* x, size_t column) {
+  constexpr size_t kVectors = 2;
+  Sums<kTurnedRows, kVectors> sums(product.y + column, product.y_stride, product.add);
+  const T* weights = product.panel + column * kStep<T>;
+  for (const float* const end = x + product.k * kTurnedRows; x != end; weights += kStep<T> * kPanelWidth, x += kStep<T> * kTurnedRows) {
+#pragma GCC unroll 2
+    for (size_t side = 0; side < kStep<T>; ++side) {
+      __m256 w[kVectors];
+#pragma GCC unroll 8
+      for (size_t v = 0; v < kVectors; ++v) w[v] = load_weights(weights + v * kLanes * kStep<T>, side);
+#pragma GCC unroll 8
+      for (size_t r = 0; r < kTurnedRows; ++r) {
+        const __m256 value = _mm256_broadcast_ss(x + side * kTurnedRows + r);
+#pragma GCC unroll 8
+        for (size_t v = 0; v < kVectors; ++v) sums.sum[r][v] = _mm256_fmadd_ps(value, w[v], sums.sum[r][v]);
+      }
+    }
+  }
+  sums.store();
+}
+
+template <class T>
+void four_rows(const PanelProduct<T>& product) {
+  alignas(32) float x[kStretch<T> * kTurnedRows];
+  turn(product, x);
+  for (size_t column = 0; column < kPanelWidth; column += kPanelWidth / 4) quarter(product, x, column);
+}
+
+template <class T>
+void cached_rows(PanelProduct<T> product) {
+  const size_t depth = product.k;
+  for (size_t begin = 0; begin < depth; begin += kStretch<T>) {
+    product.k = std::min(kStretch<T>, depth - begin);
+    size_t row = 0;
+    for (; row + kTurnedRows <= product.rows; row += kTurnedRows) four_rows(rows_of(product, row, kTurnedRows));
+    up_to_three_rows(rows_of(product, row, product.rows - row));
+    product.x += product.k;
+    product.panel += product.k * kPanelWidth;
+    product.add = true;
+  }
+}
+
+template <class T>
 void all_rows(const PanelProduct<T>& product) {
+  if (!product.streamed && product.rows >= kTurnedRows) return cached_rows(product);
   for (size_t row = 0; row < product.rows;) {
-    const size_t count = product.rows - row >= 3 ? 3 : product.rows - row;
-    const PanelProduct<T> piece = rows_of(product, row, count);
-    if (count == 1) block<1, 8>(piece, 0);
-    if (count == 2) halves<2>(piece);
-    if (count == 3) halves<3>(piece);
+    const size_t count = std::min<size_t>(product.rows - row, 3);
+    up_to_three_rows(rows_of(product, row, count));
     row += count;
   }
 }
