@@ -188,6 +188,7 @@ TEST_CASE("a token's row does not depend on the other few tokens", "[backend][co
     const LinearPtr op = test::weight_or_null(format, 130, 576);
     const auto linear = bind_cpu(*op, {});
     const Matrix x = random_inputs(8, op->in());
+    INFO(format);
     const Matrix together = forward(*linear, x);
     for (size_t i = 0; i < x.rows(); ++i) {
       Matrix alone(1, op->out());

@@ -39,14 +39,19 @@ template <size_t Rows>
     const uint16_t* place = halves + column;
     for (size_t k = 0; k < product.k; ++k, place += kPanelWidth) {
       __m256 x[Rows];
+#pragma GCC unroll 8
       for (size_t r = 0; r < Rows; ++r) x[r] = _mm256_broadcast_ss(product.x + r * product.x_stride + k);
+#pragma GCC unroll 8
       for (size_t v = 0; v < kVectors; ++v) {
         if (v % 4 == 0) _mm_prefetch(reinterpret_cast<const char*>(place + v * kLanes) + kAhead, _MM_HINT_T0);
         const __m256 w = _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(place + v * kLanes)));
+#pragma GCC unroll 8
         for (size_t r = 0; r < Rows; ++r) sum[r][v] = _mm256_fmadd_ps(x[r], w, sum[r][v]);
       }
     }
+#pragma GCC unroll 8
     for (size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 8
       for (size_t v = 0; v < kVectors; ++v)
         _mm256_storeu_ps(product.y + r * product.y_stride + column + v * kLanes, sum[r][v]);
   }
@@ -58,14 +63,19 @@ template <size_t Rows>
   __m512 sum[Rows][kVectors] = {};
   for (size_t k = 0; k < product.k; ++k, halves += kPanelWidth) {
     __m512 x[Rows];
+#pragma GCC unroll 8
     for (size_t r = 0; r < Rows; ++r) x[r] = _mm512_set1_ps(product.x[r * product.x_stride + k]);
+#pragma GCC unroll 8
     for (size_t v = 0; v < kVectors; ++v) {
       if (v % 2 == 0) _mm_prefetch(reinterpret_cast<const char*>(halves + v * kLanes) + kAhead, _MM_HINT_T0);
       const __m512 w = _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(halves + v * kLanes)));
+#pragma GCC unroll 8
       for (size_t r = 0; r < Rows; ++r) sum[r][v] = _mm512_fmadd_ps(x[r], w, sum[r][v]);
     }
   }
+#pragma GCC unroll 8
   for (size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 8
     for (size_t v = 0; v < kVectors; ++v) _mm512_storeu_ps(product.y + r * product.y_stride + v * kLanes, sum[r][v]);
 }
 

@@ -111,8 +111,8 @@ template <size_t Rows>
       const __m256i w = _mm256_set_m128i(second, first);
       const __m256 w_even = _mm256_castsi256_ps(_mm256_slli_epi32(w, 16));
       const __m256 w_odd = _mm256_castsi256_ps(_mm256_and_si256(w, upper));
-      sum[v] = _mm256_fmadd_ps(x_odd, w_odd, sum[v]);
       sum[v] = _mm256_fmadd_ps(x_even, w_even, sum[v]);
+      sum[v] = _mm256_fmadd_ps(x_odd, w_odd, sum[v]);
     }
   }
   for (size_t v = 0; v < kSmallVectors; ++v) _mm256_storeu_ps(product.y + v * kSmallLanes, sum[v]);

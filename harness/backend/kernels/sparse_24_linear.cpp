@@ -28,8 +28,8 @@ class Sparse24Reader final : public PanelReader<uint16_t> {
 
   void multiply_few(Isa isa, size_t panel, size_t begin,
                     PanelProduct<uint16_t> product) const override {
+    if (!selects(isa, product.rows)) return PanelReader::multiply_few(isa, panel, begin, product);
     const std::span<const Select24> kernels = select_24_kernels(isa);
-    if (kernels.empty()) return PanelReader::multiply_few(isa, panel, begin, product);
     EH_ASSERT(!product.add);
     for (size_t row = 0; row < product.rows;) {
       const size_t count = std::min(product.rows - row, kernels.size());
@@ -40,11 +40,17 @@ class Sparse24Reader final : public PanelReader<uint16_t> {
   }
 
   std::string few_kernel(Isa isa, size_t tokens) const override {
-    if (select_24_kernels(isa).empty()) return PanelReader::few_kernel(isa, tokens);
+    if (!selects(isa, tokens)) return PanelReader::few_kernel(isa, tokens);
     return isa >= Isa::avx512bf16 ? "avx512bf16 select" : "avx2 select";
   }
 
  private:
+  // With sixteen registers unpacking once is less work than selecting again for each two rows.
+  static bool selects(Isa isa, size_t rows) {
+    const size_t most = select_24_kernels(isa).size();
+    return isa >= Isa::avx512bf16 ? most > 0 : rows <= most;
+  }
+
   const Sparse24Linear& weight_;
   Unpacker24 unpacker_;
 };
