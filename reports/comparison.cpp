@@ -5,6 +5,7 @@
 
 #include "harness/base/text.h"
 #include "reports/format.h"
+#include "reports/quality_rows.h"
 
 namespace evalharness {
 namespace {
@@ -89,22 +90,12 @@ class Builder {
 
   void add_quality(const std::string& name) {
     ComparisonSection section{"quality on " + name, {}};
-    std::vector<std::pair<std::string, std::string>> metrics;  // (task, metric)
-    for (const Variant& variant : result_.variants)
-      if (const BackendResult* backend = backend_of(variant, name))
-        for (const auto& [task, result] : backend->results())
-          for (const auto& [metric, estimate] : result->metrics)
-            // bits_per_byte is the same number on another scale.
-            if (!metric.starts_with("byte_perplexity")) add_once(metrics, {task, metric});
-    std::stable_sort(metrics.begin(), metrics.end(),
-                     [](const auto& a, const auto& b) { return a.first < b.first; });
-    for (const auto& [task, metric] : metrics)
-      section.rows.push_back(metric_row(name, task, metric));
+    for (const QualityRow& row : quality_rows(result_, name)) section.rows.push_back(metric_row(name, row));
     if (!section.rows.empty()) table_.sections.push_back(std::move(section));
   }
 
-  ComparisonRow metric_row(const std::string& backend_name, const std::string& task,
-                           const std::string& metric) {
+  ComparisonRow metric_row(const std::string& backend_name, const QualityRow& asked) {
+    const std::string &task = asked.task, &metric = asked.metric;
     const MetricStyle style = metric_style(metric);
     const auto find = [&](const Variant& variant) -> const TaskResult* {
       const BackendResult* backend = backend_of(variant, backend_name);
@@ -114,7 +105,7 @@ class Builder {
       return found == results.end() ? nullptr : found->second;
     };
     ComparisonRow row = estimate_row(
-        cat(task, " ", metric_label(metric)),
+        asked.label,
         [&](const Variant& variant) -> const Estimate* {
           const TaskResult* found = find(variant);
           return found && found->metrics.contains(metric) ? &found->metrics.at(metric) : nullptr;
@@ -122,7 +113,7 @@ class Builder {
         [&](const Estimate& estimate) { return metric_text(estimate, style); });
     for (const Variant& variant : result_.variants)
       if (const TaskResult* found = find(variant)) {
-        describe(row, *found, variant.name);
+        describe(row, *found, variant.name, asked.is_group ? task : "");
         describe_losses(*found, metric, variant.name);
       }
     for (const PairResult& pair : result_.pairs)
@@ -133,11 +124,14 @@ class Builder {
   }
 
   // What the number was made on; the variants agree, or a note says that they do not.
-  void describe(ComparisonRow& row, const TaskResult& task, const std::string& variant) {
+  // Of a group, what its mean is over stands in a note of its own: the column is narrow.
+  void describe(ComparisonRow& row, const TaskResult& task, const std::string& variant, const std::string& group) {
     const std::string count = task.documents == task.available
                                   ? cat(task.documents)
                                   : cat(task.documents, "/", task.available);
-    const std::string protocol = task.protocol + (task.sample ? ", sample" : "");
+    const size_t head = group.empty() ? task.protocol.size() : task.protocol.rfind(", ");
+    if (head < task.protocol.size()) note("mean of " + task.protocol.substr(head + 2), group);
+    const std::string protocol = task.protocol.substr(0, head) + (task.sample ? ", sample" : "");
     if (row.count.empty()) row.count = count;
     if (row.protocol.empty()) row.protocol = protocol;
     if (row.count != count) note(cat("on ", count, " documents"), variant);

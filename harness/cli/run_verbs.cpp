@@ -36,6 +36,10 @@ void write_reports(const std::string& folder, const RunResult& result) {
       }
 }
 
+void say_how_to_go_on(const char* why, const std::string& folder) {
+  std::fprintf(stderr, "%s; every finished answer is kept. Go on with the same command and --resume %s\n", why, folder.c_str());
+}
+
 int run_verb(const RunArguments& arguments) {
   const RunConfig config = read_run_config(arguments.config, arguments.overrides);
   const bool resumes = !arguments.resume.empty();
@@ -47,10 +51,17 @@ int run_verb(const RunArguments& arguments) {
   if (!resumes && has_journal)
     fail(cat(options.folder, ": holds a run already; go on with --resume ", options.folder, " or name another --out"));
   watch_interrupts();
-  const RunResult result = run(config, options);
+  const RunResult result = [&] {
+    try {
+      return run(config, options);
+    } catch (const Error&) {
+      // A judge that fails after hours of answers loses none of them.
+      if (!resumes && std::filesystem::exists(options.folder + "/journal.jsonl")) say_how_to_go_on("failed", options.folder);
+      throw;
+    }
+  }();
   if (result.status == "interrupted") {
-    std::fprintf(stderr, "interrupted; every finished answer is kept. Go on with the same command and --resume %s\n",
-                 options.folder.c_str());
+    say_how_to_go_on("interrupted", options.folder);
     throw Interrupted();
   }
   write_reports(options.folder, result);

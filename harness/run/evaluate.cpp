@@ -150,7 +150,7 @@ Evaluation evaluate(const RunTask& config, const TaskData& data, Scorer& scorer,
   // A corpus that was joined for its windows is no document that a viewer could show.
   const bool corpus = data.protocol && data.protocol->kind != Protocol::Kind::kLmEval;
   if (!subject.samples.empty() && !corpus) log.emplace(subject.samples, *config.task);
-  Progress progress(cat(subject.variant, " ", config.name), 1000 * documents.size());
+  Progress progress(cat(subject.variant, " ", subject.place, subject.place.empty() ? "" : " ", config.name), 1000 * documents.size());
   for (size_t first = 0, requests = 0; first < documents.size();) {
     Section section = make_section(*config.task, data, first);
     // In thousandths of documents, since nobody knows the tokens of sections to come.

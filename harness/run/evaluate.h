@@ -53,6 +53,7 @@ struct Evaluation {
 struct Subject {
   std::string variant, backend;  // "dense", "cpu"
   std::string samples = "";      // folder of the sample log; "" for none
+  std::string place = "";        // among the tasks of the run, for the line of progress: "3/27"
 };
 
 // Answers go by answer_requests().

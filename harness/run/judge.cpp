@@ -5,13 +5,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
+#include <algorithm>
+#include <chrono>
+#include <csignal>
 #include <cstring>
+#include <thread>
 
 #include "harness/base/error.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/json.h"
 #include "harness/base/mapped_file.h"
+#include "harness/base/progress.h"
 #include "harness/base/text.h"
 
 extern char** environ;
@@ -21,6 +25,21 @@ namespace {
 
 [[noreturn]] void fail_judge(const std::string& command, const std::string& text) {
   fail(cat("judge '", command, "': ", text));
+}
+
+// Exit status as of waitpid(). Waits longer and longer, for a judge may take a millisecond or an hour.
+int wait_for(pid_t child, Progress& progress) {
+  constexpr std::chrono::milliseconds kLongest(100);
+  std::chrono::milliseconds pause(1);
+  bool told = false;  // that it shall end
+  int status = 0;
+  while (waitpid(child, &status, WNOHANG) != child) {
+    if (interrupt_requested() && !told) told = kill(child, SIGTERM) == 0;
+    std::this_thread::sleep_for(pause);
+    pause = std::min(2 * pause, kLongest);
+    progress.advance(0);
+  }
+  return status;
 }
 
 // Files, not pipes: a judge may read all before it writes, or write before it reads, and both are kept.
@@ -35,10 +54,9 @@ void run_shell(const std::string& command, const std::string& input, const std::
   const int error = posix_spawn(&child, arguments[0], &actions, nullptr, arguments, environ);
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) fail_judge(command, cat("cannot be started: ", std::strerror(error)));
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  stop_if_interrupted();  // the signal reached the judge as well
+  Progress progress(cat("judging by '", command, "'"), 0);
+  const int status = wait_for(child, progress);
+  stop_if_interrupted();
   if (WIFSIGNALED(status)) fail_judge(command, cat("ended by signal ", WTERMSIG(status)));
   if (WEXITSTATUS(status) != 0) fail_judge(command, cat("expected exit status 0, got ", WEXITSTATUS(status)));
 }
@@ -54,9 +72,9 @@ std::string input_lines(std::span<const JudgedAnswer> answers) {
 }
 
 double score_of(const std::string& line, const JudgedAnswer& answer, const std::string& where) {
-  const Value verdict = parse_json(line, where);
-  if (!verdict.is_map())
-    fail(cat(where, ": expected {\"id\": ", answer.id, ", \"score\": NUMBER}, got ", verdict.type_name()));
+  const std::string expected = cat(where, ": expected {\"id\": ", answer.id, ", \"score\": NUMBER}");
+  const Value verdict = parse_json(line, expected);
+  if (!verdict.is_map()) fail(cat(expected, ", got ", verdict.type_name()));
   const std::vector<std::string> known = {"id", "score", "reason"};
   for (const auto& [key, value] : verdict.map())
     if (key != "id" && key != "score" && key != "reason")

@@ -23,6 +23,7 @@ struct Judgement {
 // their order, from its standard output; a "reason" (text) may stand there too. Both stay as `path`.in.jsonl and
 // `path`.out.jsonl; its standard error is ours. Fails where it ends with another status than 0, and on a line that is not
 // as above, with the line and what was expected.
+// While it runs a line of progress says so; an interrupt ends it.
 Judgement judge_answers(const std::string& command, std::span<const JudgedAnswer> answers, const std::string& path);
 
 }  // namespace evalharness

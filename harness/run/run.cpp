@@ -153,7 +153,8 @@ class Run {
       const JournalKey key{.variant = variant.name, .backend = "cpu", .task = task.name};
       const bool cached = variant.name == "dense" && answers_.recall(dense_key(t), key, *journal_);
       evaluations.push_back(evaluate(task, data_[t], *scorer, *journal_,
-                                     {.variant = variant.name, .backend = "cpu", .samples = samples_folder(variant.name)}));
+                                     {.variant = variant.name, .backend = "cpu", .samples = samples_folder(variant.name),
+                                      .place = config_.tasks.size() > 1 ? cat(t + 1, "/", config_.tasks.size()) : ""}));
       check_windows(task, data_[t], evaluations.back());
       if (variant.name == "dense") answers_.keep(dense_key(t), key, *journal_);
       cpu.tasks[task.name] = evaluations.back().result;

@@ -1,7 +1,9 @@
 #include <catch2/catch.hpp>
+#include <algorithm>
 #include <regex>
 
 #include "harness/base/text.h"
+#include "reports/comparison.h"
 #include "reports/format.h"
 #include "reports/name_columns.h"
 #include "reports/report.h"
@@ -63,6 +65,22 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+// Two tasks of a group that bears their names, and one that does not.
+RunResult record_of_a_group() {
+  RunResult run = small_record();
+  for (Variant& variant : run.variants) {
+    BackendResult& cpu = variant.backends[0];
+    cpu.tasks.clear();
+    GroupResult group{{"bbh_cot_navigate", "bbh_cot_snarks", "other"}, task("lm-eval 3.0, 3 tasks by size", "exact_match,get", measured(0.5, 0.1, 600))};
+    for (const std::string& name : group.tasks) cpu.tasks[name] = task("lm-eval 4.0", "exact_match,get", measured(0.5, 0.1, 200));
+    cpu.tasks["bbh_cot_snarks"].metrics["acc,none"] = measured(0.25, 0.1, 200);
+    cpu.tasks["bbh_aaa"] = task("lm-eval 4.0", "acc,none", measured(0.5, 0.1, 200));
+    cpu.groups["bbh_cot"] = group;
+  }
+  run.pairs.clear();
+  return run;
+}
+
 // Every opened element is closed in order, and attributes are quoted.
 bool is_well_formed(const std::string& xml) {
   const std::regex tag(R"re(<(/?)([A-Za-z]+)((?:\s+[A-Za-z0-9_:-]+="[^"<]*")*)\s*(/?)>)re");
@@ -116,6 +134,19 @@ RunResult one_point(double flops, double bytes, double seconds) {
 }
 
 }  // namespace
+
+TEST_CASE("tasks of a group stand below it, called by what its name leaves", "[reports]") {
+  const Comparison table = compare_variants(record_of_a_group());
+  const auto section = std::ranges::find(table.sections, "quality on cpu", &ComparisonSection::title);
+  REQUIRE(section != table.sections.end());
+  std::vector<std::string> labels;
+  for (const ComparisonRow& row : section->rows) labels.push_back(row.label);
+  CHECK(labels == std::vector<std::string>{"bbh_aaa acc", "bbh_cot exact_match (get)", "· navigate", "· snarks acc",
+                                           "· snarks", "other exact_match (get)"});
+  CHECK(section->rows[1].protocol == "lm-eval 3.0");
+  CHECK(table.notes.at(section->rows[1].notes.at(0)) == "bbh_cot: mean of 3 tasks by size");
+  CHECK(section->rows[2].protocol == "lm-eval 4.0");
+}
 
 TEST_CASE("the table shows dense beside compressed, and why a cell is empty", "[reports]") {
   CHECK(report_table(small_record(), false) ==

@@ -39,13 +39,19 @@ TEST_CASE("a judge reads a line an answer and writes a score for each", "[run][j
   CHECK(judgement.output_sha256 == sha256_hex(output));
 }
 
+TEST_CASE("a judge that answers late is waited for", "[run][judge]") {
+  const TemporaryFolder folder;
+  const std::string command = "sleep 0.3; sed -n 's/^{\"id\":\\([0-9]*\\),.*/{\"id\": \\1, \"score\": 2}/p'";
+  CHECK(judge_answers(command, kAnswers, folder.path("j")).scores == std::vector<double>{2, 2});
+}
+
 TEST_CASE("a judge that fails is an error that says how", "[run][judge]") {
   CHECK(judge_error("cat > /dev/null; exit 3") == "judge 'cat > /dev/null; exit 3': expected exit status 0, got 3");
   CHECK(judge_error("kill -9 $$") == "judge 'kill -9 $$': ended by signal 9");
   CHECK(judge_error("true") == "judge 'true': expected 2 lines, one an answer, got 0 in j.out.jsonl");
   const std::string one = "echo '{\"id\": 4, \"score\": 1}'; ";
   CHECK(judge_error(one) == "judge '" + one + "': expected 2 lines, one an answer, got 1 in j.out.jsonl");
-  CHECK(judge_error(one + "echo well") == "j.out.jsonl:2: invalid JSON: at line 1, column 1: while parsing value - invalid literal; last read: 'w'");
+  CHECK(judge_error(one + "echo well") == "j.out.jsonl:2: expected {\"id\": 9, \"score\": NUMBER}: invalid JSON: at line 1, column 1: while parsing value - invalid literal; last read: 'w'");
   CHECK(judge_error(one + "echo 7") == "j.out.jsonl:2: expected {\"id\": 9, \"score\": NUMBER}, got integer");
   CHECK(judge_error(one + one) == "j.out.jsonl:2: id: expected 9, for lines come in the order of the answers, got 4");
   CHECK(judge_error(one + "echo '{\"score\": 1}'") ==
