@@ -22,6 +22,7 @@ struct GroupMetric {
   std::string metric;
   std::vector<std::string> filters;  // empty: every filter that a task has the metric with
   bool weight_by_size = true;        // by documents; else every task counts the same
+  bool operator==(const GroupMetric&) const = default;
 };
 
 struct TaskGroup {

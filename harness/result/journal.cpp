@@ -149,7 +149,7 @@ void Journal::read_line(std::string_view text, Line line, const std::string& run
   const std::string found = parse_line<JournalHeader>(text, where).run_hash;
   if (found != run_hash)
     fail(cat(path_,
-             ": the journal of another run (its config, model or data differ): expected run_hash ",
+             ": the journal of another run (its config, model or data differ; is EVALHARNESS_DATA as it was?): expected run_hash ",
              run_hash, ", got ", found));
 }
 

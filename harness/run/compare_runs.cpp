@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "harness/base/error.h"
@@ -11,6 +12,7 @@
 #include "harness/metrics/paired.h"
 #include "harness/run/agreement.h"
 #include "harness/run/evaluate.h"
+#include "harness/run/groups.h"
 #include "harness/run/inputs.h"
 #include "harness/run/model_list.h"
 #include "harness/run/run.h"
@@ -174,16 +176,50 @@ void compare_agreement(const RunTask& task, const FinishedRun& a, const Finished
   }
 }
 
-std::vector<ComparedMetric> compare_task(const RunTask& task, FinishedRun& a, FinishedRun& b) {
+// The same task of both runs, scored again.
+struct TaskPair {
+  Evaluation a, b;
+};
+
+TaskPair evaluate_both(const RunTask& task, FinishedRun& a, FinishedRun& b) {
   check_same_question(task.name, a, b);
   const TaskData data = prepare_task(task, {.offline = true, .allow_sample = true});
   if (data.prompts_hash != a.prompts_hash(task.name))
-    fail(cat("compare: ", task.name, ": the task or its data on this machine are not what the runs asked"));
-  const Evaluation of_a = a.evaluate_again(task, data), of_b = b.evaluate_again(task, data);
-  std::vector<ComparedMetric> metrics;
-  for (const PairResult& pair : compare_evaluations(task, kBackend, of_a, of_b))
-    metrics.push_back(compared_metric(pair, of_a.result, of_b.result));
-  return metrics;
+    fail(cat("compare: ", task.name, ": the task or its data on this machine are not what the runs asked (is EVALHARNESS_DATA as it was?)"));
+  return {a.evaluate_again(task, data), b.evaluate_again(task, data)};
+}
+
+// Groups of A that B has too, of the same tasks and metrics, all of which were compared.
+std::vector<TaskGroup> groups_of_both(const RunConfig& a, const RunConfig& b, const std::map<std::string, TaskResult>& compared) {
+  std::vector<TaskGroup> both;
+  for (const TaskGroup& group : a.groups) {
+    const auto same = std::ranges::find(b.groups, group.name, &TaskGroup::name);
+    if (same != b.groups.end() && same->tasks == group.tasks && same->metrics == group.metrics &&
+        std::ranges::all_of(group.tasks, [&](const std::string& task) { return compared.contains(task); }))
+      both.push_back(group);
+  }
+  return both;
+}
+
+// A line for each of them and its metrics, above those of its tasks. `of_a`, `of_b`: in the order of A's tasks.
+void add_groups(const FinishedRun& a, const FinishedRun& b, const std::vector<Evaluation>& of_a, const std::vector<Evaluation>& of_b,
+                RunComparison& comparison) {
+  std::map<std::string, TaskResult> results_a, results_b;
+  for (size_t t = 0; t < of_a.size(); ++t) {
+    if (of_a[t].items.empty()) continue;
+    results_a[a.config().tasks[t].name] = of_a[t].result;
+    results_b[a.config().tasks[t].name] = of_b[t].result;
+  }
+  const std::vector<TaskGroup> groups = groups_of_both(a.config(), b.config(), results_a);
+  const auto totals_a = group_results(groups, results_a), totals_b = group_results(groups, results_b);
+  for (PairResult& pair : compare_groups(a.config(), groups, of_a, of_b)) {
+    pair.backend = kBackend;
+    const GroupResult& group = totals_a.at(pair.task);
+    const auto first = std::ranges::find_if(comparison.metrics, [&](const ComparedMetric& metric) {
+      return std::ranges::count(group.tasks, metric.task) > 0;
+    });
+    comparison.metrics.insert(first, compared_metric(pair, group.total, totals_b.at(pair.task).total));
+  }
 }
 
 std::string method_name(const Value& step) {
@@ -225,7 +261,9 @@ RunComparison compare_runs(const std::string& folder_a, const std::string& folde
   ask_as_it_did(a);
   RunComparison comparison{.a = a.described(), .b = b.described(), .metrics = {}, .only_a = {}, .only_b = {}, .left_out = {},
                            .settings = different_settings(a.resolved(), b.resolved())};
-  for (const RunTask& task : a.config().tasks) {
+  std::vector<Evaluation> of_a(a.config().tasks.size()), of_b(of_a.size());
+  for (size_t t = 0; t < of_a.size(); ++t) {
+    const RunTask& task = a.config().tasks[t];
     if (b.find_task(task.name) == nullptr) {
       comparison.only_a.push_back(task.name);
       continue;
@@ -234,8 +272,13 @@ RunComparison compare_runs(const std::string& folder_a, const std::string& folde
       compare_agreement(task, a, b, comparison);
       continue;
     }
-    for (ComparedMetric& metric : compare_task(task, a, b)) comparison.metrics.push_back(std::move(metric));
+    TaskPair pair = evaluate_both(task, a, b);
+    for (const PairResult& metric : compare_evaluations(task, kBackend, pair.a, pair.b))
+      comparison.metrics.push_back(compared_metric(metric, pair.a.result, pair.b.result));
+    of_a[t] = std::move(pair.a);
+    of_b[t] = std::move(pair.b);
   }
+  add_groups(a, b, of_a, of_b, comparison);
   for (const RunTask& task : b.config().tasks)
     if (a.find_task(task.name) == nullptr) comparison.only_b.push_back(task.name);
   if (comparison.metrics.empty() && comparison.left_out.empty())

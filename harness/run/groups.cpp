@@ -100,14 +100,14 @@ std::map<std::string, GroupResult> group_results(const std::vector<TaskGroup>& g
   return results;
 }
 
-std::vector<PairResult> compare_groups(const RunConfig& config, const std::string& backend,
+std::vector<PairResult> compare_groups(const RunConfig& config, const std::vector<TaskGroup>& groups,
                                        const std::vector<Evaluation>& dense,
                                        const std::vector<Evaluation>& compressed) {
   std::set<std::string> known;
   for (const RunTask& task : config.tasks)
     for (const TaskInfo::Metric& metric : task.task->info().metrics) known.insert(metric.key);
   std::vector<PairResult> pairs;
-  for (const TaskGroup& group : config.groups) {
+  for (const TaskGroup& group : groups) {
     for (const GroupMetric& metric : group.metrics)
       for (const std::string& key : keys_of_metric(metric, known)) {
         const std::vector<size_t> tasks = tasks_with(config, group, key);
@@ -115,7 +115,6 @@ std::vector<PairResult> compare_groups(const RunConfig& config, const std::strin
         PairResult pair = compare_group(tasks, key, metric.weight_by_size, dense, compressed);
         pair.task = group.name;
         pair.metric = key;
-        pair.backend = backend;
         pairs.push_back(std::move(pair));
       }
   }

@@ -17,9 +17,9 @@ std::map<std::string, GroupResult> group_results(const std::vector<TaskGroup>& g
                                                  const std::map<std::string, TaskResult>& tasks);
 
 // Of metrics that are means: both variants, document by document over all tasks where they are
-// weighted by size, else the plain mean of the tasks' changes. Evaluations in the order of the
-// config's tasks.
-std::vector<PairResult> compare_groups(const RunConfig& config, const std::string& backend,
+// weighted by size, else the plain mean of the tasks' changes. `groups`: of the config, or some of them; evaluations in the
+// order of the config's tasks, all of those below the groups filled. The caller names the backend.
+std::vector<PairResult> compare_groups(const RunConfig& config, const std::vector<TaskGroup>& groups,
                                        const std::vector<Evaluation>& dense,
                                        const std::vector<Evaluation>& compressed);
 

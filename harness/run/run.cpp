@@ -158,8 +158,7 @@ class Run {
       check_windows(task, data_[t], evaluations.back());
       if (variant.name == "dense") answers_.keep(dense_key(t), key, *journal_);
       cpu.tasks[task.name] = evaluations.back().result;
-      if (cached) cpu.tasks[task.name].seconds = 0;
-      recalled = recalled || cached;
+      if (cached) cpu.tasks[task.name].seconds = 0, recalled = true;
       save();
     }
     if (!recalled) cpu.peak_memory_bytes = peak_resident_bytes();
@@ -212,7 +211,8 @@ class Run {
       for (PairResult& pair : compare_evaluations(config_.tasks[t], "cpu", dense[t], compressed[t]))
         result_.pairs.push_back(std::move(pair));
     if (dense.empty()) return;
-    for (PairResult& pair : compare_groups(config_, "cpu", dense, compressed)) result_.pairs.push_back(std::move(pair));
+    for (PairResult& pair : compare_groups(config_, config_.groups, dense, compressed))
+      result_.pairs.push_back(std::move(pair)), result_.pairs.back().backend = "cpu";
   }
 
   // Answers of the two models against each other; loads the dense one where it is not, as for speed.

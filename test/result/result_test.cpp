@@ -254,7 +254,7 @@ TEST_CASE("the journal of another run is refused by name", "[journal]") {
   { const Journal journal(path, "aaaa"); }
   CHECK_THROWS_WITH(Journal(path, "bbbb"),
                     path +
-                        ": the journal of another run (its config, model or data differ): "
+                        ": the journal of another run (its config, model or data differ; is EVALHARNESS_DATA as it was?): "
                         "expected run_hash bbbb, got aaaa");
 }
 

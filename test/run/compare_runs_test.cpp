@@ -2,6 +2,7 @@
 #include "harness/run/compare_runs.h"
 
 #include <catch2/catch.hpp>
+#include <algorithm>
 #include <filesystem>
 
 #include "harness/base/mapped_file.h"
@@ -58,6 +59,29 @@ TEST_CASE("compared with itself a run does not differ, and tasks of one run only
   }
   CHECK(comparison.only_a == std::vector<std::string>{"lambada_openai"});
   CHECK(comparison.only_b == std::vector<std::string>{"wikitext2"});
+}
+
+TEST_CASE("a group that both runs have alike is compared above its tasks, as in a run of both models", "[run][compare][group]") {
+  const CompareBench bench;
+  const std::string group = "task: [piqa, openbookqa]\naggregate_metric_list: [{metric: acc, weight_by_size: ";
+  write_file(bench.folder.path("g.yaml"), "group: g\n" + group + "true}]\n");
+  const std::string tasks = cat("tasks: [lambada_openai, ", bench.folder.path("g.yaml"), "]\nlimits: {g: 3, lambada_openai: 2}\n");
+  const std::string a = bench.run_as("a", tasks), b = bench.run_as("b", tasks + kPrune);
+  const std::string record = b + "/record.json";
+  const std::vector<PairResult> pairs = run_result_from_json(read_text(record), record).pairs;
+  const auto own = std::ranges::find(pairs, "g", &PairResult::task);
+  REQUIRE(own != pairs.end());
+  const std::vector<ComparedMetric> metrics = compare_runs(a, b, "").metrics;
+  REQUIRE(metrics.size() == pairs.size());
+  CHECK(metrics[1].task == "lambada_openai");
+  CHECK(metrics[2].task == "g");
+  CHECK(metrics[2].pair == *own);
+  CHECK(metrics[2].a.n == 6);
+  CHECK(metrics[3].task == "piqa");
+
+  write_file(bench.folder.path("h/g.yaml"), "group: g\n" + group + "false}]\n");
+  const std::string other = bench.run_as("c", replace_all(tasks, "/g.yaml", "/h/g.yaml"));
+  for (const ComparedMetric& metric : compare_runs(a, other, "").metrics) CHECK(metric.task != "g");
 }
 
 TEST_CASE("runs that did not answer the same are not compared", "[run][compare]") {
