@@ -61,7 +61,7 @@ class Backend {
   // `op` is borrowed and must outlive the result.
   virtual std::unique_ptr<BoundLinear> bind(const LinearOp& op) const = 0;
   // Room for capacities[s] tokens of sequence s. Attention over a bf16 cache multiplies in bfloat16 (queries and weights
-  // rounded too, sums in float32), over an f32 cache in float32.
+  // rounded too, sums in float32), over an f32 or f16 cache in float32.
   virtual std::unique_ptr<KvCache> make_cache(const AttentionShape& shape, size_t layers,
                                               std::span<const size_t> capacities, Dtype dtype) const = 0;
 

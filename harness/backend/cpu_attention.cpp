@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <type_traits>
 
 #include "harness/backend/kernels/token_kernels.h"
 #include "harness/base/parallel.h"
@@ -70,23 +71,39 @@ float softmax_step(const TokenKernels& kernels, std::span<const float> scores, s
 float shrunk(float maximum, float to, float) { return std::exp(maximum - to); }
 float shrunk(float maximum, float to, uint16_t) { return std::exp2(maximum - to); }
 
+// What products over a cache of this type are computed in.
+template <class Stored>
+using Product = std::conditional_t<std::is_same_v<Stored, Half>, float, Stored>;
+
+// `rows` rows of a panel as products read them.
+template <class T>
+const T* as_product(const T* panel, size_t) { return panel; }
+const float* as_product(const Half* panel, size_t rows) {
+  thread_local AlignedVector<float> wide;
+  wide.resize(rows * kPanelWidth);
+  from_float16({&panel->bits, wide.size()}, wide.data());
+  return wide.data();
+}
+
 // What a row has seen of the keys of a tile.
 struct RowSums {
   SoftmaxState state;
   const float* sums;  // [width]
 };
 
-// One tile, in memory that a thread uses again.
-template <class T>
+// One tile, in memory that a thread uses again. `Stored` is the cache's type.
+template <class Stored>
 class TileRun {
  public:
+  using T = Product<Stored>;
+
   void run(const CpuOptions& options, MatrixView q, const Segment& segment, const Tile& tile, const AttentionShape& shape,
            size_t layer, CpuKvCache& cache) {
     options_ = options;
     kernels_ = &token_kernels(options.isa);
     load(q, segment, tile, shape, cache);
-    const T* const keys = cache.keys<T>(layer, segment.sequence, tile.kv_head);
-    const T* const values = cache.values<T>(layer, segment.sequence, tile.kv_head);
+    const Stored* const keys = cache.keys<Stored>(layer, segment.sequence, tile.kv_head);
+    const Stored* const values = cache.values<Stored>(layer, segment.sequence, tile.kv_head);
     const size_t end = std::min(seen_.back(), tile.first_key + tile.keys);
     for (size_t key = tile.first_key; key < end; key += kStepKeys) {
       // Rows that see none of these keys come first.
@@ -126,14 +143,14 @@ class TileRun {
   }
 
   // scores [rows, count] = q * keys^T
-  void score(const T* panels, size_t first_key, size_t count, size_t first_row) {
+  void score(const Stored* panels, size_t first_key, size_t count, size_t first_row) {
     for (size_t key = 0; key < count; key += kKeyBlock) {
       while (seen_[first_row] <= first_key + key) ++first_row;
       PanelProduct<T> product;
       product.x = q_.data() + first_row * depth_;
       product.x_stride = product.k = depth_;
       product.rows = rows_ - first_row;
-      product.panel = panels + key * depth_;
+      product.panel = as_product(panels + key * depth_, depth_);
       product.y = scores_.data() + first_row * kStepKeys + key;
       product.y_stride = kStepKeys;
       multiply(options_, product);
@@ -149,13 +166,13 @@ class TileRun {
   }
 
   // sums [rows, 64 of width] = shrink * sums + weights * values
-  void bring(const T* panel, size_t count, size_t first_row, size_t column) {
+  void bring(const Stored* panel, size_t count, size_t first_row, size_t column) {
     PanelProduct<T> product;
     product.x = weights_.data() + first_row * kStepKeys;
     product.x_stride = kStepKeys;
     product.k = count;
     product.rows = rows_ - first_row;
-    product.panel = panel;
+    product.panel = as_product(panel, count);
     product.y = product_.data();
     product.y_stride = kPanelWidth;
     multiply(options_, product);
@@ -209,7 +226,7 @@ void join_parts(const Parts& parts, size_t first, size_t count, size_t row, std:
   for (float& value : out) value /= sum;
 }
 
-template <class T>
+template <class Stored>
 class Attention {
  public:
   Attention(const CpuOptions& options, MatrixView q, std::span<const Segment> segments, const AttentionShape& shape, size_t layer,
@@ -225,7 +242,7 @@ class Attention {
     for (size_t i = 0; i < tiles_.size();) {
       const size_t count = parts_of(tiles_[i]);
       if (count > 1)
-        for (size_t r = 0; r < group_; ++r) join_parts<T>(kept, i, count, r, place(tiles_[i], r));
+        for (size_t r = 0; r < group_; ++r) join_parts<Product<Stored>>(kept, i, count, r, place(tiles_[i], r));
       i += count;
     }
   }
@@ -243,7 +260,7 @@ class Attention {
   }
 
   void run_tile(size_t i, Parts& parts) const {
-    thread_local TileRun<T> run;
+    thread_local TileRun<Stored> run;
     const Tile& tile = tiles_[i];
     run.run(options_, q_, segments_[tile.segment], tile, shape_, layer_, cache_);
     const bool is_part = parts_of(tile) > 1;
@@ -276,6 +293,8 @@ void attend(const CpuOptions& options, MatrixView q, std::span<const Segment> se
             size_t layer, CpuKvCache& cache, MutableMatrixView out) {
   if (cache.dtype() == Dtype::bf16)
     Attention<uint16_t>(options, q, segments, shape, layer, cache, out).run();
+  else if (cache.dtype() == Dtype::f16)
+    Attention<Half>(options, q, segments, shape, layer, cache, out).run();
   else
     Attention<float>(options, q, segments, shape, layer, cache, out).run();
 }

@@ -23,6 +23,13 @@ std::span<const uint16_t> in_type(std::span<const float> row, std::vector<uint16
   return to;
 }
 
+std::span<const Half> in_type(std::span<const float> row, std::vector<Half>& to) {
+  static_assert(sizeof(Half) == sizeof(uint16_t));
+  to.resize(row.size());
+  to_float16(row, &to.data()->bits);
+  return to;
+}
+
 // One head of one sequence in one layer.
 template <class T>
 class HeadStore {
@@ -123,6 +130,8 @@ void store_in_cache(MatrixView k, MatrixView v, std::span<const Segment> segment
     parallel_for(blocks.size(), [&](size_t i) {
       if (cache.dtype() == Dtype::bf16)
         store_block<uint16_t>(blocks[i], k, v, shape.head_dim, layer, cache);
+      else if (cache.dtype() == Dtype::f16)
+        store_block<Half>(blocks[i], k, v, shape.head_dim, layer, cache);
       else
         store_block<float>(blocks[i], k, v, shape.head_dim, layer, cache);
     });

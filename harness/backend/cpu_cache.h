@@ -1,6 +1,7 @@
 // Keys and values of the CPU backend, stored as the panels that products read (see harness/math/gemm.h): scores of 64
 // keys are a product of queries with a panel of `depth` rows, what they bring is a product of their weights with panels
-// of as many rows as there are keys. The type of the cache is the type of the products.
+// of as many rows as there are keys. The type of the cache is the type of the products, but for halves: they are stored as
+// float32 would be, and widened for its products.
 #pragma once
 
 #include <cstddef>
@@ -21,6 +22,10 @@ inline constexpr size_t kKeyBlock = kPanelWidth;
 inline constexpr size_t kKeyGroup = 32;
 static_assert(kKeyGroup % kDepthMultipleF32 == 0 && kKeyGroup % kDepthMultipleBf16 == 0);
 
+struct Half {
+  uint16_t bits;
+};
+
 class CpuKvCache final : public KvCache {
  public:
   CpuKvCache(const AttentionShape& shape, size_t layers, std::span<const size_t> capacities, Dtype dtype);
@@ -36,7 +41,7 @@ class CpuKvCache final : public KvCache {
   size_t depth() const { return depth_; }  // head_dim of a key, padded with zeros to a product's depth
   size_t width() const { return width_; }  // head_dim of a value, padded with zeros to whole panels
   size_t capacity(size_t sequence) const { return sequences_[sequence].capacity; }
-  // T is the cache's type: float or uint16_t. Keys are [capacity / 64] panels of `depth` rows, values [width / 64]
+  // T is the cache's type: float, uint16_t (bfloat16) or Half. Keys are [capacity / 64] panels of `depth` rows, values [width / 64]
   // panels of `capacity` rows.
   template <class T>
   T* keys(size_t layer, size_t sequence, size_t kv_head) {

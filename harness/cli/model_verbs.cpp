@@ -22,7 +22,7 @@ std::string ids_json(const std::vector<int32_t>& ids) {
 
 Dtype parse_dtype(const std::string& name) {
   if (name != "bf16" && name != "f32") fail(cat("--dtype: expected one of bf16, f32, got '", name, "'"));
-  return name == "bf16" ? Dtype::bf16 : Dtype::f32;
+  return dtype_named(name);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <immintrin.h>
 
 #include "harness/math/bfloat16.h"
+#include "harness/math/float16.h"
 #include "harness/math/isa.h"
 
 namespace evalharness {
@@ -43,6 +44,20 @@ constexpr size_t kLanes = 8;
   return i;
 }
 
+[[gnu::target("avx2,f16c")]] size_t to_float16_f16c(std::span<const float> from, uint16_t* to) {
+  size_t i = 0;
+  for (; i + kLanes <= from.size(); i += kLanes)
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i), _mm256_cvtps_ph(_mm256_loadu_ps(from.data() + i), _MM_FROUND_TO_NEAREST_INT));
+  return i;
+}
+
+[[gnu::target("avx2,f16c")]] size_t from_float16_f16c(std::span<const uint16_t> from, float* to) {
+  size_t i = 0;
+  for (; i + kLanes <= from.size(); i += kLanes)
+    _mm256_storeu_ps(to + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from.data() + i))));
+  return i;
+}
+
 }  // namespace
 
 void to_bfloat16(std::span<const float> from, uint16_t* to) {
@@ -55,6 +70,18 @@ void round_to_bfloat16(std::span<const float> from, float* to) {
   static const bool avx2 = has_isa(Isa::avx2);
   size_t i = avx2 ? round_avx2(from, to) : 0;
   for (; i < from.size(); ++i) to[i] = round_to_bfloat16(from[i]);
+}
+
+void to_float16(std::span<const float> from, uint16_t* to) {
+  static const bool f16c = has_isa(Isa::avx2);
+  size_t i = f16c ? to_float16_f16c(from, to) : 0;
+  for (; i < from.size(); ++i) to[i] = to_float16(from[i]);
+}
+
+void from_float16(std::span<const uint16_t> from, float* to) {
+  static const bool f16c = has_isa(Isa::avx2);
+  size_t i = f16c ? from_float16_f16c(from, to) : 0;
+  for (; i < from.size(); ++i) to[i] = from_float16(from[i]);
 }
 
 }  // namespace evalharness

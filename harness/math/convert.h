@@ -1,5 +1,4 @@
-// Rows of numbers from one type to another: to_bfloat16 and from_bfloat16, many at a time, bit for
-// bit.
+// Rows of numbers from one type to another: what bfloat16.h and float16.h do, many at a time, bit for bit.
 #pragma once
 
 #include <cstdint>
@@ -9,5 +8,7 @@ namespace evalharness {
 
 void to_bfloat16(std::span<const float> from, uint16_t* to);
 void round_to_bfloat16(std::span<const float> from, float* to);
+void to_float16(std::span<const float> from, uint16_t* to);
+void from_float16(std::span<const uint16_t> from, float* to);
 
 }  // namespace evalharness

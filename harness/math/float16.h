@@ -16,7 +16,8 @@ inline float from_float16(uint16_t value) {
     return std::bit_cast<float>(std::bit_cast<uint32_t>(magnitude) | sign);
   }
   const uint32_t wide_exponent = exponent == 31 ? 255u : exponent + (127 - 15);
-  return std::bit_cast<float>(sign | (wide_exponent << 23) | (fraction << 13));
+  const uint32_t quiet = exponent == 31 && fraction != 0 ? 0x400000u : 0;  // as the processor's instruction does
+  return std::bit_cast<float>(sign | (wide_exponent << 23) | (fraction << 13) | quiet);
 }
 
 // Of a number that is finite and not negative: no branches, so that compilers make vectors of it.
@@ -29,7 +30,7 @@ inline uint16_t to_float16(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   const uint16_t sign = static_cast<uint16_t>((bits >> 16) & 0x8000u);
   const uint32_t magnitude = bits & 0x7fffffffu;
-  if (magnitude > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u);
+  if (magnitude > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u | (magnitude >> 13 & 0x1ffu));
   if (magnitude >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);  // rounds to 2^16
   if (magnitude <
       0x38800000u) {  // below 2^-14: adding 0.5 leaves round(value * 2^24) in the low bits

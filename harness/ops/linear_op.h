@@ -62,8 +62,9 @@ class LinearOp {
 };
 
 // Storage of a value inside a format.
-enum class Dtype { f32, bf16 };
-std::string dtype_name(Dtype dtype);  // "f32", "bf16"
+enum class Dtype { f32, bf16, f16 };  // f16: of caches only; dense.f16 is a format by itself
+std::string dtype_name(Dtype dtype);  // "f32", "bf16", "f16"
+Dtype dtype_named(const std::string& name);  // of a name that was checked
 size_t dtype_bytes(Dtype dtype);
 
 // Dense weights. bf16 rounds to nearest even.

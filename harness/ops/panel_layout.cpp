@@ -27,7 +27,14 @@ void store_values(Dtype dtype, std::span<const float> values, std::byte* to) {
 
 }  // namespace
 
-std::string dtype_name(Dtype dtype) { return dtype == Dtype::f32 ? "f32" : "bf16"; }
+std::string dtype_name(Dtype dtype) {
+  return dtype == Dtype::f32 ? "f32" : dtype == Dtype::bf16 ? "bf16" : "f16";
+}
+Dtype dtype_named(const std::string& name) {
+  for (const Dtype dtype : {Dtype::f32, Dtype::bf16, Dtype::f16})
+    if (dtype_name(dtype) == name) return dtype;
+  EH_ASSERT(false);
+}
 size_t dtype_bytes(Dtype dtype) { return dtype == Dtype::f32 ? 4 : 2; }
 
 size_t PanelLayout::panels() const { return ceil_div(out, kPanelWidth); }

@@ -182,8 +182,8 @@ RunConfig read_run_config(ConfigNode root, const std::string& name, const RunOve
   RunConfig config;
   config.name = name;
   config.model = root.at("model").as_string();
-  config.dtype = root.get_one_of("dtype", {"bf16", "f32"}, "bf16") == "f32" ? Dtype::f32 : Dtype::bf16;
-  config.kv_cache = root.get_one_of("kv_cache", {"bf16", "f32"}, dtype_name(config.dtype)) == "f32" ? Dtype::f32 : Dtype::bf16;
+  config.dtype = dtype_named(root.get_one_of("dtype", {"bf16", "f32"}, "bf16"));
+  config.kv_cache = dtype_named(root.get_one_of("kv_cache", {"bf16", "f16", "f32"}, dtype_name(config.dtype)));
   config.gemm = gemm_library(root.get_one_of("gemm", kGemmNames, kGemmNames.front()));
   config.head = root.get_one_of("head", kHeadNames, kHeadNames.front());
   read_methods(root, config);

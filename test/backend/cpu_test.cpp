@@ -6,6 +6,7 @@
 #include "harness/backend/backend.h"
 #include "harness/base/parallel.h"
 #include "harness/math/convert.h"
+#include "harness/math/float16.h"
 #include "test/support/isas.h"
 #include "test/support/tiny_model.h"
 
@@ -139,6 +140,23 @@ TEST_CASE("attention over a bf16 cache is within bfloat16's rounding of the form
   }
 }
 
+TEST_CASE("attention over an f16 cache is that of the rounded keys and values", "[backend]") {
+  const auto halves = [](Matrix x) {
+    for (float& value : x.values()) value = from_float16(to_float16(value));
+    return x;
+  };
+  for (const Isa isa : isas()) {
+    for (const AttentionShape& s : {AttentionShape{4, 2, 4}, {9, 3, 64}, {3, 1, 80}}) {
+      for (const size_t tokens : {1, 65, 300}) {
+        CAPTURE(isa_name(isa), s.heads, s.head_dim, tokens);
+        const Matrix q = random_matrix(tokens, s.heads * s.head_dim, 1);
+        const Matrix k = random_matrix(tokens, s.kv_heads * s.head_dim, 2), v = random_matrix(tokens, s.kv_heads * s.head_dim, 3);
+        CHECK(largest_difference(attended(isa, s, Dtype::f16, q, k, v), plain_attention(q, halves(k), halves(v), s, 0)) < 1e-5);
+      }
+    }
+  }
+}
+
 TEST_CASE("a bf16 cache weighs equal keys equally and a far one not at all", "[backend]") {
   const AttentionShape s{1, 1, 4};
   for (const Isa isa : isas()) {
@@ -151,7 +169,7 @@ TEST_CASE("a bf16 cache weighs equal keys equally and a far one not at all", "[b
 
 TEST_CASE("NaN that a sequence left in the cache does not reach the next one", "[backend]") {
   const AttentionShape s{1, 1, 4};
-  for (const Dtype dtype : {Dtype::f32, Dtype::bf16}) {
+  for (const Dtype dtype : {Dtype::f32, Dtype::bf16, Dtype::f16}) {
     const auto backend = cpu(best_isa());
     const size_t capacity[] = {70};
     const auto cache = backend->make_cache(s, 1, capacity, dtype);
@@ -197,7 +215,7 @@ TEST_CASE("attention behind a cache sees what one pass would have seen, and sequ
 TEST_CASE("a child sees its parent's first tokens and its own, whole blocks or not", "[backend]") {
   const AttentionShape s{4, 2, 8};
   for (const Isa isa : isas()) {
-    for (const auto& [shared, dtype] : {std::pair{3, Dtype::f32}, {64, Dtype::f32}, {100, Dtype::f32}, {3, Dtype::bf16}, {100, Dtype::bf16}}) {
+    for (const auto& [shared, dtype] : {std::pair{3, Dtype::f32}, {64, Dtype::f32}, {100, Dtype::f32}, {3, Dtype::bf16}, {100, Dtype::bf16}, {3, Dtype::f16}, {100, Dtype::f16}}) {
       CAPTURE(isa_name(isa), shared, dtype_name(dtype));
       const size_t total = size_t(shared) + 70, own = size_t(shared);
       const Matrix q = random_matrix(total, 32, 1), k = random_matrix(total, 16, 2), v = random_matrix(total, 16, 3);

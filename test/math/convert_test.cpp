@@ -7,6 +7,7 @@
 
 #include "harness/base/rng.h"
 #include "harness/math/bfloat16.h"
+#include "harness/math/float16.h"
 
 using namespace evalharness;
 
@@ -34,4 +35,19 @@ TEST_CASE("many values are converted as one by one, whatever their bits", "[math
     REQUIRE(halves[i] == to_bfloat16(values[i]));
     REQUIRE(std::bit_cast<uint32_t>(rounded[i]) == uint32_t{halves[i]} << 16);
   }
+}
+
+TEST_CASE("many halves are converted as one by one, whatever their bits", "[math]") {
+  std::vector<uint16_t> halves(65536 + 3);
+  for (size_t i = 0; i < halves.size(); ++i) halves[i] = static_cast<uint16_t>(i);
+  std::vector<float> values(halves.size());
+  from_float16(halves, values.data());
+  for (size_t i = 0; i < halves.size(); ++i)
+    REQUIRE(std::bit_cast<uint32_t>(values[i]) == std::bit_cast<uint32_t>(from_float16(halves[i])));
+
+  Rng rng(2, "test.convert");
+  for (float& value : values) value = std::bit_cast<float>(static_cast<uint32_t>(rng.next()));
+  values[5] = std::bit_cast<float>(0x7f800001u);
+  to_float16(values, halves.data());
+  for (size_t i = 0; i < halves.size(); ++i) REQUIRE(halves[i] == to_float16(values[i]));
 }

@@ -139,7 +139,7 @@ TEST_CASE("mistakes in a config are one line with their place, before any work",
   CHECK(error_of("taks: [piqa]\n") == "tiny.yaml:2:7: taks: unknown key (did you mean 'tasks'?)");
   CHECK(error_of("tasks: [pica]\n") == "tiny.yaml:2:9: tasks[0]: unknown task 'pica' (did you mean 'piqa'?)");
   CHECK(error_of("dtype: bf61\n") == "tiny.yaml:2:8: dtype: expected one of bf16, f32, got 'bf61' (did you mean 'bf16'?)");
-  CHECK(error_of("kv_cache: f16\n") == "tiny.yaml:2:11: kv_cache: expected one of bf16, f32, got 'f16' (did you mean 'bf16'?)");
+  CHECK(error_of("kv_cache: f64\n") == "tiny.yaml:2:11: kv_cache: expected one of bf16, f16, f32, got 'f64'");
   CHECK(error_of("tasks: [piqa, piqa]\n") == "tiny.yaml:2:15: tasks[1]: task 'piqa' is listed twice");
   CHECK(error_of("tasks: [piqa]\nlimits: {gsm8k: 3}\n") == "tiny.yaml:3:17: limits.gsm8k: no such task in tasks");
   CHECK(error_of("backends: [cpu, coda]\n") ==

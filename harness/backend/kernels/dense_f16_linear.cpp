@@ -7,7 +7,7 @@
 #include "harness/backend/panel_linear.h"
 #include "harness/base/error.h"
 #include "harness/base/text.h"
-#include "harness/math/float16.h"
+#include "harness/math/convert.h"
 #include "harness/math/panel_kernels.h"
 #include "harness/ops/dense_f16.h"
 
@@ -16,17 +16,6 @@ namespace {
 
 // Bytes between the load and the line asked for: hides DRAM's latency at this loop's pace.
 constexpr size_t kAhead = 4096;
-
-void widen_scalar(const uint16_t* halves, size_t count, float* to) {
-  for (size_t i = 0; i < count; ++i) to[i] = from_float16(halves[i]);
-}
-
-[[gnu::target("avx2,f16c")]] void widen_f16c(const uint16_t* halves, size_t count, float* to) {
-  for (size_t i = 0; i < count; i += 8) {
-    _mm_prefetch(reinterpret_cast<const char*>(halves + i) + kAhead, _MM_HINT_T0);
-    _mm256_storeu_ps(to + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(halves + i))));
-  }
-}
 
 using MultiplyHalves = void (*)(const uint16_t* halves, const PanelProduct<float>& product);
 
@@ -90,14 +79,14 @@ std::span<const MultiplyHalves> kernels(Isa isa) {
 
 class DenseF16Reader final : public PanelReader<float> {
  public:
-  DenseF16Reader(const DenseF16Linear& weight, Isa isa) : weight_(weight), fast_(isa >= Isa::avx2) {}
+  explicit DenseF16Reader(const DenseF16Linear& weight) : weight_(weight) {}
 
   const LinearOp& op() const override { return weight_; }
   const PanelLayout& layout() const override { return weight_.layout(); }
-  std::string decoder() const override { return fast_ ? "widen f16c" : "widen scalar"; }
+  std::string decoder() const override { return "widen"; }
   size_t block() const override { return 64; }
   const float* read(size_t panel, size_t begin, size_t end, float* scratch) const override {
-    (fast_ ? widen_f16c : widen_scalar)(weight_.panel(panel, begin), (end - begin) * kPanelWidth, scratch);
+    from_float16({weight_.panel(panel, begin), (end - begin) * kPanelWidth}, scratch);
     return scratch;
   }
 
@@ -119,13 +108,12 @@ class DenseF16Reader final : public PanelReader<float> {
 
  private:
   const DenseF16Linear& weight_;
-  bool fast_;
 };
 
 const RegisterKernels registration("dense.f16", [](const LinearOp& op, const CpuOptions& options) {
   const auto* const weight = dynamic_cast<const DenseF16Linear*>(&op);
   EH_ASSERT(weight != nullptr);
-  return bind_panels<float>(std::make_unique<DenseF16Reader>(*weight, options.isa), options);
+  return bind_panels<float>(std::make_unique<DenseF16Reader>(*weight), options);
 });
 
 }  // namespace
