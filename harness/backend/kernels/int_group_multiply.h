@@ -1,6 +1,6 @@
-// A few tokens times packed integer weights, unpacked in registers: the packed bytes are read once
-// for each four tokens. Codes are small integers, exact in bfloat16, so x * code is summed over a
-// group and its scale is applied to the float32 sum: nothing but x is rounded.
+// A few tokens times packed integer weights, unpacked in registers: the packed bytes are read once for each four to eight
+// tokens. Codes are small integers, so x * code is summed over a group and its scale is applied to that sum. With bfloat16
+// products codes are exact and sums are float32; with AVX2 x is a 16-bit integer (fixed_inputs.h) and sums are exact.
 #pragma once
 
 #include <string>
