@@ -10,7 +10,7 @@ class Interrupted : public std::runtime_error {
   Interrupted() : std::runtime_error("interrupted") {}
 };
 
-// From now on SIGINT and SIGTERM set a flag once, and act as usual the second time.
+// From now on SIGINT and SIGTERM set a flag once, and act as usual the second time. Of the main thread.
 void watch_interrupts();
 bool interrupt_requested();
 // Throws Interrupted if so.
