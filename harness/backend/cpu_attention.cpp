@@ -157,20 +157,20 @@ class TileRun {
     }
   }
 
+  // Rows of weights lie one behind the other: oneDNN's bfloat16 kernels take no others.
   void weigh(size_t first_key, size_t count, size_t first_row) {
     for (size_t r = first_row; r < rows_; ++r) {
       const size_t valid = std::min(seen_[r] - first_key, count);
       shrink_[r] = softmax_step(*kernels_, {scores_.data() + r * kStepKeys, count}, valid, states_[r],
-                                weights_.data() + r * kStepKeys);
+                                weights_.data() + r * count);
     }
   }
 
   // sums [rows, 64 of width] = shrink * sums + weights * values
   void bring(const Stored* panel, size_t count, size_t first_row, size_t column) {
     PanelProduct<T> product;
-    product.x = weights_.data() + first_row * kStepKeys;
-    product.x_stride = kStepKeys;
-    product.k = count;
+    product.x = weights_.data() + first_row * count;
+    product.x_stride = product.k = count;
     product.rows = rows_ - first_row;
     product.panel = as_product(panel, count);
     product.y = product_.data();
@@ -184,7 +184,7 @@ class TileRun {
   CpuOptions options_;
   const TokenKernels* kernels_ = nullptr;
   size_t group_ = 0, rows_ = 0, depth_ = 0, width_ = 0;
-  AlignedVector<T> q_, weights_;                    // [rows, depth], [rows, kStepKeys]
+  AlignedVector<T> q_, weights_;                    // [rows, depth], [rows, keys of the step]
   AlignedVector<float> scores_, product_, sums_;    // [rows, kStepKeys], [rows, 64], [rows, width]
   std::vector<SoftmaxState> states_;                // of each row
   std::vector<float> shrink_;                       // what the step does to a row's earlier sums

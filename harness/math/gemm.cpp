@@ -87,7 +87,7 @@ void multiply_rows(GemmLibrary library, Isa isa, const PanelProduct<float>& prod
 }
 
 void multiply_rows(GemmLibrary library, Isa isa, const PanelProduct<uint16_t>& product) {
-  EH_ASSERT(multiplies_bfloat16(library, isa));
+  EH_ASSERT(multiplies_bfloat16(library, isa) && product.x_stride == product.k);
   if (is_ours(library, isa, true)) return multiply_in_registers(isa, product);
   in_library_sized_pieces(isa, product,
                           [](const PanelProduct<uint16_t>& piece) { detail::onednn_rows(piece); });

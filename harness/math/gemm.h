@@ -52,7 +52,8 @@ inline const std::vector<std::string> kGemmNames = {"fastest", "onednn", "openbl
 // busy: kFewTokens, or more where our kernels win anyway.
 size_t few_tokens(GemmLibrary library, Isa isa);
 void multiply_rows(GemmLibrary library, Isa isa, const PanelProduct<float>& product);
-// Only where multiplies_bfloat16() says so; elsewhere widen and use the float32 one.
+// Only where multiplies_bfloat16() says so; elsewhere widen and use the float32 one. Rows of x are neighbours
+// (x_stride is k): for others oneDNN 2.6 has its reference code only, with AMX too.
 void multiply_rows(GemmLibrary library, Isa isa, const PanelProduct<uint16_t>& product);
 bool multiplies_bfloat16(GemmLibrary library, Isa isa);
 // What multiply_rows runs on: "onednn", "openblas", or our own kernel's instruction set; that too
