@@ -71,14 +71,12 @@ float softmax_step(const TokenKernels& kernels, std::span<const float> scores, s
 float shrunk(float maximum, float to, float) { return std::exp(maximum - to); }
 float shrunk(float maximum, float to, uint16_t) { return std::exp2(maximum - to); }
 
-// What products over a cache of this type are computed in.
-template <class Stored>
+template <class Stored>  // what products over such a cache are computed in
 using Product = std::conditional_t<std::is_same_v<Stored, Half>, float, Stored>;
 
-// `rows` rows of a panel as products read them.
 template <class T>
 const T* as_product(const T* panel, size_t) { return panel; }
-const float* as_product(const Half* panel, size_t rows) {
+const float* as_product(const Half* panel, size_t rows) {  // of 64
   thread_local AlignedVector<float> wide;
   wide.resize(rows * kPanelWidth);
   from_float16({&panel->bits, wide.size()}, wide.data());
@@ -94,9 +92,9 @@ struct RowSums {
 // One tile, in memory that a thread uses again. `Stored` is the cache's type.
 template <class Stored>
 class TileRun {
- public:
   using T = Product<Stored>;
 
+ public:
   void run(const CpuOptions& options, MatrixView q, const Segment& segment, const Tile& tile, const AttentionShape& shape,
            size_t layer, CpuKvCache& cache) {
     options_ = options;
