@@ -1,6 +1,7 @@
 #include "harness/backend/kernels/int_group_multiply.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "harness/backend/kernels/int_group_multiply_isa.h"
 #include "harness/base/error.h"
@@ -26,9 +27,9 @@ void multiply_int_group(Isa isa, const IntGroupLinear& weight, size_t panel, siz
   EH_ASSERT(!product.add && begin % IntGroupLinear::kUnit == 0);
   const std::span<const detail::IntGroupKernel> by_rows = kernels(isa, weight.parameters().bits);
   for (size_t row = 0; row < product.rows;) {
-    const size_t count = std::min(product.rows - row, by_rows.size());
-    by_rows[count - 1](weight, panel, begin, detail::rows_of(product, row, count));
-    row += count;
+    const size_t power = std::min<size_t>(std::bit_width(product.rows - row), by_rows.size()) - 1;
+    by_rows[power](weight, panel, begin, detail::rows_of(product, row, size_t{1} << power));
+    row += size_t{1} << power;
   }
 }
 

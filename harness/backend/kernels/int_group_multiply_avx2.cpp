@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <utility>
 
 #include "harness/backend/kernels/fixed_inputs.h"
 #include "harness/backend/kernels/int_group_multiply_isa.h"
@@ -20,26 +21,32 @@ constexpr size_t kMostRows = 8;
 // Bytes between the load and the line asked for: hides DRAM's latency at this loop's pace.
 constexpr size_t kAhead = 2048;
 
+[[gnu::target("avx2"), gnu::always_inline]] inline __m256i load(const uint32_t* place) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(place));
+}
+
 // Moves the fields of `Width` bits from bit Shift of each half of a word to bit At.
 template <size_t Width, size_t Shift, size_t At>
-[[gnu::target("avx2"), gnu::always_inline]] inline __m256i cut(const uint32_t* place) {
-  __m256i word = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(place));
+[[gnu::target("avx2"), gnu::always_inline]] inline __m256i cut(__m256i word) {
   if constexpr (Shift > At) word = _mm256_srli_epi16(word, Shift - At);
   if constexpr (Shift < At) word = _mm256_slli_epi16(word, At - Shift);
   if constexpr (At == 0 && Shift + Width == 16) return word;
   return _mm256_and_si256(word, _mm256_set1_epi16(static_cast<short>(((1 << Width) - 1) << At)));
 }
 
-// The codes of pair `Pair` of a unit: planes of 4, 2 and 1 bits, the lowest bits first (see int_group.h).
+// The codes of pair `Pair` of half a unit: planes of 4, 2 and 1 bits, the lowest bits first (see int_group.h).
 template <size_t Bits, size_t Pair>
-[[gnu::target("avx2"), gnu::always_inline]] inline __m256i codes_of_pair(const uint32_t* words) {
+[[gnu::target("avx2"), gnu::always_inline]] inline __m256i codes_of_pair(const uint32_t* words, size_t half) {
   constexpr size_t kFours = Bits / 4, kBefore1 = 4 * kFours + (Bits & 2);
+  const size_t four = 2 * half + Pair / 4;  // the word of a plane of 4 bits
   __m256i codes = _mm256_setzero_si256();
-  if constexpr (kFours > 0) codes = cut<4, Pair % 4 * 4, 0>(words + Pair / 4 * kPanelWidth);
-  if constexpr (kFours > 1) codes = _mm256_or_si256(codes, cut<4, Pair % 4 * 4, 4>(words + (4 + Pair / 4) * kPanelWidth));
-  if constexpr ((Bits & 2) != 0)
-    codes = _mm256_or_si256(codes, cut<2, Pair % 8 * 2, 4 * kFours>(words + (4 * kFours + Pair / 8) * kPanelWidth));
-  if constexpr ((Bits & 1) != 0) codes = _mm256_or_si256(codes, cut<1, Pair, kBefore1>(words + kBefore1 * kPanelWidth));
+  if constexpr (kFours > 0) codes = cut<4, Pair % 4 * 4, 0>(load(words + four * kPanelWidth));
+  if constexpr (kFours > 1) codes = _mm256_or_si256(codes, cut<4, Pair % 4 * 4, 4>(load(words + (4 + four) * kPanelWidth)));
+  if constexpr ((Bits & 2) != 0) codes = _mm256_or_si256(codes, cut<2, Pair * 2, 4 * kFours>(load(words + (4 * kFours + half) * kPanelWidth)));
+  if constexpr ((Bits & 1) != 0) {
+    const __m256i eight_pairs = _mm256_srl_epi16(load(words + kBefore1 * kPanelWidth), _mm_cvtsi32_si128(static_cast<int>(half * kPairs)));
+    codes = _mm256_or_si256(codes, cut<1, Pair, kBefore1>(eight_pairs));
+  }
   return codes;
 }
 
@@ -50,17 +57,17 @@ struct Sums {
 };
 
 template <size_t Bits, size_t Pair, size_t Rows, size_t Vectors>
-[[gnu::target("avx2"), gnu::always_inline]] inline void add_pair(const uint32_t* words, const FixedInputs* rows, size_t k, Sums<Rows, Vectors>& sums) {
+[[gnu::target("avx2"), gnu::always_inline]] inline void add_pair(const uint32_t* words, size_t half, const FixedInputs* rows, size_t k, Sums<Rows, Vectors>& sums) {
   __m256i x[Rows];
 #pragma GCC unroll 8
   for (size_t r = 0; r < Rows; ++r) {
     int pair;
-    std::memcpy(&pair, rows[r].x + k + 2 * (Pair % kPairs), sizeof pair);
+    std::memcpy(&pair, rows[r].x + k + 2 * Pair, sizeof pair);
     x[r] = _mm256_set1_epi32(pair);
   }
 #pragma GCC unroll 8
   for (size_t v = 0; v < Vectors; ++v) {
-    const __m256i codes = codes_of_pair<Bits, Pair>(words + v * kLanes);
+    const __m256i codes = codes_of_pair<Bits, Pair>(words + v * kLanes, half);
 #pragma GCC unroll 8
     for (size_t r = 0; r < Rows; ++r) {
       sums.of[r][v] = _mm256_add_epi32(sums.of[r][v], _mm256_madd_epi16(codes, x[r]));
@@ -70,10 +77,10 @@ template <size_t Bits, size_t Pair, size_t Rows, size_t Vectors>
 }
 
 // `words` is the unit's first word of the first output; rows[r].x[k] meets the first input of the half.
-template <size_t Bits, size_t Half, size_t Rows, size_t Vectors>
-[[gnu::target("avx2"), gnu::always_inline]] inline void add_half(const uint32_t* words, const FixedInputs* rows, size_t k, Sums<Rows, Vectors>& sums) {
+template <size_t Bits, size_t Rows, size_t Vectors>
+[[gnu::target("avx2"), gnu::always_inline]] inline void add_half(const uint32_t* words, size_t half, const FixedInputs* rows, size_t k, Sums<Rows, Vectors>& sums) {
   [&]<size_t... Pair>(std::index_sequence<Pair...>) __attribute__((target("avx2"), always_inline)) {
-    (add_pair<Bits, Half * kPairs + Pair>(words, rows, k, sums), ...);
+    (add_pair<Bits, Pair>(words, half, rows, k, sums), ...);
   }(std::make_index_sequence<kPairs>());
 }
 
@@ -118,14 +125,11 @@ template <size_t Bits, size_t Rows, size_t Vectors>
     Sums<Rows, Vectors> sums{};
     for (size_t k = begin; k < end; k += 2 * kPairs) {
       const uint32_t* const words = weight.codes(panel, k);
+      const size_t half = k / (2 * kPairs) % 2;
       if (column == 0)  // half of the unit's lines
         for (size_t line = 0; line < Bits * kPanelWidth / 2; line += 64 / sizeof(uint32_t))
-          _mm_prefetch(reinterpret_cast<const char*>(words + k % 32 / 16 * Bits * kPanelWidth / 2 + line) + kAhead, _MM_HINT_T0);
-      if (k % IntGroupLinear::kUnit == 0) {
-        add_half<Bits, 0>(words + column, rows, k - begin, sums);
-      } else {
-        add_half<Bits, 1>(words + column, rows, k - begin, sums);
-      }
+          _mm_prefetch(reinterpret_cast<const char*>(words + half * Bits * kPanelWidth / 2 + line) + kAhead, _MM_HINT_T0);
+      add_half<Bits>(words + column, half, rows, k - begin, sums);
     }
     add_stretch<Bits>(weight.grids().scales(panel, group), weight.grids().zeros(panel, group), rows, column, sums, product);
   }
@@ -134,7 +138,7 @@ template <size_t Bits, size_t Rows, size_t Vectors>
 template <size_t Bits, size_t Rows>
 [[gnu::target("avx2,fma,f16c")]] void multiply(const IntGroupLinear& weight, size_t panel, size_t begin,
                                                PanelProduct<uint16_t> product) {
-  constexpr size_t kVectors = kMostRows / (Rows > 4 ? 8 : Rows > 2 ? 4 : Rows);
+  constexpr size_t kVectors = kMostRows / Rows;  // eight sums in registers
   const FixInputs fix = fix_inputs(Isa::avx2);
   FixedInputs rows[Rows];
   for (size_t r = 0; r < Rows; ++r) std::fill_n(product.y + r * product.y_stride, kPanelWidth, 0.0f);
@@ -148,12 +152,8 @@ template <size_t Bits, size_t Rows>
   }
 }
 
-template <size_t Bits, size_t... Rows>
-constexpr std::array<IntGroupKernel, kMostRows> by_rows(std::index_sequence<Rows...>) {
-  return {multiply<Bits, Rows + 1>...};
-}
 template <size_t Bits>
-constexpr std::array<IntGroupKernel, kMostRows> kRows = by_rows<Bits>(std::make_index_sequence<kMostRows>());
+constexpr std::array<IntGroupKernel, 4> kRows = {multiply<Bits, 1>, multiply<Bits, 2>, multiply<Bits, 4>, multiply<Bits, kMostRows>};
 constexpr std::array kKernels = {kRows<2>, kRows<3>, kRows<4>, kRows<5>, kRows<6>, kRows<7>, kRows<8>};
 
 }  // namespace

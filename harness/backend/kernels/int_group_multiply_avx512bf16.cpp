@@ -179,8 +179,7 @@ template <size_t Bits, size_t Rows>
 }
 
 template <size_t Bits>
-constexpr std::array<IntGroupKernel, kMostRows> kRows = {multiply<Bits, 1>, multiply<Bits, 2>,
-                                                         multiply<Bits, 3>, multiply<Bits, 4>};
+constexpr std::array<IntGroupKernel, 3> kRows = {multiply<Bits, 1>, multiply<Bits, 2>, multiply<Bits, kMostRows>};
 constexpr std::array kKernels = {kRows<2>, kRows<3>, kRows<4>, kRows<5>, kRows<6>, kRows<7>, kRows<8>};
 
 }  // namespace

@@ -9,7 +9,7 @@ namespace evalharness::detail {
 
 using IntGroupKernel = void (*)(const IntGroupLinear& weight, size_t panel, size_t begin,
                                 PanelProduct<uint16_t> product);
-// By the number of rows of a pass, from one on. `bits` 2..8.
+// Kernel i takes a pass of 2^i rows: each is code for every width of a code, which takes its time to compile. `bits` 2..8.
 std::span<const IntGroupKernel> int_group_kernels_avx2(size_t bits);
 std::span<const IntGroupKernel> int_group_kernels_avx512bf16(size_t bits);
 
