@@ -19,26 +19,35 @@ struct AttentionShape {
   size_t heads = 0, kv_heads = 0, head_dim = 0;
 };
 
-// Keys and values of some sequences in some layers. A cache for scoring needs one layer's room only
-// (`layers` = 1: every layer overwrites it); one for generation keeps all.
+inline constexpr size_t kNoParent = SIZE_MAX;
+
+// A sequence of a cache. One that has a parent begins with the parent's first `shared` tokens, which are computed once and kept
+// once, in the parent's place: the parent keeps them for as long as the child is there.
+struct CacheSequence {
+  size_t capacity = 0;  // tokens, the shared ones among them
+  size_t layers = 1;    // kept; 1: each layer overwrites the one before, enough for scoring in one pass
+  size_t parent = kNoParent;
+  size_t shared = 0;
+};
+
+// Keys and values of some sequences in some layers.
 class KvCache {
  public:
   virtual ~KvCache() = default;
-  virtual size_t length(size_t sequence) const = 0;       // tokens that every layer has seen
+  virtual size_t add(const CacheSequence& sequence) = 0;  // returns its number: 0, 1, ...
+  virtual void drop(size_t first) = 0;                    // the sequences from this number on
+  virtual size_t length(size_t sequence) const = 0;       // tokens that every layer has seen; of a child the shared ones at first
   virtual void set_length(size_t sequence, size_t tokens) = 0;
   virtual size_t bytes() const = 0;
 };
 
-inline constexpr size_t kNoParent = SIZE_MAX;
-
-// Rows [first, first + count) of a batch are the next tokens of one sequence of the cache. A sequence may begin
-// with the first `shared` tokens of another, its parent, whose keys and values are copied before its own:
-// a prefix that many sequences have in common is computed once. The parent is in the same batch, without a parent
-// of its own, or in the cache before it.
+// Rows [first, first + count) of a batch are the next tokens of one sequence of the cache. It may take over the first `shared`
+// tokens of another, whose keys and values are copied before its own, so that the other may go. What a sequence takes over,
+// or has from its parent, was computed before, or in the same batch by a segment before this one.
 struct Segment {
   size_t first = 0, count = 0;
   size_t sequence = 0;
-  size_t parent = kNoParent;
+  size_t taken_from = kNoParent;
   size_t shared = 0;
 };
 
@@ -60,7 +69,7 @@ class Backend {
   virtual std::string name() const = 0;  // "cpu"
   // `op` is borrowed and must outlive the result.
   virtual std::unique_ptr<BoundLinear> bind(const LinearOp& op) const = 0;
-  // Room for capacities[s] tokens of sequence s. Attention over a bf16 cache multiplies in bfloat16 (queries and weights
+  // Room for capacities[s] tokens of sequence s in so many layers. Attention over a bf16 cache multiplies in bfloat16 (queries and weights
   // rounded too, sums in float32), over an f32 or f16 cache in float32.
   virtual std::unique_ptr<KvCache> make_cache(const AttentionShape& shape, size_t layers,
                                               std::span<const size_t> capacities, Dtype dtype) const = 0;

@@ -100,17 +100,17 @@ class TileRun {
     options_ = options;
     kernels_ = &token_kernels(options.isa);
     load(q, segment, tile, shape, cache);
-    const Stored* const keys = cache.keys<Stored>(layer, segment.sequence, tile.kv_head);
-    const Stored* const values = cache.values<Stored>(layer, segment.sequence, tile.kv_head);
     const size_t end = std::min(seen_.back(), tile.first_key + tile.keys);
-    for (size_t key = tile.first_key; key < end; key += kStepKeys) {
+    for (size_t key = tile.first_key; key < end;) {
+      const CpuKvCache::Holder holder = cache.holder(segment.sequence, key);
+      const CacheHead<Stored> head = cache.head<Stored>(layer, holder.sequence, tile.kv_head);
       // Rows that see none of these keys come first.
       const auto first = static_cast<size_t>(std::ranges::upper_bound(seen_, key) - seen_.begin());
-      const size_t count = std::min(kStepKeys, round_up(end - key, kKeyGroup));
-      score(keys + key * depth_, key, count, first);
+      const size_t count = std::min({kStepKeys, round_up(end - key, kKeyGroup), holder.end - key});
+      score(head.key_panel(key), key, count, first);
       weigh(key, count, first);
-      for (size_t d = 0; d < width_; d += kPanelWidth)
-        bring(values + d / kPanelWidth * cache.capacity(segment.sequence) * kPanelWidth + key * kPanelWidth, count, first, d);
+      for (size_t d = 0; d < width_; d += kPanelWidth) bring(head.value_panel(key, d), count, first, d);
+      key += count;
     }
   }
 

@@ -49,7 +49,7 @@ CacheSlots::Entry CacheSlots::enter(std::span<const int32_t> tokens, Batch& batc
   own.child = shared > 0 && parent != slot;
   if (own.child) {
     slots_[parent].lent = true;
-    batch.add_child(slot, parent, shared, tokens.subspan(shared));
+    batch.add_behind(slot, parent, shared, tokens.subspan(shared));
   } else {
     cache_->set_length(slot, shared);
     batch.add(slot, shared, tokens.subspan(shared));

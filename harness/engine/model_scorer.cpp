@@ -5,7 +5,6 @@
 #include "harness/base/error.h"
 #include "harness/base/text.h"
 #include "harness/engine/prefix.h"
-#include "harness/engine/scored_rows.h"
 
 namespace evalharness {
 namespace {
@@ -28,27 +27,43 @@ Answer make_answer(std::span<const TokenScore> scores, const Scored& sequence) {
 // company, and what its requests begin with in common is computed once a unit.
 constexpr size_t kUnitTexts = 64;
 
-// What a unit costs as it is filled: rows of a scoring batch, a shared prefix once; tokens read and written at most of
-// a generation.
+// Headers are whole blocks of the cache: no keys are copied, and what a unit's documents begin with by chance does not count.
+constexpr size_t kHeaderMultiple = 64;
+
+// What a unit costs as it is filled. Scoring: rows of the batch, what sequences share once, and the header of all of them apart.
+// Generation: tokens read and written at most.
 class Filling {
  public:
-  void add(std::span<const int32_t> inputs, const Generate* generate) {
+  bool has_room(const Scored& sequence, const Generate* generate, const EngineOptions& options) const {
+    if (generate != nullptr) return texts_ + texts_written(*generate) <= kUnitTexts;
+    const size_t rows = tree_.rows() + sequence.inputs.size() - tree_.shared_with(sequence.inputs);
+    return rows - whole_blocks(common_with(sequence)) <= options.batch_tokens;
+  }
+  void add(const Scored& sequence, const Generate* generate) {
     if (generate != nullptr) {
       const size_t written = texts_written(*generate);
       texts_ += written;
-      generation_tokens_ += written * (inputs.size() + generate->max_tokens);
+      generation_tokens_ += written * (sequence.inputs.size() + generate->max_tokens);
       return;
     }
-    const size_t before = rows();
-    if (!group_.join(inputs)) closed_rows_ = before;
+    if (tree_.rows() == 0) common_ = sequence.inputs;
+    common_.resize(common_with(sequence));
+    tree_.add(sequence.inputs);
   }
-  bool fits(const EngineOptions& options) const { return texts_ <= kUnitTexts && rows() <= options.batch_tokens; }
-  size_t cost() const { return generation_tokens_ + rows(); }
+  std::span<const int32_t> header() const { return std::span(common_).first(whole_blocks(common_.size())); }
+  size_t cost() const { return generation_tokens_ + tree_.rows(); }
 
  private:
-  size_t rows() const { return closed_rows_ + group_.rows(); }
-  PrefixGrouper group_;
-  size_t closed_rows_ = 0, texts_ = 0, generation_tokens_ = 0;
+  static size_t whole_blocks(size_t tokens) { return tokens / kHeaderMultiple * kHeaderMultiple; }
+  // Tokens that all sequences begin with, this one too, and that come before every scored row.
+  size_t common_with(const Scored& sequence) const {
+    const auto unscored = std::span(sequence.inputs).first(sequence.inputs.size() - sequence.targets.size());
+    return static_cast<size_t>(std::ranges::mismatch(common_, unscored).in1 - common_.begin());
+  }
+
+  PrefixTree tree_;
+  std::vector<int32_t> common_;
+  size_t texts_ = 0, generation_tokens_ = 0;
 };
 
 }  // namespace
@@ -56,7 +71,7 @@ class Filling {
 size_t texts_written(const Generate& request) { return request.temperature == 0 ? 1 : request.samples; }
 
 ModelScorer::ModelScorer(Transformer& transformer, const Tokenizer& tokenizer, const EngineOptions& options)
-    : transformer_(transformer), tokenizer_(tokenizer), options_(options) {}
+    : transformer_(transformer), tokenizer_(tokenizer), options_(options), pass_(transformer) {}
 
 size_t max_length(const Transformer& transformer, const EngineOptions& options) {
   return options.max_length > 0 ? options.max_length : transformer.model().config.context;
@@ -72,9 +87,9 @@ const std::vector<int32_t>& ModelScorer::rolling_tokens(const Rolling& request) 
   return rolling_tokens_;
 }
 
-std::vector<int32_t> ModelScorer::inputs_of(const Request& request) const {
-  if (const auto* pair = std::get_if<LogLikelihood>(&request)) return encode_pair(tokenizer_, *pair, max_length()).inputs;
-  return encode_prompt(tokenizer_, std::get<Generate>(request).context);
+Scored ModelScorer::sequence_of(const Request& request) const {
+  if (const auto* pair = std::get_if<LogLikelihood>(&request)) return encode_pair(tokenizer_, *pair, max_length());
+  return {.inputs = encode_prompt(tokenizer_, std::get<Generate>(request).context), .targets = {}};
 }
 
 void ModelScorer::plan_rolling(const Rolling& request, size_t index, std::vector<Unit>& units) {
@@ -94,32 +109,34 @@ void ModelScorer::plan_rolling(const Rolling& request, size_t index, std::vector
 std::vector<Unit> ModelScorer::plan(std::span<const Request> requests) {
   std::vector<Unit> units;
   Filling filling;
+  std::vector<int32_t> header;  // of the unit before
   size_t kind = std::variant_npos;  // of the requests in the last unit; none while it is closed
   for (size_t i = 0; i < requests.size(); ++i) {
     if (const auto* rolling = std::get_if<Rolling>(&requests[i])) {
       plan_rolling(*rolling, i, units);
       kind = std::variant_npos;
+      filling = {};
       continue;
     }
     const auto* generate = std::get_if<Generate>(&requests[i]);
-    const std::vector<int32_t> inputs = inputs_of(requests[i]);
-    Filling with = filling;
-    with.add(inputs, generate);
-    if (kind != requests[i].index() || !with.fits(options_)) {
+    const Scored sequence = sequence_of(requests[i]);
+    if (kind != requests[i].index() || !filling.has_room(sequence, generate, options_)) {
       units.push_back({});
       kind = requests[i].index();
-      with = {};
-      with.add(inputs, generate);
+      header.assign(filling.header().begin(), filling.header().end());
+      filling = {};
     }
-    filling = std::move(with);
-    units.back().requests.push_back(i);
-    units.back().cost_tokens = filling.cost();
+    filling.add(sequence, generate);
+    Unit& unit = units.back();
+    unit.requests.push_back(i);
+    unit.header = {filling.header().size(), !header.empty() && std::ranges::equal(filling.header(), header)};
+    unit.cost_tokens = filling.cost() - (unit.header.repeats ? header.size() : 0);
   }
   return units;
 }
 
-std::vector<Answer> ModelScorer::score(std::span<const Scored> sequences) {
-  const ScoredRows rows = forward_scored(transformer_, sequences);
+std::vector<Answer> ModelScorer::score(std::span<const Scored> sequences, const UnitHeader& header) {
+  const ScoredRows rows = pass_.forward(sequences, header);
   const std::vector<TokenScore> scores = transformer_.head(rows.hidden.view(), rows.targets);
   std::vector<Answer> answers;
   size_t next = 0;
@@ -156,15 +173,14 @@ std::vector<Answer> ModelScorer::answer(std::span<const Request> requests, const
   EH_ASSERT(!unit.requests.empty());
   if (const auto* rolling = std::get_if<Rolling>(&requests[unit.requests.front()]))
     return {score_rolling(*rolling, unit)};
-  std::vector<Scored> pairs;
-  std::vector<const Generate*> generations;
-  for (const size_t i : unit.requests) {
-    if (const auto* pair = std::get_if<LogLikelihood>(&requests[i]))
-      pairs.push_back(encode_pair(tokenizer_, *pair, max_length()));
-    else
-      generations.push_back(&std::get<Generate>(requests[i]));
+  if (std::holds_alternative<Generate>(requests[unit.requests.front()])) {
+    std::vector<const Generate*> generations;
+    for (const size_t i : unit.requests) generations.push_back(&std::get<Generate>(requests[i]));
+    return generate(generations);
   }
-  return pairs.empty() ? generate(generations) : score(pairs);
+  std::vector<Scored> pairs;
+  for (const size_t i : unit.requests) pairs.push_back(sequence_of(requests[i]));
+  return score(pairs, unit.header);
 }
 
 }  // namespace evalharness

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "harness/engine/encode.h"
+#include "harness/engine/scored_rows.h"
 #include "harness/model/transformer.h"
 #include "harness/scorer/scorer.h"
 
@@ -37,14 +38,15 @@ class ModelScorer final : public Scorer {
  private:
   size_t max_length() const;
   void plan_rolling(const Rolling& request, size_t index, std::vector<Unit>& units);
-  std::vector<int32_t> inputs_of(const Request& request) const;  // of a pair or a generation
-  std::vector<Answer> score(std::span<const Scored> sequences);
+  Scored sequence_of(const Request& request) const;  // of a pair, or of a generation, which has no targets yet
+  std::vector<Answer> score(std::span<const Scored> sequences, const UnitHeader& header = {});
   Answer score_rolling(const Rolling& request, const Unit& unit);
   std::vector<Answer> generate(std::span<const Generate* const> requests);
 
   Transformer& transformer_;
   const Tokenizer& tokenizer_;
   EngineOptions options_;
+  ScoringPass pass_;
   std::string rolling_text_;  // of rolling_tokens_: a corpus is encoded once, not once a unit
   std::vector<int32_t> rolling_tokens_;
 };

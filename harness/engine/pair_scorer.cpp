@@ -62,7 +62,7 @@ double kl_divergence(std::span<const float> p_logits, std::span<const float> q_l
 }
 
 PairScorer::PairScorer(Transformer& reference, Transformer& model, const Tokenizer& tokenizer, const EngineOptions& options)
-    : reference_(reference), model_(model), tokenizer_(tokenizer), options_(options) {}
+    : reference_(reference), model_(model), reference_pass_(reference), model_pass_(model), tokenizer_(tokenizer), options_(options) {}
 
 std::vector<Unit> PairScorer::plan(std::span<const Request> requests) {
   return ModelScorer(model_, tokenizer_, options_).plan(requests);
@@ -72,7 +72,7 @@ std::vector<Answer> PairScorer::answer(std::span<const Request> requests, const 
   std::vector<Scored> sequences;
   for (const size_t i : unit.requests)
     sequences.push_back(encode_pair(tokenizer_, std::get<LogLikelihood>(requests[i]), max_length(model_, options_)));
-  const ScoredRows of_reference = forward_scored(reference_, sequences), of_model = forward_scored(model_, sequences);
+  const ScoredRows of_reference = reference_pass_.forward(sequences, unit.header), of_model = model_pass_.forward(sequences, unit.header);
   const std::vector<PairScore> scores = score_rows(reference_, model_, of_reference, of_model);
   std::vector<Answer> answers;
   size_t next = 0;

@@ -23,6 +23,7 @@ class PairScorer final : public Scorer {
  private:
   Transformer& reference_;
   Transformer& model_;
+  ScoringPass reference_pass_, model_pass_;
   const Tokenizer& tokenizer_;
   EngineOptions options_;
 };

@@ -3,34 +3,38 @@
 #include <algorithm>
 
 namespace evalharness {
-bool PrefixGrouper::join(std::span<const int32_t> tokens) {
-  const size_t bound = std::min(shared_, tokens.size());
-  const auto common = static_cast<size_t>(
-      std::mismatch(prefix_.begin(), prefix_.begin() + static_cast<ptrdiff_t>(bound), tokens.begin()).first - prefix_.begin());
-  // A neighbour that has little in common would take the group's prefix from it.
-  if (count_ > 0 && common >= kLeastShared && 2 * common >= shared_) {
-    shared_ = common;
-    ++count_;
-    tokens_ += tokens.size();
-    return true;
-  }
-  prefix_.assign(tokens.begin(), tokens.end());
-  shared_ = tokens_ = tokens.size();
-  count_ = 1;
-  return false;
+
+PrefixTree::Fork PrefixTree::fork(std::span<const int32_t> tokens) const {
+  const auto common = static_cast<size_t>(std::ranges::mismatch(last_, tokens).in1 - last_.begin());
+  Fork fork;
+  for (; fork.kept < path_.size() && nodes_[path_[fork.kept]].end <= common; ++fork.kept)
+    fork.shared = nodes_[path_[fork.kept]].end;
+  if (common >= fork.shared + kLeastShared) fork.shared = common;
+  return fork;
 }
 
-size_t PrefixGrouper::rows() const { return count_ > 1 ? tokens_ - (count_ - 1) * shared_ : tokens_; }
+void PrefixTree::split(size_t node, size_t at) {
+  PrefixNode beginning = nodes_[node];
+  beginning.end = at;
+  nodes_[node].begin = at;
+  nodes_[node].parent = nodes_.size();
+  path_.push_back(nodes_.size());
+  nodes_.push_back(beginning);
+}
 
-std::vector<PrefixGroup> group_by_prefix(std::span<const std::span<const int32_t>> sequences) {
-  std::vector<PrefixGroup> groups;
-  PrefixGrouper grouper;
-  for (size_t i = 0; i < sequences.size(); ++i) {
-    if (!grouper.join(sequences[i])) groups.push_back({.first = i, .count = 0, .shared = 0});
-    groups.back().count = grouper.count();
-    groups.back().shared = grouper.shared();
+size_t PrefixTree::add(std::span<const int32_t> tokens) {
+  const auto [kept, shared] = fork(tokens);
+  const size_t left = kept < path_.size() ? path_[kept] : SIZE_MAX;
+  path_.resize(kept);
+  if (shared > (kept > 0 ? nodes_[path_.back()].end : 0)) split(left, shared);
+  if (shared < tokens.size()) {
+    nodes_.push_back({path_.empty() ? SIZE_MAX : path_.back(), shared, tokens.size(), ends_.size()});
+    path_.push_back(nodes_.size() - 1);
   }
-  return groups;
+  ends_.push_back(path_.empty() ? SIZE_MAX : path_.back());
+  rows_ += tokens.size() - shared;
+  last_.assign(tokens.begin(), tokens.end());
+  return shared;
 }
 
 }  // namespace evalharness

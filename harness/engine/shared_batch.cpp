@@ -1,39 +1,41 @@
 #include "harness/engine/shared_batch.h"
 
+#include <algorithm>
+#include <numeric>
+
 #include "harness/engine/prefix.h"
 
 namespace evalharness {
 
-SharedBatch::SharedBatch(std::span<const std::span<const int32_t>> sequences) : places_(sequences.size()) {
-  for (const PrefixGroup& group : group_by_prefix(sequences)) {
-    const size_t parent = sequences.size() + prefixes_.size();
-    const size_t prefix_row = batch_.tokens.size();
-    if (group.shared > 0) {
-      batch_.add(parent, 0, sequences[group.first].first(group.shared));
-      prefixes_.push_back(group.shared);
-    }
-    for (size_t s = group.first; s < group.first + group.count; ++s) {
-      const size_t saved = s > group.first ? group.shared : 0;
-      places_[s] = {group.shared, saved, prefix_row, batch_.tokens.size(), sequences[s].size()};
-      const auto own = sequences[s].subspan(group.shared);
-      if (group.shared == 0)
-        batch_.add(s, 0, own);
-      else
-        batch_.add_child(s, parent, group.shared, own);
-    }
+SharedBatch::SharedBatch(std::span<const std::span<const int32_t>> sequences, size_t header) {
+  PrefixTree tree;
+  for (const std::span<const int32_t> tokens : sequences) saved_.push_back(tree.add(tokens));
+  ends_ = tree.ends();
+  const std::vector<PrefixNode>& nodes = tree.nodes();
+  std::vector<size_t> order(nodes.size()), cached_as(nodes.size(), 0);  // 0: within the header
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::stable_sort(order, {}, [&](size_t node) { return nodes[node].begin; });  // parents first
+  places_.resize(nodes.size());
+  for (const size_t n : order) {
+    const PrefixNode& node = nodes[n];
+    if (node.end <= header) continue;
+    const size_t begin = std::max(node.begin, header);
+    cached_as[n] = cached_.size() + (header > 0 ? 1 : 0);
+    const size_t parent = node.parent == SIZE_MAX ? 0 : cached_as[node.parent];
+    cached_.push_back({.capacity = node.end, .parent = begin > 0 ? parent : kNoParent, .shared = begin});
+    places_[n] = {node.parent, begin, batch_.tokens.size()};
+    batch_.add(cached_as[n], begin, sequences[node.sequence].subspan(begin, node.end - begin));
   }
 }
 
-std::vector<size_t> SharedBatch::capacities() const {
-  std::vector<size_t> capacities;
-  for (const Place& place : places_) capacities.push_back(place.tokens);
-  capacities.insert(capacities.end(), prefixes_.begin(), prefixes_.end());
-  return capacities;
+void SharedBatch::add_to(KvCache& cache) const {
+  for (const CacheSequence& sequence : cached_) cache.add(sequence);
 }
 
 size_t SharedBatch::row(size_t sequence, size_t position) const {
-  const Place& place = places_[sequence];
-  return position < place.shared ? place.prefix_row + position : place.own_row + position - place.shared;
+  size_t node = ends_[sequence];
+  while (position < places_[node].begin) node = places_[node].parent;
+  return places_[node].first_row + position - places_[node].begin;
 }
 
 }  // namespace evalharness

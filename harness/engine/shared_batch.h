@@ -1,4 +1,4 @@
-// A batch in which neighbours that begin alike share the rows of their common prefix.
+// A batch in which neighbours that begin alike share the rows of what they have in common.
 #pragma once
 
 #include <cstdint>
@@ -11,23 +11,25 @@ namespace evalharness {
 
 class SharedBatch {
  public:
-  explicit SharedBatch(std::span<const std::span<const int32_t>> sequences);
+  // The first `header` tokens of all of them are in the cache before the pass, as its only sequence.
+  SharedBatch(std::span<const std::span<const int32_t>> sequences, size_t header);
 
   const Batch& batch() const { return batch_; }
-  // Cache sequences 0 .. n-1 are the given ones, in order; prefixes follow.
-  std::vector<size_t> capacities() const;
-  // The row in which position `position` of a sequence is computed.
+  // Makes room for one pass of this batch: for the nodes of the tree.
+  void add_to(KvCache& cache) const;
+  // The row in which a position behind the header of a sequence is computed.
   size_t row(size_t sequence, size_t position) const;
-  // Tokens of the sequence that the one before it has paid for.
-  size_t saved(size_t sequence) const { return places_[sequence].saved; }
+  // Tokens of the sequence that those before it have paid for.
+  size_t saved(size_t sequence) const { return saved_[sequence]; }
 
  private:
-  struct Place {
-    size_t shared = 0, saved = 0, prefix_row = 0, own_row = 0, tokens = 0;
+  struct Place {  // of a node of the tree
+    size_t parent = 0, begin = 0, first_row = 0;
   };
+  std::vector<size_t> saved_, ends_;  // of each sequence; the node that it ends with
+  std::vector<Place> places_;
+  std::vector<CacheSequence> cached_;
   Batch batch_;
-  std::vector<Place> places_;     // of each sequence
-  std::vector<size_t> prefixes_;  // tokens of each shared prefix
 };
 
 }  // namespace evalharness

@@ -58,30 +58,18 @@ constexpr size_t kLanes = 8;
   return i;
 }
 
+// As many as `vectors` converts on this machine, the others by `one`.
+template <class From, class To>
+void convert(std::span<const From> from, To* to, size_t (*vectors)(std::span<const From>, To*), To (*one)(From)) {
+  static const bool avx2 = has_isa(Isa::avx2);
+  for (size_t i = avx2 ? vectors(from, to) : 0; i < from.size(); ++i) to[i] = one(from[i]);
+}
+
 }  // namespace
 
-void to_bfloat16(std::span<const float> from, uint16_t* to) {
-  static const bool avx2 = has_isa(Isa::avx2);
-  size_t i = avx2 ? to_bfloat16_avx2(from, to) : 0;
-  for (; i < from.size(); ++i) to[i] = to_bfloat16(from[i]);
-}
-
-void round_to_bfloat16(std::span<const float> from, float* to) {
-  static const bool avx2 = has_isa(Isa::avx2);
-  size_t i = avx2 ? round_avx2(from, to) : 0;
-  for (; i < from.size(); ++i) to[i] = round_to_bfloat16(from[i]);
-}
-
-void to_float16(std::span<const float> from, uint16_t* to) {
-  static const bool f16c = has_isa(Isa::avx2);
-  size_t i = f16c ? to_float16_f16c(from, to) : 0;
-  for (; i < from.size(); ++i) to[i] = to_float16(from[i]);
-}
-
-void from_float16(std::span<const uint16_t> from, float* to) {
-  static const bool f16c = has_isa(Isa::avx2);
-  size_t i = f16c ? from_float16_f16c(from, to) : 0;
-  for (; i < from.size(); ++i) to[i] = from_float16(from[i]);
-}
+void to_bfloat16(std::span<const float> from, uint16_t* to) { convert(from, to, to_bfloat16_avx2, to_bfloat16); }
+void round_to_bfloat16(std::span<const float> from, float* to) { convert(from, to, round_avx2, round_to_bfloat16); }
+void to_float16(std::span<const float> from, uint16_t* to) { convert(from, to, to_float16_f16c, to_float16); }
+void from_float16(std::span<const uint16_t> from, float* to) { convert(from, to, from_float16_f16c, from_float16); }
 
 }  // namespace evalharness

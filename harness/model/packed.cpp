@@ -76,9 +76,9 @@ Value read_config(const std::string& folder) {
 
 Dtype read_dtype(const JsonFields& fields) {
   const std::string name = fields.text("dtype");
-  for (const Dtype dtype : {Dtype::f32, Dtype::bf16})
-    if (dtype_name(dtype) == name) return dtype;
-  fields.fail("dtype", cat("expected one of bf16, f32, got '", printable(name), "'"));
+  if (name != "bf16" && name != "f32")
+    fields.fail("dtype", cat("expected one of bf16, f32, got '", printable(name), "'"));
+  return dtype_named(name);
 }
 
 struct WeightBlock {

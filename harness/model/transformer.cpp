@@ -14,9 +14,9 @@ void Batch::add(size_t sequence, size_t past, std::span<const int32_t> ids) {
   for (size_t i = 0; i < ids.size(); ++i) positions.push_back(static_cast<int32_t>(past + i));
 }
 
-void Batch::add_child(size_t sequence, size_t parent, size_t shared, std::span<const int32_t> ids) {
+void Batch::add_behind(size_t sequence, size_t taken_from, size_t shared, std::span<const int32_t> ids) {
   add(sequence, shared, ids);
-  segments.back().parent = parent;
+  segments.back().taken_from = taken_from;
   segments.back().shared = shared;
 }
 
@@ -195,7 +195,7 @@ MatrixView Transformer::forward(const Batch& batch, KvCache& cache) {
   w.reserve(tokens, model_.config);
   embed(model_, batch.tokens, w.hidden);
   for (const Segment& s : batch.segments)
-    if (s.parent != kNoParent) cache.set_length(s.sequence, s.shared);
+    if (s.taken_from != kNoParent) cache.set_length(s.sequence, s.shared);
   for (size_t i = 0; i < blocks_.size(); ++i) blocks_[i]->forward(w.hidden, batch, rope_, i, cache, w);
   for (const Segment& s : batch.segments) cache.set_length(s.sequence, cache.length(s.sequence) + s.count);
   backend_.rms_norm(w.hidden, model_.final_norm, static_cast<float>(model_.config.norm_epsilon), w.normed);

@@ -20,8 +20,8 @@ struct Batch {
 
   // Appends the next tokens of a sequence of the cache, which holds `past` of it already.
   void add(size_t sequence, size_t past, std::span<const int32_t> ids);
-  // Appends what follows the first `shared` tokens of the parent in a sequence that begins like it.
-  void add_child(size_t sequence, size_t parent, size_t shared, std::span<const int32_t> ids);
+  // Appends what follows the first `shared` tokens of another sequence in one that takes them over.
+  void add_behind(size_t sequence, size_t taken_from, size_t shared, std::span<const int32_t> ids);
 };
 
 // Called with the input of a linear layer before it runs. q, k and v share one input: they are announced

@@ -65,6 +65,12 @@ struct Answer {
   size_t saved = 0;                     // tokens that were computed for another request already
 };
 
+// Tokens that all requests of a unit begin with, computed in a pass of their own: a few-shot header.
+struct UnitHeader {
+  size_t tokens = 0;
+  bool repeats = false;  // the unit before has the same
+};
+
 // A piece of work that is computed as a whole or not at all: requests batched together, or some
 // windows of one Rolling request.
 struct Unit {
@@ -72,6 +78,7 @@ struct Unit {
   size_t first_window = 0;       // Rolling only
   size_t windows = 0;            // Rolling only
   size_t cost_tokens = 0;        // for progress
+  UnitHeader header = {};        // LogLikelihood only
 };
 
 class Scorer {

@@ -212,7 +212,7 @@ TEST_CASE("attention behind a cache sees what one pass would have seen, and sequ
   }
 }
 
-TEST_CASE("a child sees its parent's first tokens and its own, whole blocks or not", "[backend]") {
+TEST_CASE("a sequence that takes over another's first tokens sees them and its own, whole blocks or not", "[backend]") {
   const AttentionShape s{4, 2, 8};
   for (const Isa isa : isas()) {
     for (const auto& [shared, dtype] : {std::pair{3, Dtype::f32}, {64, Dtype::f32}, {100, Dtype::f32}, {3, Dtype::bf16}, {100, Dtype::bf16}, {3, Dtype::f16}, {100, Dtype::f16}}) {
@@ -222,8 +222,8 @@ TEST_CASE("a child sees its parent's first tokens and its own, whole blocks or n
       const auto backend = cpu(isa);
       const size_t capacities[] = {total, total, own};
       const auto cache = backend->make_cache(s, 1, capacities, dtype);
-      for (const size_t child : {0, 1}) cache->set_length(child, own);
-      // Rows: the parent's, then two children with the same tokens.
+      for (const size_t behind : {0, 1}) cache->set_length(behind, own);
+      // Rows: the first ones, then those of two that go on alike.
       Matrix all_q(own + 140, 32), all_k(own + 140, 16), all_v(own + 140, 16), out(own + 140, 32);
       for (size_t t = 0; t < own + 140; ++t) {
         const size_t from = t < total ? t : t - 70;
@@ -240,6 +240,51 @@ TEST_CASE("a child sees its parent's first tokens and its own, whole blocks or n
         for (size_t j = 0; j < 32; ++j)
           largest = std::max(largest, std::abs(double(out(t, j)) - double(expected(t < total ? t : t - 70, j))));
       CHECK(largest < 2e-6);
+    }
+  }
+}
+
+TEST_CASE("a child reads its forebears' keys in their place, in the same batch or behind it", "[backend]") {
+  const AttentionShape s{4, 2, 8};
+  const size_t total = 400;
+  const Matrix q = random_matrix(total, 32, 1), k = random_matrix(total, 16, 2), v = random_matrix(total, 16, 3);
+  const Matrix plain = plain_attention(q, k, v, s, 0);
+  for (const Isa isa : isas()) {
+    for (const Dtype dtype : {Dtype::f32, Dtype::bf16, Dtype::f16}) {
+      // Where the child leaves the header, and the grandchild the child: within a block, at its end, in the same block.
+      for (const auto& [first, second] : {std::pair<size_t, size_t>{3, 7}, {64, 128}, {100, 110}, {130, 300}, {320, 321}}) {
+        CAPTURE(isa_name(isa), dtype_name(dtype), first, second);
+        const auto backend = cpu(isa);
+        const auto cache = backend->make_cache(s, 1, {}, dtype);
+        // The parents hold more than the children share.
+        cache->add({.capacity = first + 5});
+        cache->add({.capacity = second + 70, .parent = 0, .shared = first});
+        cache->add({.capacity = total, .parent = 1, .shared = second});
+        CHECK(cache->length(2) == second);
+        const size_t rows = first + 5 + second + 70 - first + total - second;
+        Matrix all_q(rows, 32), all_k(rows, 16), all_v(rows, 16), out(rows, 32);
+        std::vector<size_t> position(rows);
+        const Segment segments[] = {{0, first + 5, 0}, {first + 5, second + 70 - first, 1}, {second + 75, total - second - 1, 2}};
+        const Segment last[] = {{rows - 1, 1, 2}};
+        for (const auto& [segment, begin] : {std::pair{segments[0], size_t{0}}, {segments[1], first}, {segments[2], second}, {last[0], total - 1}})
+          for (size_t i = 0; i < segment.count; ++i) {
+            // Behind what is shared the parents' keys are others.
+            const bool own = segment.sequence == 2 || begin + i < (segment.sequence == 0 ? first : second);
+            const size_t row = segment.first + i, from = begin + i;
+            position[row] = own ? from : SIZE_MAX;
+            std::ranges::copy(q.row(from), all_q.row(row).begin());
+            std::ranges::copy(k.row(own ? from : total - 1), all_k.row(row).begin());
+            std::ranges::copy(v.row(own ? from : total - 1), all_v.row(row).begin());
+          }
+        backend->attention(all_q.view(), all_k.view(), all_v.view(), segments, s, 0, *cache, out.view());
+        cache->set_length(2, total - 1);
+        backend->attention(all_q.view(), all_k.view(), all_v.view(), last, s, 0, *cache, out.view());
+        double largest = 0;
+        for (size_t row = 0; row < rows; ++row)
+          for (size_t j = 0; j < 32 && position[row] != SIZE_MAX; ++j)
+            largest = std::max(largest, std::abs(double(out(row, j)) - double(plain(position[row], j))));
+        CHECK(largest < (dtype == Dtype::f32 ? 2e-6 : dtype == Dtype::f16 ? 1e-3 : 0.03));
+      }
     }
   }
 }

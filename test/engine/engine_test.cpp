@@ -242,15 +242,89 @@ TEST_CASE("greedy samples are one text", "[engine][sampling]") {
   CHECK(answer.tokens <= 4);
 }
 
-TEST_CASE("neighbours share the longest beginning that they all have, where it is worth it", "[engine]") {
-  const Ids a = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, b = {1, 2, 3, 4, 5, 6, 7, 8, 77}, c = {1, 2, 3, 4};
-  const std::vector<std::span<const int32_t>> sequences = {a, b, a, c, c};
-  const std::vector<PrefixGroup> groups = group_by_prefix(sequences);
-  REQUIRE(groups.size() == 3);  // four tokens in common are not worth a sequence of their own
-  CHECK(groups[0].count == 3);
-  CHECK(groups[0].shared == 8);
-  CHECK(groups[1].shared == 0);
-  CHECK(groups[2].first == 4);
+TEST_CASE("sequences share with the one before what they begin with in common, at every level", "[engine]") {
+  Ids header(20), question(10, 100), other(10, 200);
+  for (size_t i = 0; i < header.size(); ++i) header[i] = static_cast<int32_t>(i);
+  const auto joined = [&](const Ids& middle, const Ids& end) {
+    Ids ids = header;
+    ids.insert(ids.end(), middle.begin(), middle.end());
+    ids.insert(ids.end(), end.begin(), end.end());
+    return ids;
+  };
+  PrefixTree tree;
+  CHECK(tree.add(joined(question, {1, 2, 3})) == 0);
+  CHECK(tree.add(joined(question, {4, 5})) == 30);
+  CHECK(tree.add(joined(question, {4, 5})) == 32);  // the same again
+  CHECK(tree.add(joined(other, {6})) == 20);        // another question behind the header
+  CHECK(tree.add(joined(other, {7})) == 30);
+  CHECK(tree.add(Ids{0, 1, 2, 3, 4, 5, 6, 77}) == 0);  // seven tokens in common are not worth a node
+  CHECK(tree.rows() == 33 + 2 + 0 + 11 + 1 + 8);
+  // Header, question and its two ends, the other and its two, and the last.
+  CHECK(tree.nodes().size() == 8);
+  size_t sum = 0;
+  for (const PrefixNode& node : tree.nodes()) {
+    sum += node.end - node.begin;
+    if (node.parent != SIZE_MAX) CHECK(tree.nodes()[node.parent].end == node.begin);
+  }
+  CHECK(sum == tree.rows());
+  CHECK(tree.ends()[1] == tree.ends()[2]);
+}
+
+TEST_CASE("choices behind questions behind a header score as they do alone", "[engine]") {
+  for (const Dtype dtype : {Dtype::f32, Dtype::bf16}) {
+    Engine e({}, dtype);
+    const std::string header(100, 'H');  // longer than a block of the cache
+    std::vector<Request> requests;
+    for (const std::string question : {"ABCDEFGHIJ", "ZYXWVUTSRQ", "ABCDEFGHIK"})
+      for (const std::string choice : {"1", "1234", "56", "1"}) requests.push_back(LogLikelihood{header + question, choice});
+    REQUIRE(e.scorer.plan(requests).size() == 1);
+    const std::vector<Answer> together = e.answers(requests);
+    for (size_t i = 0; i < requests.size(); ++i) {
+      CAPTURE(dtype_name(dtype), i);
+      const std::vector<Request> one = {requests[i]};
+      const Answer alone = e.answers(one)[0];
+      // Keys meet in other steps of the softmax, whose weights a bf16 cache rounds.
+      CHECK(together[i].log_prob == Approx(alone.log_prob).margin(dtype == Dtype::f32 ? 1e-5 : 2e-2));
+      CHECK(together[i].tokens == alone.tokens);
+    }
+    CHECK(together[0].saved == 0);
+    CHECK(together[1].saved == 110);
+    CHECK(together[4].saved == 100);
+    CHECK(together[5].saved == 110);
+  }
+}
+
+TEST_CASE("a header that units have in common is computed once, and a unit's answers do not depend on that", "[engine]") {
+  const std::string header(200, 'H');
+  std::vector<Request> requests;
+  for (char question = 'A'; question <= 'I'; ++question)
+    for (const std::string choice : {"1", "23"}) requests.push_back(LogLikelihood{header + std::string(12, question), choice});
+  for (const Dtype dtype : {Dtype::f32, Dtype::bf16}) {
+    Engine e({.batch_tokens = 64}, dtype);
+    const std::vector<Unit> units = e.scorer.plan(requests);
+    REQUIRE(units.size() == 3);  // 8 tokens of the header and four questions of 13 tokens at a time: 60 rows
+    for (const Unit& unit : units) {
+      CHECK(unit.header.tokens == 192);  // whole blocks
+      CHECK(unit.header.repeats == (&unit != &units[0]));
+      CHECK(unit.cost_tokens == (unit.header.repeats ? 0 : 192) + 8 + unit.requests.size() / 2 * 13);
+    }
+    const std::vector<Answer> together = e.answers(requests);
+    CHECK(together[1].saved == 212);
+    CHECK(together[2].saved == 200);
+    CHECK(together[8].saved == 192);  // the first of the second unit
+    for (const Unit& unit : units) {
+      Engine fresh({.batch_tokens = 64}, dtype);  // as after a resume
+      const std::vector<Answer> again = fresh.scorer.answer(requests, unit);
+      for (size_t i = 0; i < unit.requests.size(); ++i) {
+        CAPTURE(dtype_name(dtype), unit.requests[i]);
+        CHECK(again[i].log_prob == together[unit.requests[i]].log_prob);
+        CHECK(again[i].saved == together[unit.requests[i]].saved);
+        const std::vector<Request> one = {requests[unit.requests[i]]};
+        Engine large({}, dtype);
+        CHECK(again[i].log_prob == Approx(large.answers(one)[0].log_prob).margin(dtype == Dtype::f32 ? 1e-5 : 2e-2));
+      }
+    }
+  }
 }
 
 TEST_CASE("windows longer than the model's context are refused", "[engine]") {
