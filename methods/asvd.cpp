@@ -118,7 +118,7 @@ class Asvd final : public Method {
   size_t search_samples_ = 0;  // 0: no search
 };
 
-const Register<Asvd> registration("asvd", "two thin factors in place of each weight, nearer where inputs are large");
+const Register<Asvd> asvd_registration("asvd", "two thin factors in place of each weight, nearer where inputs are large");
 
 }  // namespace
 }  // namespace evalharness

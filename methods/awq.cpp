@@ -243,7 +243,7 @@ class Awq final : public Method {
   bool all_layers_;
 };
 
-const Register<Awq> registration("awq", "round after scaling up the weights of large inputs, clipping ranges");
+const Register<Awq> awq_registration("awq", "round after scaling up the weights of large inputs, clipping ranges");
 
 }  // namespace
 }  // namespace evalharness

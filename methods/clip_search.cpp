@@ -10,7 +10,7 @@ namespace evalharness {
 namespace {
 
 constexpr size_t kCandidates = 10;
-constexpr size_t kRowTile = 16;
+constexpr size_t kRowsOfPart = 16;
 constexpr float kShrink = 0.05f;  // of the range, from one candidate to the next
 
 // X^T X of the inputs of one group.
@@ -55,8 +55,8 @@ Matrix clip_groups(const Matrix& w, MatrixView inputs, const Rounding& rounding)
     const size_t count = std::min(width, w.cols() - first);
     const Matrix h = gram_of(inputs, first, count);
     const MutableMatrixView group{clipped.view().data + first, w.rows(), count, w.cols()};
-    parallel_for(ceil_div(w.rows(), kRowTile), [&](size_t tile) {
-      clip_rows(group, tile * kRowTile, std::min(w.rows(), (tile + 1) * kRowTile), h, rounding);
+    parallel_for(ceil_div(w.rows(), kRowsOfPart), [&](size_t tile) {
+      clip_rows(group, tile * kRowsOfPart, std::min(w.rows(), (tile + 1) * kRowsOfPart), h, rounding);
     });
   }
   return clipped;

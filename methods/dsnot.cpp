@@ -193,7 +193,7 @@ class Dsnot final : public Method {
   Rule rule_;
 };
 
-const Register<Dsnot> registration("dsnot", "swap pruned and kept weights until each row's expected output is right");
+const Register<Dsnot> dsnot_registration("dsnot", "swap pruned and kept weights until each row's expected output is right");
 
 }  // namespace
 }  // namespace evalharness

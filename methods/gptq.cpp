@@ -183,7 +183,7 @@ class Gptq final : public Method {
   bool symmetric_, act_order_, static_groups_, fresh_;
 };
 
-const Register<Gptq> registration("gptq", "round column by column, the rest making up for it");
+const Register<Gptq> gptq_registration("gptq", "round column by column, the rest making up for it");
 
 }  // namespace
 }  // namespace evalharness

@@ -78,7 +78,7 @@ class Laser final : public Method {
   double fraction_;
 };
 
-const Register<Laser> registration("laser", "cut chosen matrices down to low rank");
+const Register<Laser> laser_registration("laser", "cut chosen matrices down to low rank");
 
 }  // namespace
 }  // namespace evalharness

@@ -124,7 +124,7 @@ class Magnitude final : public Method {
   Scope scope_;
 };
 
-const Register<Magnitude> registration("magnitude", "prune the smallest |weight| of each layer, of each row, or of all");
+const Register<Magnitude> magnitude_registration("magnitude", "prune the smallest |weight| of each layer, of each row, or of all");
 
 }  // namespace
 }  // namespace evalharness

@@ -46,7 +46,7 @@ using MethodFactory = MethodPtr (*)(const ConfigNode&);
 void register_method(const char* name, const char* summary, MethodFactory factory);
 }  // namespace detail
 
-// const Register<Wanda> registration("wanda", "prune by |weight| * norm of its input");
+// const Register<Wanda> wanda_registration("wanda", "prune by |weight| * norm of its input");
 template <class T>
 struct Register {
   Register(const char* name, const char* summary) {

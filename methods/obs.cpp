@@ -10,7 +10,7 @@
 namespace evalharness {
 namespace {
 
-constexpr size_t kRowTile = 64;
+constexpr size_t kCompensatedRows = 64;
 constexpr size_t kMostDampings = 12;
 
 MatrixSpan<const double> part(const DoubleMatrix& m, size_t row, size_t rows, size_t col, size_t cols) {
@@ -69,13 +69,13 @@ DoubleMatrix hessian(const Inputs& x) {
 }
 
 double fix_columns(DoubleMatrix& w, const DoubleMatrix& u, size_t block, const ColumnRule& rule) {
-  const size_t in = w.cols(), tiles = (w.rows() + kRowTile - 1) / kRowTile;
+  const size_t in = w.cols(), tiles = (w.rows() + kCompensatedRows - 1) / kCompensatedRows;
   std::vector<double> sums(tiles);
   for (size_t first = 0; first < in; first += block) {
     const size_t end = std::min(in, first + block);
     if (rule.begin_block) rule.begin_block(w, first, end);
     parallel_for(tiles, [&](size_t t) {
-      const size_t begin = t * kRowTile, rows = std::min(kRowTile, w.rows() - begin);
+      const size_t begin = t * kCompensatedRows, rows = std::min(kCompensatedRows, w.rows() - begin);
       DoubleMatrix errors(rows, end - first);
       for (size_t r = 0; r < rows; ++r) sums[t] += fix_row(w.row(begin + r), begin + r, u, first, errors.row(r), rule);
       subtract_product(part(errors, 0, rows, 0, end - first), part(u, first, end - first, end, in - end),

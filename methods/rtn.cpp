@@ -67,7 +67,7 @@ class Rtn final : public Method {
   bool rounds_activations_;
 };
 
-const Register<Rtn> registration("rtn", "round weights to the nearest level of their group's grid");
+const Register<Rtn> rtn_registration("rtn", "round weights to the nearest level of their group's grid");
 
 }  // namespace
 }  // namespace evalharness

@@ -130,7 +130,7 @@ class SmoothQuant final : public Method {
   std::string weights_, activations_;
 };
 
-const Register<SmoothQuant> registration("smoothquant", "8-bit weights and activations, outliers moved into the weights");
+const Register<SmoothQuant> smoothquant_registration("smoothquant", "8-bit weights and activations, outliers moved into the weights");
 
 }  // namespace
 }  // namespace evalharness

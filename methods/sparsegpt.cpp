@@ -113,7 +113,7 @@ class SparseGpt final : public Method {
   ObsOptions obs_;
 };
 
-const Register<SparseGpt> registration("sparsegpt", "prune column by column, the rest making up for it");
+const Register<SparseGpt> sparsegpt_registration("sparsegpt", "prune column by column, the rest making up for it");
 
 }  // namespace
 }  // namespace evalharness

@@ -38,7 +38,7 @@ class PlainSvd final : public Method {
   RankRule rule_;
 };
 
-const Register<PlainSvd> registration("svd", "two thin factors in place of each weight, the nearest there are");
+const Register<PlainSvd> svd_registration("svd", "two thin factors in place of each weight, the nearest there are");
 
 }  // namespace
 }  // namespace evalharness

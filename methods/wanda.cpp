@@ -52,7 +52,7 @@ class Wanda final : public Method {
   SparsityAllocation allocation_;
 };
 
-const Register<Wanda> registration("wanda", "prune by |weight| * norm of its input");
+const Register<Wanda> wanda_registration("wanda", "prune by |weight| * norm of its input");
 
 }  // namespace
 }  // namespace evalharness

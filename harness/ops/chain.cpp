@@ -62,7 +62,7 @@ LinearPtr nearest_chain(const std::string& format, MatrixView w) {
   return make_chain(nearest_weight(formats[0], v.view()), nearest_weight(formats[1], u.view()));
 }
 
-const RegisterFormat registration(
+const RegisterFormat chain_registration(
     {.prefix = "chain(",
      .load = load_chain,
      .examples = {"chain(dense.bf16, dense.bf16)", "chain(dense.f32, int4.g32.f32)",

@@ -49,7 +49,7 @@ LinearPtr nearest_dense(const std::string& format, MatrixView w) {
   return make_dense(w, dtype_of_format(format));
 }
 
-const RegisterFormat registration({.prefix = "dense.",
+const RegisterFormat dense_registration({.prefix = "dense.",
                                    .load = load_dense,
                                    .examples = {"dense.bf16", "dense.f32"},
                                    .nearest = nearest_dense});

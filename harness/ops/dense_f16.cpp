@@ -34,7 +34,7 @@ void check_range(MatrixView w) {
         fail(cat(shape_text(w.rows, w.cols), ": row ", o, ": expected weights up to 65504, got ", value));
 }
 
-const RegisterFormat registration({.prefix = "dense.f16",
+const RegisterFormat dense_f16_registration({.prefix = "dense.f16",
                                    .load = load_dense_f16,
                                    .examples = {"dense.f16"},
                                    .nearest = [](const std::string&, MatrixView w) { return make_dense_f16(w); }});

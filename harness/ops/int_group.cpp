@@ -8,13 +8,14 @@
 #include "harness/base/integers.h"
 #include "harness/base/parallel.h"
 #include "harness/base/text.h"
+#include "harness/math/gemm.h"
 #include "harness/ops/format_registry.h"
 #include "harness/ops/tensor_io.h"
 
 namespace evalharness {
 namespace {
 
-constexpr size_t kLanes = 64, kUnit = IntGroupLinear::kUnit;
+constexpr size_t kUnit = IntGroupLinear::kUnit;
 
 // Calls visit(word, bit, width, shift) for each plane of an input of a unit: bits [shift, shift +
 // width) of its code are bits [bit, bit + width) of that word.
@@ -33,21 +34,21 @@ void each_plane(size_t bits, size_t input, const Visit& visit) {
 
 void put_code(uint32_t code, size_t bits, size_t input, uint32_t* words) {
   each_plane(bits, input, [&](size_t word, size_t bit, size_t width, size_t shift) {
-    words[word * kLanes] |= (code >> shift & ((1u << width) - 1)) << bit;
+    words[word * kPanelWidth] |= (code >> shift & ((1u << width) - 1)) << bit;
   });
 }
 
 // The codes of padding stand for zero: inputs get their row's zero, outputs the scale 0.
 void pack_row(const QuantisedMatrix& q, size_t o, AlignedVector<uint32_t>& codes) {
-  const size_t panel = o / kLanes, lane = o % kLanes;
+  const size_t panel = o / kPanelWidth, lane = o % kPanelWidth;
   const size_t units = ceil_div(q.in, kUnit);
   for (size_t i = 0; i < units * kUnit; ++i) {
-    uint32_t* const words = codes.data() + (panel * units + i / kUnit) * q.bits * kLanes;
+    uint32_t* const words = codes.data() + (panel * units + i / kUnit) * q.bits * kPanelWidth;
     put_code(i < q.in ? q.codes[o * q.in + i] : q.zero(o, q.groups() - 1), q.bits, i % kUnit, words + lane);
   }
 }
 
-size_t code_words(size_t bits, size_t out, size_t in) { return ceil_div(out, kLanes) * ceil_div(in, kUnit) * bits * kLanes; }
+size_t code_words(size_t bits, size_t out, size_t in) { return ceil_div(out, kPanelWidth) * ceil_div(in, kUnit) * bits * kPanelWidth; }
 
 LinearPtr load_int_group(const std::string& name, size_t out, size_t in,
                          const MemoryTensors& tensors) {
@@ -66,7 +67,7 @@ LinearPtr nearest_int_group(const std::string& name, MatrixView w) {
   return make_int_group(nearest_codes(w, format), format.dtype);
 }
 
-const RegisterFormat registration(
+const RegisterFormat int_group_registration(
     {.prefix = "int",
      .load = load_int_group,
      .examples = {"int4.g128.bf16", "int4.g64.f32", "int8.row.sym.bf16", "int8.row.sym.f32",
@@ -79,9 +80,9 @@ const RegisterFormat registration(
 LinearPtr make_int_group(const QuantisedMatrix& q, Dtype dtype) {
   check_quantised(q, dtype);
   AlignedVector<uint32_t> codes(code_words(q.bits, q.out, q.in));
-  parallel_for(ceil_div(q.out, kLanes), [&](size_t panel) {
-    const size_t end = std::min(q.out, (panel + 1) * kLanes);
-    for (size_t o = panel * kLanes; o < end; ++o) pack_row(q, o, codes);
+  parallel_for(ceil_div(q.out, kPanelWidth), [&](size_t panel) {
+    const size_t end = std::min(q.out, (panel + 1) * kPanelWidth);
+    for (size_t o = panel * kPanelWidth; o < end; ++o) pack_row(q, o, codes);
   });
   return std::make_unique<IntGroupLinear>(StoredGrids(q, dtype), q.out, q.in, std::move(codes));
 }
@@ -100,10 +101,10 @@ IntGroupLinear::IntGroupLinear(StoredGrids grids, size_t out, size_t in, Aligned
 }
 
 uint32_t IntGroupLinear::code(size_t o, size_t i) const {
-  const uint32_t* const words = codes(o / kLanes, i) + o % kLanes;
+  const uint32_t* const words = codes(o / kPanelWidth, i) + o % kPanelWidth;
   uint32_t code = 0;
   each_plane(parameters().bits, i % kUnit, [&](size_t word, size_t bit, size_t width, size_t shift) {
-    code |= (words[word * kLanes] >> bit & ((1u << width) - 1)) << shift;
+    code |= (words[word * kPanelWidth] >> bit & ((1u << width) - 1)) << shift;
   });
   return code;
 }
@@ -123,7 +124,7 @@ void IntGroupLinear::rows(std::span<const int32_t> ids, MutableMatrixView y) con
 }
 
 void IntGroupLinear::save(TensorWriter& to) const {
-  const std::vector<size_t> shape = {layout_.panels(), units(), parameters().bits, kLanes};
+  const std::vector<size_t> shape = {layout_.panels(), units(), parameters().bits, kPanelWidth};
   to.put("codes", {"U32", shape, std::as_bytes(std::span(codes_))});
   grids_.save(to);
 }

@@ -30,7 +30,7 @@ LinearPtr nearest_scaled_input(const std::string& format, MatrixView w) {
                            nearest_weight(child_formats(format, 1)[0], divided.view()));
 }
 
-const RegisterFormat registration(
+const RegisterFormat scaled_input_registration(
     {.prefix = "scaled_input(",
      .load = load_scaled_input,
      .examples = {"scaled_input(dense.f32)", "scaled_input(int4.g32.bf16)"},

@@ -97,7 +97,7 @@ LinearPtr nearest_24(const std::string&, MatrixView w) {
   return make_sparse_24(keep_largest(w, kPattern).view());
 }
 
-const RegisterFormat registration({.prefix = "sparse.2:4.bf16",
+const RegisterFormat sparse_24_registration({.prefix = "sparse.2:4.bf16",
                                    .load = load_24,
                                    .examples = {"sparse.2:4.bf16"},
                                    .nearest = nearest_24});

@@ -33,7 +33,7 @@ LinearPtr nearest_bitmask(const std::string& format, MatrixView w) {
   return make_sparse_bitmask(w, dtype_of_format(format));
 }
 
-const RegisterFormat registration({.prefix = "sparse.bitmask.",
+const RegisterFormat sparse_bitmask_registration({.prefix = "sparse.bitmask.",
                                    .load = load_bitmask,
                                    .examples = {"sparse.bitmask.bf16", "sparse.bitmask.f32"},
                                    .nearest = nearest_bitmask});

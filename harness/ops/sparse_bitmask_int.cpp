@@ -8,6 +8,7 @@
 #include "harness/base/integers.h"
 #include "harness/base/parallel.h"
 #include "harness/base/text.h"
+#include "harness/math/gemm.h"
 #include "harness/ops/format_registry.h"
 #include "harness/ops/masked_values.h"
 #include "harness/ops/tensor_io.h"
@@ -15,7 +16,7 @@
 namespace evalharness {
 namespace {
 
-constexpr size_t kLanes = 64, kQuad = 4, kWordOutputs = 64 / kQuad;
+constexpr size_t kQuad = 4, kWordOutputs = 64 / kQuad;
 constexpr size_t kBlock = SparseBitmaskIntLinear::kBlock;
 
 size_t padded_depth(size_t in) { return round_up(in, StoredGrids::kUnit); }
@@ -51,7 +52,7 @@ void pack_block(const QuantisedMatrix& q, size_t panel, size_t block, std::span<
   BitString string(codes);
   for (size_t word = 0; word < mask.size(); ++word) {
     for (size_t bit = 0; bit < 64; ++bit) {
-      const size_t o = panel * kLanes + word % kQuad * kWordOutputs + bit / kQuad;
+      const size_t o = panel * kPanelWidth + word % kQuad * kWordOutputs + bit / kQuad;
       const size_t i = block + word / kQuad * kQuad + bit % kQuad;
       if (o >= q.out || i >= q.in) continue;
       const uint8_t code = q.codes[o * q.in + i];
@@ -67,12 +68,12 @@ LinearPtr load_bitmask_int(const std::string& name, size_t out, size_t in, const
   const IntGroupFormat format = int_group_format(name.substr(std::strlen("sparse.bitmask.")));
   const std::string what = cat(name, " [", out, ", ", in, "]");
   SparseBitmaskIntLinear::Parts parts;
-  parts.mask.resize(ceil_div(out, kLanes) * padded_depth(in));
+  parts.mask.resize(ceil_div(out, kPanelWidth) * padded_depth(in));
   const StoredTensor& mask = stored_part(tensors, what, "mask");
   check_part_bytes(mask, what, "mask", parts.mask.size() * sizeof(uint64_t));
   std::memcpy(parts.mask.data(), mask.bytes.data(), mask.bytes.size());
   size_t bytes = kValuePadding;
-  for (size_t panel = 0; panel < ceil_div(out, kLanes); ++panel) {
+  for (size_t panel = 0; panel < ceil_div(out, kPanelWidth); ++panel) {
     const std::span words(&parts.mask[panel * padded_depth(in)], padded_depth(in));
     for (size_t block = 0; block < words.size(); block += kBlock)
       bytes += ceil_div(count_bits(words.subspan(block, std::min(kBlock, words.size() - block))) * format.bits, 8);
@@ -98,7 +99,7 @@ LinearPtr nearest_bitmask_int(const std::string& name, MatrixView w) {
   return make_sparse_bitmask_int(nearest_codes(w, format), format.dtype);
 }
 
-const RegisterFormat registration(
+const RegisterFormat sparse_bitmask_int_registration(
     {.prefix = "sparse.bitmask.int",
      .load = load_bitmask_int,
      .examples = {"sparse.bitmask.int4.g64.bf16", "sparse.bitmask.int4.g128.sym.bf16", "sparse.bitmask.int8.g64.bf16",
@@ -110,7 +111,7 @@ const RegisterFormat registration(
 
 LinearPtr make_sparse_bitmask_int(const QuantisedMatrix& q, Dtype dtype) {
   check_quantised(q, dtype);
-  const size_t panels = ceil_div(q.out, kLanes), depth = padded_depth(q.in);
+  const size_t panels = ceil_div(q.out, kPanelWidth), depth = padded_depth(q.in);
   SparseBitmaskIntLinear::Parts parts;
   parts.mask.resize(panels * depth);
   std::vector<AlignedVector<uint8_t>> codes(panels);
@@ -153,7 +154,7 @@ size_t SparseBitmaskIntLinear::code_count(size_t panel, size_t input) const {
 }
 
 void SparseBitmaskIntLinear::read_row(size_t o, std::span<float> y) const {
-  const size_t panel = o / kLanes, lane = o % kLanes, bits = grids_.format().bits;
+  const size_t panel = o / kPanelWidth, lane = o % kPanelWidth, bits = grids_.format().bits;
   std::ranges::fill(y, 0.0f);
   for (size_t block = 0; block < depth(); block += kBlock) {
     const std::span<const uint64_t> words = mask(panel, block, std::min(kBlock, depth() - block));

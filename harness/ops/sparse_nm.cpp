@@ -61,7 +61,7 @@ LinearPtr nearest_nm(const std::string& format, MatrixView w) {
                         dtype_of_format(format));
 }
 
-const RegisterFormat registration({.prefix = "sparse.",
+const RegisterFormat sparse_nm_registration({.prefix = "sparse.",
                                    .load = load_nm,
                                    .examples = {"sparse.2:4.f32", "sparse.4:8.bf16",
                                                 "sparse.4:8.f32", "sparse.1:4.bf16",

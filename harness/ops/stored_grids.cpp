@@ -7,6 +7,7 @@
 #include "harness/base/integers.h"
 #include "harness/base/text.h"
 #include "harness/math/float16.h"
+#include "harness/math/gemm.h"
 #include "harness/ops/format_registry.h"
 #include "harness/ops/panel_layout.h"
 #include "harness/ops/uniform_grid.h"
@@ -14,11 +15,9 @@
 namespace evalharness {
 namespace {
 
-constexpr size_t kLanes = 64;
-
 size_t zero_bytes(const IntGroupFormat& format) {  // of a panel's group
   if (format.symmetric) return 0;
-  return format.bits <= 4 ? kLanes / 2 : kLanes;
+  return format.bits <= 4 ? kPanelWidth / 2 : kPanelWidth;
 }
 
 void check_format(const IntGroupFormat& format) {
@@ -113,8 +112,8 @@ QuantisedMatrix nearest_codes(MatrixView w, const IntGroupFormat& format) {
 
 StoredGrids::StoredGrids(const IntGroupFormat& format, size_t out, size_t in)
     : format_(format), depth_(round_up(in, kUnit)), groups_(format.group == 0 ? 1 : ceil_div(in, format.group)) {
-  const size_t panels = ceil_div(out, kLanes);
-  scales_.resize(panels * groups_ * kLanes * dtype_bytes(format.dtype));
+  const size_t panels = ceil_div(out, kPanelWidth);
+  scales_.resize(panels * groups_ * kPanelWidth * dtype_bytes(format.dtype));
   zeros_.resize(panels * groups_ * zero_bytes(format));
 }
 
@@ -123,9 +122,9 @@ StoredGrids::StoredGrids(const QuantisedMatrix& q, Dtype dtype) : StoredGrids(fo
 }
 
 void StoredGrids::put_row(const QuantisedMatrix& q, size_t o) {
-  const size_t panel = o / kLanes, lane = o % kLanes, width = dtype_bytes(format_.dtype), bytes = zero_bytes(format_);
+  const size_t panel = o / kPanelWidth, lane = o % kPanelWidth, width = dtype_bytes(format_.dtype), bytes = zero_bytes(format_);
   for (size_t group = 0; group < groups_; ++group) {
-    std::byte* const to = scales_.data() + ((panel * groups_ + group) * kLanes + lane) * width;
+    std::byte* const to = scales_.data() + ((panel * groups_ + group) * kPanelWidth + lane) * width;
     const float scale = stored_scale(q.scales(o, group), format_.dtype);
     const uint16_t half = to_float16(scale);
     if (format_.dtype == Dtype::f32) std::memcpy(to, &scale, sizeof scale);
@@ -146,14 +145,14 @@ StoredGrids StoredGrids::load(const std::string& what, const IntGroupFormat& for
 }
 
 void StoredGrids::save(TensorWriter& to) const {
-  const size_t width = dtype_bytes(format_.dtype), panels = scales_.size() / (groups_ * kLanes * width);
-  to.put("scales", {format_.dtype == Dtype::f32 ? "F32" : "F16", {panels, groups_, kLanes}, scales_});
+  const size_t width = dtype_bytes(format_.dtype), panels = scales_.size() / (groups_ * kPanelWidth * width);
+  to.put("scales", {format_.dtype == Dtype::f32 ? "F32" : "F16", {panels, groups_, kPanelWidth}, scales_});
   if (!format_.symmetric)
     to.put("zeros", {"U8", {panels, groups_, zero_bytes(format_)}, std::as_bytes(std::span(zeros_))});
 }
 
 const std::byte* StoredGrids::scales(size_t panel, size_t group) const {
-  return scales_.data() + (panel * groups_ + group) * kLanes * dtype_bytes(format_.dtype);
+  return scales_.data() + (panel * groups_ + group) * kPanelWidth * dtype_bytes(format_.dtype);
 }
 
 const uint8_t* StoredGrids::zeros(size_t panel, size_t group) const {
@@ -162,16 +161,16 @@ const uint8_t* StoredGrids::zeros(size_t panel, size_t group) const {
 }
 
 float StoredGrids::scale(size_t o, size_t group) const {
-  const std::byte* const from = scales(o / kLanes, group);
-  if (format_.dtype == Dtype::f32) return load_value(Dtype::f32, from + o % kLanes * 4);
+  const std::byte* const from = scales(o / kPanelWidth, group);
+  if (format_.dtype == Dtype::f32) return load_value(Dtype::f32, from + o % kPanelWidth * 4);
   uint16_t half;
-  std::memcpy(&half, from + o % kLanes * 2, sizeof half);
+  std::memcpy(&half, from + o % kPanelWidth * 2, sizeof half);
   return from_float16(half);
 }
 
 float StoredGrids::zero(size_t o, size_t group) const {
-  const uint8_t* const from = zeros(o / kLanes, group);
-  const size_t lane = o % kLanes, half = kLanes / 2;
+  const uint8_t* const from = zeros(o / kPanelWidth, group);
+  const size_t lane = o % kPanelWidth, half = kPanelWidth / 2;
   if (from == nullptr) return static_cast<float>(1u << (format_.bits - 1));
   if (format_.bits > 4) return from[lane];
   return static_cast<float>(from[lane % half] >> (lane >= half ? 4 : 0) & 15);

@@ -25,7 +25,7 @@ LinearPtr nearest_sum(const std::string& format, MatrixView w) {
   return make_sum(std::move(a), std::move(b));
 }
 
-const RegisterFormat registration(
+const RegisterFormat sum_registration(
     {.prefix = "sum(",
      .load = load_sum,
      .examples = {"sum(int4.g64.bf16, sparse.bitmask.bf16)", "sum(dense.f32, int8.row.sym.f32)",

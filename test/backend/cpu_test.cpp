@@ -8,6 +8,7 @@
 #include "harness/math/convert.h"
 #include "harness/math/float16.h"
 #include "test/support/isas.h"
+#include "test/support/larger.h"
 #include "test/support/tiny_model.h"
 
 using namespace evalharness;
@@ -44,7 +45,7 @@ Matrix plain_attention(const Matrix& q, const Matrix& k, const Matrix& v, const 
 double largest_difference(const Matrix& a, const Matrix& b) {
   REQUIRE(a.size() == b.size());
   double largest = 0;
-  for (size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(double(a.values()[i]) - double(b.values()[i])));
+  for (size_t i = 0; i < a.size(); ++i) largest = test::larger(largest, std::abs(double(a.values()[i]) - double(b.values()[i])));
   return largest;
 }
 
@@ -85,26 +86,6 @@ TEST_CASE("rope turns pairs half a head apart by the table's angles", "[backend]
   }
 }
 
-TEST_CASE("attention equals softmax(q k / sqrt(d)) v, for ragged lengths, groups and head sizes", "[backend]") {
-  const AttentionShape shapes[] = {{4, 2, 4}, {9, 3, 64}, {2, 2, 20}, {3, 1, 80}};
-  for (const Isa isa : isas()) {
-    for (const AttentionShape& s : shapes) {
-      for (const size_t tokens : {1, 31, 33, 64, 65, 150}) {
-        CAPTURE(isa_name(isa), s.heads, s.head_dim, tokens);
-        const Matrix q = random_matrix(tokens, s.heads * s.head_dim, 1);
-        const Matrix k = random_matrix(tokens, s.kv_heads * s.head_dim, 2), v = random_matrix(tokens, s.kv_heads * s.head_dim, 3);
-        Matrix out(tokens, s.heads * s.head_dim);
-        const auto backend = cpu(isa);
-        const size_t capacity[] = {tokens};
-        const auto cache = backend->make_cache(s, 1, capacity, Dtype::f32);
-        const Segment segment[] = {{0, tokens, 0}};
-        backend->attention(q.view(), k.view(), v.view(), segment, s, 0, *cache, out.view());
-        CHECK(largest_difference(out, plain_attention(q, k, v, s, 0)) < 2e-6);
-      }
-    }
-  }
-}
-
 namespace {
 
 Matrix rounded(Matrix x) {
@@ -125,33 +106,40 @@ Matrix attended(Isa isa, const AttentionShape& s, Dtype dtype, const Matrix& q, 
 
 }  // namespace
 
-TEST_CASE("attention over a bf16 cache is within bfloat16's rounding of the formula", "[backend]") {
-  for (const Isa isa : isas()) {
-    for (const AttentionShape& s : {AttentionShape{4, 2, 4}, {9, 3, 64}, {3, 1, 80}}) {
-      for (const size_t tokens : {1, 65, 300}) {
+TEST_CASE("attention equals softmax(q k / sqrt(d)) v, for ragged lengths, groups and head sizes", "[backend]") {
+  const AttentionShape shapes[] = {{4, 2, 4}, {9, 3, 64}, {2, 2, 20}, {3, 1, 80}};
+  for (const AttentionShape& s : shapes) {
+    for (const size_t tokens : {1, 31, 33, 64, 65, 150}) {
+      const Matrix q = random_matrix(tokens, s.heads * s.head_dim, 1);
+      const Matrix k = random_matrix(tokens, s.kv_heads * s.head_dim, 2), v = random_matrix(tokens, s.kv_heads * s.head_dim, 3);
+      const Matrix expected = plain_attention(q, k, v, s, 0);
+      for (const Isa isa : isas()) {
         CAPTURE(isa_name(isa), s.heads, s.head_dim, tokens);
-        const Matrix q = random_matrix(tokens, s.heads * s.head_dim, 1);
-        const Matrix k = rounded(random_matrix(tokens, s.kv_heads * s.head_dim, 2));
-        const Matrix v = rounded(random_matrix(tokens, s.kv_heads * s.head_dim, 3));
-        // A query and a weight are each off by 2^-9 of themselves at most: scores of up to 5 by 0.01, sums likewise.
-        CHECK(largest_difference(attended(isa, s, Dtype::bf16, q, k, v), plain_attention(q, k, v, s, 0)) < 0.03);
+        CHECK(largest_difference(attended(isa, s, Dtype::f32, q, k, v), expected) < 2e-6);
       }
     }
   }
 }
 
-TEST_CASE("attention over an f16 cache is that of the rounded keys and values", "[backend]") {
+TEST_CASE("attention over a bf16 cache is within bfloat16's rounding of the formula, over an f16 cache of rounded keys", "[backend]") {
   const auto halves = [](Matrix x) {
     for (float& value : x.values()) value = from_float16(to_float16(value));
     return x;
   };
-  for (const Isa isa : isas()) {
-    for (const AttentionShape& s : {AttentionShape{4, 2, 4}, {9, 3, 64}, {3, 1, 80}}) {
-      for (const size_t tokens : {1, 65, 300}) {
+  for (const AttentionShape& s : {AttentionShape{4, 2, 4}, {9, 3, 64}, {3, 1, 80}}) {
+    for (const size_t tokens : {1, 65, 300}) {
+      const Matrix q = random_matrix(tokens, s.heads * s.head_dim, 1);
+      // Values of both types, so that one truth does for both.
+      const Matrix k = halves(rounded(random_matrix(tokens, s.kv_heads * s.head_dim, 2)));
+      const Matrix v = halves(rounded(random_matrix(tokens, s.kv_heads * s.head_dim, 3)));
+      const Matrix expected = plain_attention(q, k, v, s, 0);
+      const Matrix unrounded = random_matrix(tokens, s.kv_heads * s.head_dim, 3);
+      for (const Isa isa : isas()) {
         CAPTURE(isa_name(isa), s.heads, s.head_dim, tokens);
-        const Matrix q = random_matrix(tokens, s.heads * s.head_dim, 1);
-        const Matrix k = random_matrix(tokens, s.kv_heads * s.head_dim, 2), v = random_matrix(tokens, s.kv_heads * s.head_dim, 3);
-        CHECK(largest_difference(attended(isa, s, Dtype::f16, q, k, v), plain_attention(q, halves(k), halves(v), s, 0)) < 1e-5);
+        // A query and a weight are each off by 2^-9 of themselves at most: scores of up to 5 by 0.01, sums likewise.
+        CHECK(largest_difference(attended(isa, s, Dtype::bf16, q, k, v), expected) < 0.03);
+        CHECK(largest_difference(attended(isa, s, Dtype::f16, q, k, v), expected) < 1e-5);
+        CHECK(attended(isa, s, Dtype::f16, q, k, unrounded) == attended(isa, s, Dtype::f16, q, k, halves(unrounded)));
       }
     }
   }
@@ -238,7 +226,7 @@ TEST_CASE("a sequence that takes over another's first tokens sees them and its o
       double largest = 0;
       for (size_t t = 0; t < own + 140; ++t)
         for (size_t j = 0; j < 32; ++j)
-          largest = std::max(largest, std::abs(double(out(t, j)) - double(expected(t < total ? t : t - 70, j))));
+          largest = test::larger(largest, std::abs(double(out(t, j)) - double(expected(t < total ? t : t - 70, j))));
       CHECK(largest < 2e-6);
     }
   }
@@ -282,7 +270,7 @@ TEST_CASE("a child reads its forebears' keys in their place, in the same batch o
         double largest = 0;
         for (size_t row = 0; row < rows; ++row)
           for (size_t j = 0; j < 32 && position[row] != SIZE_MAX; ++j)
-            largest = std::max(largest, std::abs(double(out(row, j)) - double(plain(position[row], j))));
+            largest = test::larger(largest, std::abs(double(out(row, j)) - double(plain(position[row], j))));
         CHECK(largest < (dtype == Dtype::f32 ? 2e-6 : dtype == Dtype::f16 ? 1e-3 : 0.03));
       }
     }

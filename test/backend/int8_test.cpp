@@ -27,7 +27,7 @@ void check_sums(const IntGroupLinear& weight, const Matrix& x, size_t rows, cons
 
 TEST_CASE("integer kernels give the exact sums on every instruction set", "[backend][int8]") {
   const size_t in = 288, rows = 13;
-  const LinearPtr op = test::weight_or_null("int8.row.sym.f32", 64, in);
+  const LinearOp* const op = test::weight_or_null("int8.row.sym.f32", 64, in);
   const auto& weight = dynamic_cast<const IntGroupLinear&>(*op);
   Rng rng(1, "test.int8");
   // The extremes of both sides among them: 8-bit products of these overflow 16 bits.

@@ -5,6 +5,7 @@
 #include "harness/base/parallel.h"
 #include "harness/base/rng.h"
 #include "harness/math/linalg.h"
+#include "test/support/larger.h"
 
 using namespace evalharness;
 
@@ -36,7 +37,7 @@ DoubleMatrix product_of_transposed(const DoubleMatrix& a, const DoubleMatrix& b)
 
 double largest_difference(const DoubleMatrix& a, const DoubleMatrix& b) {
   double largest = 0;
-  for (size_t i = 0; i < a.values().size(); ++i) largest = std::max(largest, std::abs(a.values()[i] - b.values()[i]));
+  for (size_t i = 0; i < a.values().size(); ++i) largest = test::larger(largest, std::abs(a.values()[i] - b.values()[i]));
   return largest;
 }
 

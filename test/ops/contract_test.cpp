@@ -18,7 +18,7 @@ void for_every_weight(const Check& check) {
   for (const std::string& format : test::format_names()) {
     for (const size_t out : {1, 63, 64, 65, 130}) {
       for (const size_t in : {16, 33, 100, 576}) {
-        const LinearPtr op = test::weight_or_null(format, out, in);
+        const LinearOp* const op = test::weight_or_null(format, out, in);
         if (op == nullptr) continue;
         INFO(format << " [" << out << ", " << in << "]");
         check(*op);
@@ -31,7 +31,7 @@ void for_every_weight(const Check& check) {
 
 TEST_CASE("every format says its own name and sizes", "[ops][contract]") {
   for (const std::string& format : test::format_names()) {
-    const LinearPtr op = test::weight_or_null(format, 130, 576);
+    const LinearOp* const op = test::weight_or_null(format, 130, 576);
     REQUIRE(op != nullptr);
     CHECK(op->format() == format);
     CHECK(op->out() == 130);

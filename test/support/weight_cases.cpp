@@ -1,5 +1,8 @@
 #include "test/support/weight_cases.h"
 
+#include <map>
+#include <tuple>
+
 #include "harness/base/error.h"
 #include "harness/base/rng.h"
 #include "harness/ops/format_registry.h"
@@ -21,12 +24,16 @@ Matrix half_zero_matrix(size_t rows, size_t cols) {
   return m;
 }
 
-LinearPtr weight_or_null(const std::string& format, size_t out, size_t in) {
-  try {
-    return weight_format(format).nearest(format, half_zero_matrix(out, in).view());
-  } catch (const Error&) {
-    return nullptr;
+const LinearOp* weight_or_null(const std::string& format, size_t out, size_t in) {
+  static std::map<std::tuple<std::string, size_t, size_t>, LinearPtr> made;  // many tests want the same ones
+  const auto [place, is_new] = made.try_emplace({format, out, in});
+  if (is_new) {
+    try {
+      place->second = weight_format(format).nearest(format, half_zero_matrix(out, in).view());
+    } catch (const Error&) {
+    }
   }
+  return place->second.get();
 }
 
 }  // namespace evalharness::test
