@@ -1,24 +1,13 @@
 #include "harness/run/judge.h"
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <chrono>
-#include <csignal>
 #include <cstring>
-#include <thread>
 
+#include "harness/base/child_process.h"
 #include "harness/base/error.h"
-#include "harness/base/interrupt.h"
 #include "harness/base/json.h"
 #include "harness/base/mapped_file.h"
 #include "harness/base/progress.h"
 #include "harness/base/text.h"
-
-extern char** environ;
 
 namespace evalharness {
 namespace {
@@ -27,38 +16,13 @@ namespace {
   fail(cat("judge '", command, "': ", text));
 }
 
-// Exit status as of waitpid(). Waits longer and longer, for a judge may take a millisecond or an hour.
-int wait_for(pid_t child, Progress& progress) {
-  constexpr std::chrono::milliseconds kLongest(100);
-  std::chrono::milliseconds pause(1);
-  bool told = false;  // that it shall end
-  int status = 0;
-  while (waitpid(child, &status, WNOHANG) != child) {
-    if (interrupt_requested() && !told) told = kill(child, SIGTERM) == 0;
-    std::this_thread::sleep_for(pause);
-    pause = std::min(2 * pause, kLongest);
-    progress.advance(0);
-  }
-  return status;
-}
-
 // Files, not pipes: a judge may read all before it writes, or write before it reads, and both are kept.
-void run_shell(const std::string& command, const std::string& input, const std::string& output) {
-  std::string shell = "/bin/sh", option = "-c", line = command;
-  char* const arguments[] = {shell.data(), option.data(), line.data(), nullptr};
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, input.c_str(), O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-  pid_t child = 0;
-  const int error = posix_spawn(&child, arguments[0], &actions, nullptr, arguments, environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) fail_judge(command, cat("cannot be started: ", std::strerror(error)));
+void run_judge(const std::string& command, const std::string& input, const std::string& output) {
   Progress progress(cat("judging by '", command, "'"), 0);
-  const int status = wait_for(child, progress);
-  stop_if_interrupted();
-  if (WIFSIGNALED(status)) fail_judge(command, cat("ended by signal ", WTERMSIG(status)));
-  if (WEXITSTATUS(status) != 0) fail_judge(command, cat("expected exit status 0, got ", WEXITSTATUS(status)));
+  const ChildStatus status = run_child({"/bin/sh", "-c", command}, {.input = input, .output = output, .errors = ""}, [&] { progress.advance(0); });
+  if (status.start_error != 0) fail_judge(command, cat("cannot be started: ", std::strerror(status.start_error)));
+  if (status.signal != 0) fail_judge(command, cat("ended by signal ", status.signal));
+  if (status.exit != 0) fail_judge(command, cat("expected exit status 0, got ", status.exit));
 }
 
 std::string input_lines(std::span<const JudgedAnswer> answers) {
@@ -94,7 +58,7 @@ double score_of(const std::string& line, const JudgedAnswer& answer, const std::
 Judgement judge_answers(const std::string& command, std::span<const JudgedAnswer> answers, const std::string& path) {
   const std::string input = path + ".in.jsonl", output = path + ".out.jsonl";
   write_text(input, input_lines(answers));
-  run_shell(command, input, output);
+  run_judge(command, input, output);
   const std::string text = read_text(output);
   std::vector<std::string> lines = split(text, "\n");
   if (lines.back().empty()) lines.pop_back();

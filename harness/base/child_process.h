@@ -1,0 +1,26 @@
+// Another program, run to its end. It and what it starts are a process group: an interrupt ends all of them.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace evalharness {
+
+// Paths; "" of the input: ours, of the others: our stderr, for our stdout is for results.
+struct ChildFiles {
+  std::string input, output, errors;
+};
+
+struct ChildStatus {
+  int start_error = 0;  // errno where it could not be started: ENOENT if there is no such program
+  int signal = 0;       // that ended it
+  int exit = 0;
+  bool ok() const { return start_error == 0 && signal == 0 && exit == 0; }
+};
+
+// words[0] is looked for in PATH; no shell takes part. `while_waiting` is called now and then. Where an interrupt is asked for, the group
+// gets SIGTERM, after five seconds SIGKILL, and this throws Interrupted.
+ChildStatus run_child(std::vector<std::string> words, const ChildFiles& files, const std::function<void()>& while_waiting = {});
+
+}  // namespace evalharness
