@@ -64,19 +64,19 @@ run_quietly() {
   return 1
 }
 
-# configure FOLDER [OPTION...]: once; anew where the folder was made for another place of this tree, or
-# its making was cut short.
+# configure FOLDER [OPTION...]: once; anew where the folder was made for another place of this tree or with other
+# options, or its making was cut short.
 configure() {
   folder=$1
   shift
-  [ ! -e "$folder/build.ninja" ] || ! is_made_for_root "$folder" || return 0
+  [ ! -e "$folder/build.ninja" ] || ! is_made_for "$folder" "$root $*" || return 0
   rm -rf "$folder"
   run_quietly "$folder.log" meson setup "$@" "$folder" "$root" || die "cannot configure $folder"
-  printf '%s\n' "$root" >"$folder/made-for"
+  printf '%s\n' "$root $*" >"$folder/made-for"
 }
 
-is_made_for_root() {
-  [ -e "$1/made-for" ] && read -r made_for <"$1/made-for" && [ "$made_for" = "$root" ]
+is_made_for() {
+  [ -e "$1/made-for" ] && IFS= read -r made_for <"$1/made-for" && [ "$made_for" = "$2" ]
 }
 
 # build FOLDER [TARGET...]: ninja renews one line on a terminal; its hundreds of lines elsewhere go to a

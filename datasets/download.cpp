@@ -8,6 +8,7 @@
 
 #include "datasets/sources.h"
 #include "harness/base/error.h"
+#include "harness/base/interrupt.h"
 #include "harness/base/progress.h"
 #include "harness/base/text.h"
 
@@ -46,6 +47,7 @@ size_t write_bytes(char* bytes, size_t size, size_t count, void* user) {
 
 int show_progress(void* user, curl_off_t total, curl_off_t done, curl_off_t, curl_off_t) {
   Transfer& transfer = *static_cast<Transfer*>(user);
+  if (interrupt_requested()) return 1;  // ends the transfer; the part that came is kept
   if (total <= 0) return 0;
   if (!transfer.progress) transfer.progress.emplace(transfer.title, static_cast<size_t>(total));
   transfer.progress->advance(static_cast<size_t>(done - transfer.reported));
@@ -97,6 +99,7 @@ Outcome try_download(const std::string& url, const std::string& part) {
   curl_easy_setopt(curl.get(), CURLOPT_ERRORBUFFER, reason);
   set_options(transfer, url, have);
   const CURLcode code = curl_easy_perform(curl.get());
+  stop_if_interrupted();
   Outcome outcome{.done = code == CURLE_OK,
                   .status = 0,
                   .why = *reason != '\0' ? reason : curl_easy_strerror(code)};

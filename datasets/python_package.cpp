@@ -1,4 +1,5 @@
 // Wheels from the Python package index, by pip as a child process. No shell takes part.
+#include <cstring>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -38,6 +39,7 @@ std::string download_wheel(const std::string& requirement, const std::string& fo
   command.push_back(folder);
   command.push_back(requirement);
   const ChildStatus status = run_child(command, {});
+  if (status.start_error != 0) fail(cat("'", join(command, " "), "' cannot be started: ", std::strerror(status.start_error)));
   if (status.signal != 0) fail(cat("'", join(command, " "), "' was ended by signal ", status.signal));
   if (!status.ok()) fail(cat("'", join(command, " "), "' ended with status ", status.exit));
   for (const auto& entry : fs::directory_iterator(folder)) {

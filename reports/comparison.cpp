@@ -113,7 +113,7 @@ class Builder {
         [&](const Estimate& estimate) { return metric_text(estimate, style); });
     for (const Variant& variant : result_.variants)
       if (const TaskResult* found = find(variant)) {
-        describe(row, *found, variant.name, asked.is_group ? task : "");
+        describe(row, *found, metric, variant.name, asked.is_group ? task : "");
         describe_losses(*found, metric, variant.name);
       }
     for (const PairResult& pair : result_.pairs)
@@ -125,10 +125,8 @@ class Builder {
 
   // What the number was made on; the variants agree, or a note says that they do not.
   // Of a group, what its mean is over stands in a note of its own: the column is narrow.
-  void describe(ComparisonRow& row, const TaskResult& task, const std::string& variant, const std::string& group) {
-    const std::string count = task.documents == task.available
-                                  ? cat(task.documents)
-                                  : cat(task.documents, "/", task.available);
+  void describe(ComparisonRow& row, const TaskResult& task, const std::string& metric, const std::string& variant, const std::string& group) {
+    const std::string count = count_text(task, metric);
     const size_t head = group.empty() ? task.protocol.size() : task.protocol.rfind(", ");
     if (head < task.protocol.size()) note("mean of " + task.protocol.substr(head + 2), group);
     const std::string protocol = task.protocol.substr(0, head) + (task.sample ? ", sample" : "");
@@ -146,7 +144,8 @@ class Builder {
     if (task.truncated > 0) note(cat("requests whose context was cut: ", task.truncated), variant);
     if (task.unfinished > 0) note(cat("texts that ended at max_gen_toks, not at a stop: ", task.unfinished), variant);
     for (const auto& [filter, documents] : task.unextracted)
-      if (metric.ends_with("," + filter)) note(cat("answers in which ", filter, " found nothing: ", documents), variant);
+      if (metric.ends_with("," + filter))
+        note(cat(filter == "none" ? "answers that were empty" : cat("answers in which ", filter, " found nothing"), ": ", documents), variant);
   }
 
   void set_change(ComparisonRow& row, const PairResult& pair, MetricStyle style) {

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "harness/base/text.h"
+#include "harness/metrics/paired.h"
 
 namespace evalharness {
 namespace {
@@ -108,9 +109,15 @@ std::string difference_text(const PairResult& pair) {
 bool is_proven(const PairResult& pair) {
   const Estimate& difference = pair.difference;
   if (!difference.value) return false;
-  if (pair.p_value) return *pair.p_value < 0.05;
-  return difference.standard_error &&
-         std::abs(*difference.value) > 1.96 * *difference.standard_error;
+  const std::optional<double> p = pair.p_value ? pair.p_value : paired_p_value(difference);
+  return p && *p < 0.05;
+}
+
+std::string count_text(const TaskResult& task, const std::string& metric) {
+  const auto found = task.metrics.find(metric);
+  const bool is_known = found != task.metrics.end() && found->second.value;
+  const size_t count = is_known ? found->second.n : task.documents;
+  return count == task.available ? cat(count) : cat(count, "/", task.available);
 }
 
 std::string si_text(double value) {

@@ -35,6 +35,8 @@ std::string difference_text(const PairResult& pair);
 // Whether a difference is more than chance: p < 0.05 where it was tested, else beyond 1.96 standard
 // errors.
 bool is_proven(const PairResult& pair);
+// What a number was made on: "6", or "6/12" where there are more.
+std::string count_text(const TaskResult& task, const std::string& metric);
 
 // 1.3e11 is "130 G"; 3 digits.
 std::string si_text(double value);

@@ -1,5 +1,6 @@
 #include "tasks/task_config.h"
 
+#include <algorithm>
 #include <map>
 
 #include "datasets/dataset.h"
@@ -17,6 +18,9 @@ std::vector<FilterChain> read_filters(const TaskFile& file, TaskConfig::Kind kin
   std::vector<FilterChain> chains;
   for (const ConfigNode& item : list->items()) {
     chains.push_back(FilterChain::read(item));
+    const auto is_same = [&](const FilterChain& chain) { return chain.name() == chains.back().name(); };
+    if (std::count_if(chains.begin(), chains.end(), is_same) > 1)
+      item.fail(cat("name: there is a filter '", chains.back().name(), "' already"));
     if (kind != TaskConfig::Kind::kGenerate && !chains.back().only_takes_first())
       item.fail("log-likelihoods pass through take_first only");
   }

@@ -16,13 +16,15 @@ namespace {
 constexpr size_t kTileRows = 96;
 // Keys of one step of the online softmax: they and a tile's scores stay in the second-level cache.
 constexpr size_t kStepKeys = 4 * kKeyBlock;
-
 // A token that is decoded sees its keys in parts of so many, which threads share: its few heads alone would not keep them busy.
 constexpr size_t kPartKeys = kStepKeys;
+// Segments times key-value heads; more keep threads busy, and the sums of their parts would take much memory.
+constexpr size_t kMostParted = 1024;
 
 struct Tile {
   size_t segment, kv_head, first_token, tokens;
   size_t first_key, keys;  // keys above what the last token sees are cut
+  size_t parts;            // of these tokens and heads
 };
 
 // Late tiles see most keys: they go first, so that threads end together. Parts of one token are neighbours.
@@ -31,10 +33,12 @@ std::vector<Tile> tiles_of(std::span<const Segment> segments, const AttentionSha
   std::vector<Tile> tiles;
   for (size_t s = 0; s < segments.size(); ++s) {
     const size_t keys = cache.length(segments[s].sequence) + segments[s].count;
-    const size_t part = segments[s].count == 1 ? kPartKeys : keys;
+    const bool is_parted = segments[s].count == 1 && segments.size() * shape.kv_heads <= kMostParted;
+    const size_t part = is_parted ? kPartKeys : keys, parts = ceil_div(keys, part);
     for (size_t t = 0; t < segments[s].count; t += tile_tokens)
       for (size_t h = 0; h < shape.kv_heads; ++h)
-        for (size_t key = 0; key < keys; key += part) tiles.push_back({s, h, t, std::min(tile_tokens, segments[s].count - t), key, part});
+        for (size_t key = 0; key < keys; key += part)
+          tiles.push_back({s, h, t, std::min(tile_tokens, segments[s].count - t), key, part, parts});
   }
   std::reverse(tiles.begin(), tiles.end());
   return tiles;
@@ -60,11 +64,11 @@ void scaled_query(std::span<const float> from, float scale, uint16_t* to) {
   to_bfloat16(scaled, to);
 }
 
-float softmax_step(const TokenKernels& kernels, std::span<const float> scores, size_t valid, SoftmaxState& state, float* weights) {
-  return kernels.softmax_step(scores.data(), valid, scores.size(), &state, weights);
+float softmax_step(const TokenKernels& kernels, std::span<const float> x, size_t valid, SoftmaxState& state, float* weights) {
+  return kernels.softmax_step(x.data(), valid, x.size(), &state, weights);
 }
-float softmax_step(const TokenKernels& kernels, std::span<const float> scores, size_t valid, SoftmaxState& state, uint16_t* weights) {
-  return kernels.softmax_step_bf16(scores.data(), valid, scores.size(), &state, weights);
+float softmax_step(const TokenKernels& kernels, std::span<const float> x, size_t valid, SoftmaxState& state, uint16_t* weights) {
+  return kernels.softmax_step_bf16(x.data(), valid, x.size(), &state, weights);
 }
 
 // What the sums of a row under `maximum` count for under a maximum that is as large or larger.
@@ -234,11 +238,12 @@ class Attention {
 
   void run() {
     thread_local Parts parts;
-    parts.resize(tiles_.size(), group_, cache_.width());
+    const bool any = std::ranges::any_of(tiles_, [&](const Tile& tile) { return tile.parts > 1; });
+    parts.resize(any ? tiles_.size() : 0, group_, cache_.width());
     Parts& kept = parts;  // of the calling thread, for all of them
     parallel_for(tiles_.size(), [&](size_t i) { run_tile(i, kept); });
     for (size_t i = 0; i < tiles_.size();) {
-      const size_t count = parts_of(tiles_[i]);
+      const size_t count = tiles_[i].parts;
       if (count > 1)
         for (size_t r = 0; r < group_; ++r) join_parts<Product<Stored>>(kept, i, count, r, place(tiles_[i], r));
       i += count;
@@ -246,11 +251,6 @@ class Attention {
   }
 
  private:
-  size_t parts_of(const Tile& tile) const {
-    const Segment& segment = segments_[tile.segment];
-    return segment.count == 1 ? ceil_div(cache_.length(segment.sequence) + 1, kPartKeys) : 1;
-  }
-
   // Where row r of a tile goes: [head_dim].
   std::span<float> place(const Tile& tile, size_t r) const {
     const size_t token = segments_[tile.segment].first + tile.first_token + r / group_;
@@ -261,7 +261,7 @@ class Attention {
     thread_local TileRun<Stored> run;
     const Tile& tile = tiles_[i];
     run.run(options_, q_, segments_[tile.segment], tile, shape_, layer_, cache_);
-    const bool is_part = parts_of(tile) > 1;
+    const bool is_part = tile.parts > 1;
     for (size_t r = 0; r < run.rows(); ++r) {
       const RowSums seen = run.row(r);
       if (is_part) {

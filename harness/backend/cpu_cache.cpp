@@ -131,6 +131,7 @@ CpuKvCache::CpuKvCache(const AttentionShape& shape, size_t layers, std::span<con
 }
 
 size_t CpuKvCache::add(const CacheSequence& s) {
+  EH_ASSERT(s.shared <= s.capacity);
   EH_ASSERT(s.parent == kNoParent ? s.shared == 0 : s.parent < sequences_.size() && s.shared <= sequences_[s.parent].capacity);
   const size_t capacity = round_up(s.capacity, kKeyBlock), first = s.shared / kKeyBlock * kKeyBlock;
   const size_t values = (capacity - first) * (depth_ + width_) * kv_heads_ * s.layers;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <thread>
@@ -54,25 +55,35 @@ int start(std::vector<std::string>& words, const ChildFiles& files, pid_t& child
   return error;
 }
 
-// Its status as of waitpid(). Waits longer and longer, for a program may take a millisecond or an hour.
-int wait_for(pid_t child, const std::function<void()>& while_waiting) {
-  constexpr std::chrono::milliseconds kLongest(100);
-  constexpr std::chrono::seconds kPatience(5);
+constexpr std::chrono::milliseconds kLongestPause(100);
+constexpr std::chrono::seconds kPatience(5);
+
+// Ends what is left of a group that was told to end at `told`.
+void end_group(pid_t group, Clock::time_point told) {
+  while (kill(-group, 0) == 0 && Clock::now() - told < kPatience) std::this_thread::sleep_for(kLongestPause / 10);
+  kill(-group, SIGKILL);
+}
+
+// Waits longer and longer, for a program may take a millisecond or an hour.
+ChildStatus wait_for(pid_t child, const std::function<void()>& while_waiting) {
   std::chrono::milliseconds pause(1);
   Clock::time_point told = Clock::time_point::max();  // that it shall end
   int status = 0;
-  while (waitpid(child, &status, WNOHANG) != child) {
-    const Clock::time_point now = Clock::now();
+  for (pid_t ended = 0; ended != child;) {
     if (interrupt_requested() && told == Clock::time_point::max()) {
       kill(-child, SIGTERM);
-      told = now;
+      told = Clock::now();
     }
-    if (told < now && now - told > kPatience) kill(-child, SIGKILL);
+    if (told != Clock::time_point::max() && Clock::now() - told > kPatience) kill(-child, SIGKILL);
     std::this_thread::sleep_for(pause);
-    pause = std::min(2 * pause, kLongest);
+    pause = std::min(2 * pause, kLongestPause);
     if (while_waiting) while_waiting();
+    ended = waitpid(child, &status, WNOHANG);
+    if (ended < 0 && errno != EINTR) return {.start_error = errno};
   }
-  return status;
+  if (told != Clock::time_point::max()) end_group(child, told);
+  if (WIFSIGNALED(status)) return {.signal = WTERMSIG(status)};
+  return {.exit = WEXITSTATUS(status)};
 }
 
 }  // namespace
@@ -80,10 +91,9 @@ int wait_for(pid_t child, const std::function<void()>& while_waiting) {
 ChildStatus run_child(std::vector<std::string> words, const ChildFiles& files, const std::function<void()>& while_waiting) {
   pid_t child = 0;
   if (const int error = start(words, files, child); error != 0) return {.start_error = error};
-  const int status = wait_for(child, while_waiting);
+  const ChildStatus status = wait_for(child, while_waiting);
   stop_if_interrupted();
-  if (WIFSIGNALED(status)) return {.signal = WTERMSIG(status)};
-  return {.exit = WEXITSTATUS(status)};
+  return status;
 }
 
 }  // namespace evalharness

@@ -6,6 +6,7 @@
 #include "datasets/dataset.h"
 #include "datasets/fetch.h"
 #include "harness/base/error.h"
+#include "harness/base/interrupt.h"
 #include "harness/base/mapped_file.h"
 #include "harness/base/progress.h"
 #include "harness/base/text.h"
@@ -83,6 +84,7 @@ int list_verb(const std::string& what) {
 }
 
 int fetch_verb(const std::vector<std::string>& names, bool offline) {
+  watch_interrupts();
   std::vector<std::string> models, known;
   for (const ModelEntry& model : list_models()) models.push_back(model.name);
   for (const DatasetInfo& data : list_datasets()) known.push_back(data.name);

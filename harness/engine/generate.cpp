@@ -133,6 +133,7 @@ class Generation {
 }  // namespace
 
 std::vector<Answer> ModelScorer::generate(std::span<const Generate* const> requests) {
+  pass_.forget();
   std::vector<Sequence> sequences;
   for (const Generate* request : requests)
     for (size_t sample = 0; sample < texts_written(*request); ++sample)

@@ -29,15 +29,24 @@ constexpr size_t kUnitTexts = 64;
 
 // Headers are whole blocks of the cache: no keys are copied, and what a unit's documents begin with by chance does not count.
 constexpr size_t kHeaderMultiple = 64;
+// Of the batch, even of a request that shares all of them: keys, targets and tiles of attention cost something, too.
+constexpr size_t kLeastRows = 4;
 
-// What a unit costs as it is filled. Scoring: rows of the batch, what sequences share once, and the header of all of them apart.
+size_t whole_blocks(size_t tokens) { return tokens / kHeaderMultiple * kHeaderMultiple; }
+
+size_t common_beginning(std::span<const int32_t> a, std::span<const int32_t> b) {
+  return static_cast<size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
+}
+
+// What a unit costs as it is filled. Scoring: rows of the batch, what sequences share once, and what all of them begin with apart.
 // Generation: tokens read and written at most.
 class Filling {
  public:
   bool has_room(const Scored& sequence, const Generate* generate, const EngineOptions& options) const {
     if (generate != nullptr) return texts_ + texts_written(*generate) <= kUnitTexts;
     const size_t rows = tree_.rows() + sequence.inputs.size() - tree_.shared_with(sequence.inputs);
-    return rows - whole_blocks(common_with(sequence)) <= options.batch_tokens;
+    const size_t least = kLeastRows * (tree_.ends().size() + 1);
+    return std::max(rows - whole_blocks(common_with(sequence)), least) <= options.batch_tokens;
   }
   void add(const Scored& sequence, const Generate* generate) {
     if (generate != nullptr) {
@@ -50,21 +59,31 @@ class Filling {
     common_.resize(common_with(sequence));
     tree_.add(sequence.inputs);
   }
-  std::span<const int32_t> header() const { return std::span(common_).first(whole_blocks(common_.size())); }
+  // Tokens that all sequences begin with, before every scored row.
+  const std::vector<int32_t>& common() const { return common_; }
   size_t cost() const { return generation_tokens_ + tree_.rows(); }
 
  private:
-  static size_t whole_blocks(size_t tokens) { return tokens / kHeaderMultiple * kHeaderMultiple; }
-  // Tokens that all sequences begin with, this one too, and that come before every scored row.
   size_t common_with(const Scored& sequence) const {
-    const auto unscored = std::span(sequence.inputs).first(sequence.inputs.size() - sequence.targets.size());
-    return static_cast<size_t>(std::ranges::mismatch(common_, unscored).in1 - common_.begin());
+    return common_beginning(common_, std::span(sequence.inputs).first(sequence.inputs.size() - sequence.targets.size()));
   }
 
   PrefixTree tree_;
   std::vector<int32_t> common_;
   size_t texts_ = 0, generation_tokens_ = 0;
 };
+
+// A header is what a unit has in common with the one before or behind it. `common`: what each unit's sequences begin with.
+void set_headers(std::span<const std::vector<int32_t>> common, std::span<Unit> units) {
+  const auto with_next = [&](size_t i) { return whole_blocks(common_beginning(common[i], common[i + 1])); };
+  for (size_t i = 0; i < units.size(); ++i) {
+    const size_t before = i > 0 ? with_next(i - 1) : 0, behind = i + 1 < units.size() ? with_next(i) : 0;
+    UnitHeader& header = units[i].header;
+    header.tokens = std::max(before, behind);
+    header.repeats = header.tokens > 0 && before == header.tokens && units[i - 1].header.tokens == header.tokens;
+    if (header.repeats) units[i].cost_tokens -= header.tokens;
+  }
+}
 
 }  // namespace
 
@@ -108,30 +127,30 @@ void ModelScorer::plan_rolling(const Rolling& request, size_t index, std::vector
 
 std::vector<Unit> ModelScorer::plan(std::span<const Request> requests) {
   std::vector<Unit> units;
+  std::vector<std::vector<int32_t>> common;  // of each unit
   Filling filling;
-  std::vector<int32_t> header;  // of the unit before
   size_t kind = std::variant_npos;  // of the requests in the last unit; none while it is closed
   for (size_t i = 0; i < requests.size(); ++i) {
     if (const auto* rolling = std::get_if<Rolling>(&requests[i])) {
       plan_rolling(*rolling, i, units);
+      common.resize(units.size());
       kind = std::variant_npos;
-      filling = {};
       continue;
     }
     const auto* generate = std::get_if<Generate>(&requests[i]);
     const Scored sequence = sequence_of(requests[i]);
     if (kind != requests[i].index() || !filling.has_room(sequence, generate, options_)) {
       units.push_back({});
+      common.emplace_back();
       kind = requests[i].index();
-      header.assign(filling.header().begin(), filling.header().end());
       filling = {};
     }
     filling.add(sequence, generate);
-    Unit& unit = units.back();
-    unit.requests.push_back(i);
-    unit.header = {filling.header().size(), !header.empty() && std::ranges::equal(filling.header(), header)};
-    unit.cost_tokens = filling.cost() - (unit.header.repeats ? header.size() : 0);
+    common.back() = filling.common();
+    units.back().requests.push_back(i);
+    units.back().cost_tokens = filling.cost();
   }
+  set_headers(common, units);
   return units;
 }
 

@@ -16,7 +16,7 @@
 namespace evalharness {
 
 struct EngineOptions {
-  size_t batch_tokens = 2048;        // rows of one forward pass, unless one request has more
+  size_t batch_tokens = 2048;        // rows of one forward pass beside what all of them begin with, unless one request has more
   size_t generation_tokens = 20480;  // tokens of KV cache (contexts and answers) of what is generated together
   size_t max_length = 0;             // longest sequence; 0: the model's context
 };

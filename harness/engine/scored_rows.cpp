@@ -8,6 +8,7 @@ namespace evalharness {
 
 std::unique_ptr<KvCache> ScoringPass::cache_with(std::span<const int32_t> header) {
   if (cache_ != nullptr && std::ranges::equal(header_, header)) return std::move(cache_);
+  cache_.reset();
   std::unique_ptr<KvCache> cache = transformer_.make_cache({}, false);
   if (header.empty()) return cache;
   Batch batch;

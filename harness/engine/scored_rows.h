@@ -25,6 +25,8 @@ class ScoringPass {
   explicit ScoringPass(Transformer& transformer) : transformer_(transformer) {}
   // `header.tokens` come before every scored row.
   ScoredRows forward(std::span<const Scored> sequences, const UnitHeader& header = {});
+  // Frees what is kept.
+  void forget() { cache_.reset(); }
 
  private:
   std::unique_ptr<KvCache> cache_with(std::span<const int32_t> header);

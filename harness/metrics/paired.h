@@ -17,9 +17,8 @@ double mcnemar_p_value(size_t only_first, size_t only_second);
 
 // Compressed against dense, document by document; items of one metric in the same order of
 // documents (EH_ASSERT on different counts). The caller fills in task, metric and backend.
-//   mean: difference compressed - dense with SE sqrt(sum (d - mean d)^2) / n, which for right and
-//   wrong
-//     is sqrt(b + c - (b - c)^2 / n) / n; p_value and counts where all values are 0 or 1.
+//   mean: difference compressed - dense with SE sqrt(sum (d - mean d)^2 / (n - 1) / n). Of right and wrong (acc, acc_norm,
+//     .., exact_match, all values 0 or 1) the exact sqrt(b + c - (b - c)^2 / n) / n, and p_value and counts.
 //   perplexities: ln(PPL compressed / PPL dense), with the ratio estimator on each block's
 //   difference,
 //     so that what both models find hard cancels.

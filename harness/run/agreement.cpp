@@ -1,5 +1,6 @@
 #include "harness/run/agreement.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -11,6 +12,7 @@
 #include "harness/base/text.h"
 #include "harness/metrics/aggregate.h"
 #include "harness/metrics/rouge.h"
+#include "harness/model/json_fields.h"
 #include "harness/run/judge.h"
 
 namespace evalharness {
@@ -94,6 +96,14 @@ std::string log_lines(const std::vector<Compared>& compared) {
   return lines;
 }
 
+// As log_lines() writes it.
+double recorded_score(const JsonFields& line, const std::string& metric) {
+  const Value& value = line.at(metric);
+  if (value.is_string() && (value.string() == "nan" || value.string() == "inf" || value.string() == "-inf"))
+    return std::numeric_limits<double>::quiet_NaN();
+  return line.number(metric);
+}
+
 }  // namespace
 
 Value measure_agreement(const RunTask& task, const TaskData& data, Scorer& pair, Journal& journal,
@@ -114,6 +124,8 @@ Value measure_agreement(const RunTask& task, const TaskData& data, Scorer& pair,
     metrics.emplace_back("judge");
   }
   for (const std::string& metric : metrics) compressed.metrics[metric + ",none"] = mean_over(documents, metric);
+  const auto is_empty = [](const Compared& c) { return is_blank(c.compressed); };
+  if (const auto empty = std::ranges::count_if(documents, is_empty); empty > 0) compressed.unextracted["none"] = static_cast<size_t>(empty);
   const size_t empty = data.documents.asked.size() - documents.size();
   if (empty > 0) compressed.skipped["empty dense answers"] = empty;
   write_text(log_path(options.folder, task.name), log_lines(documents));
@@ -128,19 +140,19 @@ std::optional<RecordedAgreement> recorded_agreement(const std::string& folder, c
   const std::string path = log_path(folder, task);
   if (!std::filesystem::exists(path)) return std::nullopt;
   RecordedAgreement recorded;
-  size_t number = 0;
+  std::vector<std::string> metrics = kMetrics;
   for (const std::string& text : split(rstrip(read_text(path)), "\n")) {
     if (text.empty()) continue;  // of a dense model that answered nothing
-    const std::string where = cat(path, ":", ++number);
+    const std::string where = cat(path, ":", recorded.ids.size() + 1);
     const Value line = parse_json(text, where);
-    for (const char* key : {"id", "question", "answer", "reference"})
-      if (line.find(key) == nullptr) fail(cat(where, ": missing key '", key, "'"));
-    recorded.references.push_back(line.find("reference")->string());
-    for (const auto& [key, value] : line.map())
-      if (key != "id" && key != "question" && key != "answer" && key != "reference")
-        recorded.items[key + ",none"].push_back(
-            {"", value.is_number() ? value.number() : std::numeric_limits<double>::quiet_NaN(), 1,
-             line.find("answer")->string()});
+    const JsonFields fields(line, where);
+    if (recorded.ids.empty() && fields.find("judge") != nullptr) metrics.emplace_back("judge");
+    recorded.ids.push_back(fields.count("id"));
+    recorded.references.push_back(fields.text("reference"));
+    for (const std::string& metric : metrics) {
+      const std::string key = metric + ",none";
+      recorded.items[key].push_back({key, recorded_score(fields, metric), 1, fields.text("answer")});
+    }
   }
   return recorded;
 }

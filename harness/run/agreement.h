@@ -40,10 +40,11 @@ void leave_agreement_empty(const std::string& reason, TaskResult& result);
 
 // What agreement_<task>.jsonl in the folder of a run says: of each document that the dense model answered, in order.
 struct RecordedAgreement {
+  std::vector<size_t> ids;                         // rows of the split
   std::vector<std::string> references;             // the dense model's answers
   std::map<std::string, std::vector<Item>> items;  // "rougeL,none"
 };
-// Nothing where the run compared none.
+// Nothing where the run compared none. Fails on a line that lacks a score which the first line has, naming it.
 std::optional<RecordedAgreement> recorded_agreement(const std::string& folder, const std::string& task);
 
 }  // namespace evalharness

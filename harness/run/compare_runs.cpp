@@ -138,7 +138,7 @@ void ask_as_it_did(const FinishedRun& run) {
 }
 
 ComparedMetric compared_metric(const PairResult& pair, const TaskResult& a, const TaskResult& b) {
-  ComparedMetric metric{.task = pair.task, .metric = pair.metric, .protocol = a.protocol,
+  ComparedMetric metric{.task = pair.task, .metric = pair.metric, .protocol = a.protocol + (a.sample || b.sample ? ", sample" : ""),
                         .a = a.metrics.at(pair.metric), .b = b.metrics.at(pair.metric),
                         .pair = pair, .p_value = pair.p_value, .test = pair.p_value ? "McNemar" : ""};
   if (!metric.p_value && (metric.p_value = paired_p_value(pair.difference))) metric.test = "paired t";
@@ -153,6 +153,7 @@ std::string why_incomparable(const std::optional<RecordedAgreement>& of_a, const
   for (const auto& [recorded, run] : {std::pair{&of_a, &a}, std::pair{&of_b, &b}})
     if (!*recorded) return cat("no answers were compared with the dense model's in ", run->folder());
   if (of_a->references.empty()) return "the dense model answered nothing";
+  if (of_a->ids != of_b->ids) return "the dense model answered other documents";
   if (of_a->references != of_b->references) return "the dense model's own answers differ between the runs";
   return "";
 }

@@ -17,6 +17,7 @@ std::set<std::string> keys_of_metric(const GroupMetric& metric, const std::set<s
   if (metric.filters.empty())
     for (const std::string& key : known)
       if (key.starts_with(metric.metric + ",")) keys.insert(key);
+  if (keys.empty()) keys.insert(metric.metric + ",none");
   return keys;
 }
 
@@ -54,7 +55,8 @@ GroupResult group_result(const TaskGroup& group, const std::map<std::string, Tas
       for (const std::string& name : group.tasks)
         if (const auto found = tasks.at(name).metrics.find(key); found != tasks.at(name).metrics.end())
           estimates.push_back({found->second, tasks.at(name).documents});
-      if (!estimates.empty()) result.total.metrics[key] = group_mean(estimates, metric.weight_by_size);
+      result.total.metrics[key] =
+          estimates.empty() ? Estimate::missing("none of its tasks has it") : group_mean(estimates, metric.weight_by_size);
     }
   return result;
 }

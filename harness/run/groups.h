@@ -11,8 +11,8 @@
 
 namespace evalharness {
 
-// Of every group. A metric has a number for each filter that all its tasks have it with; tasks that
-// lack it are left out, as lm-evaluation-harness does.
+// Of every group. A metric has a number for each filter that its tasks have it with; tasks that
+// lack it are left out, as lm-evaluation-harness does, and one that none has is empty with the reason.
 std::map<std::string, GroupResult> group_results(const std::vector<TaskGroup>& groups,
                                                  const std::map<std::string, TaskResult>& tasks);
 

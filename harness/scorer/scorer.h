@@ -65,7 +65,7 @@ struct Answer {
   size_t saved = 0;                     // tokens that were computed for another request already
 };
 
-// Tokens that all requests of a unit begin with, computed in a pass of their own: a few-shot header.
+// Tokens that all requests of a unit and of a neighbour begin with, computed in a pass of their own: a few-shot header.
 struct UnitHeader {
   size_t tokens = 0;
   bool repeats = false;  // the unit before has the same

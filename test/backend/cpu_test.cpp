@@ -139,7 +139,7 @@ TEST_CASE("attention over a bf16 cache is within bfloat16's rounding of the form
         // A query and a weight are each off by 2^-9 of themselves at most: scores of up to 5 by 0.01, sums likewise.
         CHECK(largest_difference(attended(isa, s, Dtype::bf16, q, k, v), expected) < 0.03);
         CHECK(largest_difference(attended(isa, s, Dtype::f16, q, k, v), expected) < 1e-5);
-        CHECK(attended(isa, s, Dtype::f16, q, k, unrounded) == attended(isa, s, Dtype::f16, q, k, halves(unrounded)));
+        CHECK(attended(isa, s, Dtype::f16, q, unrounded, unrounded) == attended(isa, s, Dtype::f16, q, halves(unrounded), halves(unrounded)));
       }
     }
   }

@@ -48,6 +48,18 @@ double next_log_prob(Engine& e, const Ids& ids, int32_t next) {
   return double(e.transformer.head(hidden.rows_from(ids.size() - 1, 1), target)[0].log_prob);
 }
 
+// The same of a target, token by token: no batch, no cache, no header.
+double plain_log_prob(Engine& e, const Request& request) {
+  const LogLikelihood& pair = std::get<LogLikelihood>(request);
+  Ids ids = e.tokenizer.encode(pair.context);
+  double sum = 0;
+  for (const int32_t token : e.tokenizer.encode(pair.target)) {
+    sum += next_log_prob(e, ids, token);
+    ids.push_back(token);
+  }
+  return sum;
+}
+
 Scored window(size_t n, Protocol protocol, size_t index) {
   Ids tokens;
   for (size_t i = 0; i < n; ++i) tokens.push_back(static_cast<int32_t>(i));
@@ -281,11 +293,9 @@ TEST_CASE("choices behind questions behind a header score as they do alone", "[e
     const std::vector<Answer> together = e.answers(requests);
     for (size_t i = 0; i < requests.size(); ++i) {
       CAPTURE(dtype_name(dtype), i);
-      const std::vector<Request> one = {requests[i]};
-      const Answer alone = e.answers(one)[0];
       // Keys meet in other steps of the softmax, whose weights a bf16 cache rounds.
-      CHECK(together[i].log_prob == Approx(alone.log_prob).margin(dtype == Dtype::f32 ? 1e-5 : 2e-2));
-      CHECK(together[i].tokens == alone.tokens);
+      CHECK(together[i].log_prob == Approx(plain_log_prob(e, requests[i])).margin(dtype == Dtype::f32 ? 1e-5 : 2e-2));
+      CHECK(together[i].tokens == std::get<LogLikelihood>(requests[i]).target.size());
     }
     CHECK(together[0].saved == 0);
     CHECK(together[1].saved == 110);
@@ -319,12 +329,38 @@ TEST_CASE("a header that units have in common is computed once, and a unit's ans
         CAPTURE(dtype_name(dtype), unit.requests[i]);
         CHECK(again[i].log_prob == together[unit.requests[i]].log_prob);
         CHECK(again[i].saved == together[unit.requests[i]].saved);
-        const std::vector<Request> one = {requests[unit.requests[i]]};
-        Engine large({}, dtype);
-        CHECK(again[i].log_prob == Approx(large.answers(one)[0].log_prob).margin(dtype == Dtype::f32 ? 1e-5 : 2e-2));
+        CHECK(again[i].log_prob == Approx(plain_log_prob(e, requests[unit.requests[i]])).margin(dtype == Dtype::f32 ? 1e-5 : 2e-2));
       }
     }
   }
+}
+
+TEST_CASE("one header after another, as long, is not taken for it", "[engine]") {
+  std::vector<Request> requests;
+  for (const char header : {'H', 'K', 'H'})
+    for (char question = 'A'; question < 'G'; ++question)
+      requests.push_back(LogLikelihood{std::string(200, header) + std::string(12, question), "12"});
+  Engine e({.batch_tokens = 48});
+  const std::vector<Unit> units = e.scorer.plan(requests);
+  REQUIRE(units.size() == 6);
+  for (size_t u = 0; u < units.size(); ++u) CHECK((units[u].header.tokens == 192 && units[u].header.repeats == (u % 2 == 1)));
+  const std::vector<Answer> together = e.answers(requests);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    CAPTURE(i);
+    CHECK(together[i].log_prob == Approx(plain_log_prob(e, requests[i])).margin(1e-5));
+  }
+}
+
+TEST_CASE("what one unit has in common is no header, and a unit of one document takes that of its neighbours", "[engine]") {
+  Engine e({.batch_tokens = 128});
+  const std::string header(70, 'H');
+  const auto question = [&](char letter, size_t length) { return LogLikelihood{header + std::string(length, letter), "1"}; };
+  const std::vector<Request> long_questions = {question('A', 120), question('B', 120), question('C', 120)};
+  std::vector<Unit> units = e.scorer.plan(long_questions);
+  REQUIRE(units.size() == 3);  // 126 rows each
+  for (const Unit& unit : units) CHECK((unit.header.tokens == 64 && unit.header.repeats == (&unit != &units[0])));
+  const std::vector<Request> one = {question('A', 120)};
+  CHECK(e.scorer.plan(one)[0].header.tokens == 0);
 }
 
 TEST_CASE("windows longer than the model's context are refused", "[engine]") {

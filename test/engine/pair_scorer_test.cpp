@@ -43,7 +43,8 @@ std::vector<double> next_probabilities(Bound& bound, const std::string& text) {
 }
 
 const std::vector<Request> kRequests = {LogLikelihood{"ABC", "XYZ"}, LogLikelihood{"the beginning is long enough to share", "Q"},
-                                     LogLikelihood{"the beginning is long enough to share", "RS"}};
+                                     LogLikelihood{"the beginning is long enough to share", "RS"},
+                                     LogLikelihood{std::string(100, 'L') + "a question", "T"}};
 
 }  // namespace
 

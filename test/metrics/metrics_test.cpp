@@ -86,13 +86,29 @@ TEST_CASE("McNemar's test is two-sided binomial and at most 1", "[metrics]") {
 
 TEST_CASE("paired accuracies count flips in both directions", "[metrics]") {
   // Right by both 1, dense only 2, compressed only 1, neither 1: change -1/5, SE sqrt(3 - 1/5)/5.
-  const PairResult pair = compare_items(items({1, 1, 1, 0, 0}), items({1, 0, 0, 1, 0}), "mean");
+  std::vector<Item> dense = items({1, 1, 1, 0, 0}), compressed = items({1, 0, 0, 1, 0});
+  for (std::vector<Item>* const of : {&dense, &compressed})
+    for (Item& item : *of) item.metric = "acc_norm,none";
+  const PairResult pair = compare_items(dense, compressed, "mean");
   CHECK(pair.only_dense_right == 2);
   CHECK(pair.only_compressed_right == 1);
   CHECK(pair.answers_changed == 3);
   CHECK(*pair.difference.value == Approx(-0.2));
   CHECK(*pair.difference.standard_error == Approx(std::sqrt(3 - 0.2) / 5));
   CHECK(*pair.p_value == 1);
+}
+
+TEST_CASE("a score that happens to be 0 or 1 is not right or wrong, and its differences have a sample's error", "[metrics]") {
+  std::vector<Item> before = items({1, 1, 0, 0}), after = items({0, 1, 0, 0});
+  for (std::vector<Item>* const of : {&before, &after})
+    for (Item& item : *of) item.metric = "length_ratio,none";
+  const PairResult pair = compare_items(before, after, "mean");
+  CHECK(!pair.p_value);
+  CHECK(pair.only_dense_right == 0);
+  CHECK(*pair.difference.value == Approx(-0.25));
+  // Differences -1, 0, 0, 0: their sample standard deviation is 1/2, and n 4. Student's t is -1 with three degrees of freedom.
+  CHECK(*pair.difference.standard_error == Approx(0.25));
+  CHECK(*paired_p_value(pair.difference) == Approx(0.3910).margin(1e-4));  // from a table
 }
 
 TEST_CASE("a changed wrong answer is counted though no score moves", "[metrics]") {

@@ -110,7 +110,7 @@ TEST_CASE("agreements of two runs with one dense model are compared document by 
   const RunComparison comparison = compare_runs(a, b, "");
   REQUIRE(comparison.metrics.size() == 4);
   for (const ComparedMetric& metric : comparison.metrics) {
-    CHECK(metric.protocol == "agreement 0");
+    CHECK(metric.protocol == "agreement 0, sample");
     CHECK(metric.pair.difference.n == 3);
     CHECK(*metric.pair.difference.value == Approx(*metric.b.value - *metric.a.value).margin(1e-12));
   }
@@ -125,7 +125,12 @@ TEST_CASE("agreements of two runs with one dense model are compared document by 
   write_text(path, replace_all(log, "\"reference\":\"", "\"reference\":\"other"));
   CHECK(compare_runs(a, b, "").left_out.at(0).reason == "the dense model's own answers differ between the runs");
   write_text(path, "{\"id\": 0}\n");
-  CHECK_THROWS_WITH(compare_runs(a, b, ""), cat(path, ":1: missing key 'question'"));
+  CHECK_THROWS_WITH(compare_runs(a, b, ""), cat(path, ":1: missing key 'reference'"));
+  const size_t second = log.find('\n') + 1;
+  write_text(path, log.substr(0, second) + replace_all(log.substr(second), "\"rougeL\":", "\"rouge\":"));
+  CHECK_THROWS_WITH(compare_runs(a, b, ""), cat(path, ":2: missing key 'rougeL'"));
+  write_text(path, replace_all(log, "\"id\":", "\"id\":1"));
+  CHECK(compare_runs(a, b, "").left_out.at(0).reason == "the dense model answered other documents");
   std::filesystem::remove(path);
   CHECK(compare_runs(a, b, "").left_out.at(0).reason == cat("no answers were compared with the dense model's in ", b));
 }
