@@ -15,6 +15,7 @@ namespace {
 std::vector<FilterChain> read_filters(const TaskFile& file, TaskConfig::Kind kind) {
   const std::optional<ConfigNode> list = file.find("filter_list");
   if (!list) return {FilterChain::first()};
+  if (list->items().empty()) list->fail("expected at least one filter, or no filter_list");
   std::vector<FilterChain> chains;
   for (const ConfigNode& item : list->items()) {
     chains.push_back(FilterChain::read(item));

@@ -126,6 +126,7 @@ const OutputType& read_output_type(const TaskFile& file) {
 std::vector<MetricConfig> read_metrics(const TaskFile& file, const OutputType& type) {
   std::vector<MetricConfig> metrics;
   if (const std::optional<ConfigNode> list = file.find("metric_list")) {
+    if (list->items().empty()) list->fail("expected at least one metric, or no metric_list for the usual ones");
     for (const ConfigNode& item : list->items()) {
       MetricConfig metric = read_metric(type, item);
       // Of a metric that stands twice the last counts, as in lm-evaluation-harness.

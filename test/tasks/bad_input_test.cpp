@@ -100,6 +100,14 @@ TEST_CASE("what is expected is said, with the nearest name", "[tasks][config]") 
   CHECK(error_of("task: t\n" + kBase + "gen_prefix: \"\xc3\xa9\xff\"\n") == "t.yaml:6:15: text is not UTF-8");
 }
 
+TEST_CASE("a list that would leave nothing to report, and two filters of one name, are errors with their place", "[tasks][config]") {
+  CHECK(error_of_key("metric_list: []") ==
+        "t.yaml:6:14: metric_list: expected at least one metric, or no metric_list for the usual ones");
+  CHECK(error_of_key("filter_list: []") == "t.yaml:6:14: filter_list: expected at least one filter, or no filter_list");
+  CHECK(error_of_key("filter_list: [{name: a, filter: [{function: take_first}]}, {name: a, filter: [{function: take_first}]}]") ==
+        "t.yaml:6:60: filter_list[1]: name: there is a filter 'a' already");
+}
+
 TEST_CASE("an unknown key inside a section is an error with its place and the nearest name", "[tasks][config]") {
   CHECK(error_of_key("fewshot_config: {smapler: first_n}") ==
         "t.yaml:6:27: fewshot_config.smapler: unknown key (did you mean 'sampler'?)");
