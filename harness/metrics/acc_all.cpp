@@ -7,7 +7,7 @@ namespace evalharness {
 std::vector<Item> by_question(std::span<const Item> documents) {
   std::map<std::vector<double>, Item> questions;
   for (const Item& document : documents) {
-    Item& question = questions.try_emplace(document.statistics, Item{.metric = "acc_all", .value = 1, .answer = ""}).first->second;
+    Item& question = questions.try_emplace(document.statistics, Item{.metric = "", .value = 1, .answer = ""}).first->second;
     question.value *= document.value;
     question.answer += document.answer + ' ';
   }

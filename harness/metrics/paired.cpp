@@ -17,10 +17,9 @@ namespace evalharness {
 namespace {
 
 // By the metric, not only by its values: answers as long as the reference, or empty, have a ratio of 1 or 0 and are not right or wrong.
-bool right_or_wrong(std::span<const Item> items) {
-  return std::all_of(items.begin(), items.end(), [](const Item& item) {
-    return (item.metric.starts_with("acc") || item.metric.starts_with("exact_match")) && (item.value == 0 || item.value == 1);
-  });
+bool right_or_wrong(const std::string& metric, std::span<const Item> items) {
+  return (metric.starts_with("acc") || metric.starts_with("exact_match")) &&
+         std::all_of(items.begin(), items.end(), [](const Item& item) { return item.value == 0 || item.value == 1; });
 }
 
 void count_changes(std::span<const Item> dense, std::span<const Item> compressed,
@@ -46,22 +45,22 @@ std::vector<RatioBlock> differences(std::span<const Item> dense, std::span<const
 }
 
 // Pairs in which both values are numbers.
-PairResult compare_numbers(std::span<const Item> dense, std::span<const Item> compressed) {
+PairResult compare_numbers(const std::string& metric, std::span<const Item> dense, std::span<const Item> compressed) {
   std::vector<Item> before, after;
   for (size_t i = 0; i < dense.size(); ++i) {
     if (std::isnan(dense[i].value) || std::isnan(compressed[i].value)) continue;
     before.push_back(dense[i]);
     after.push_back(compressed[i]);
   }
-  return compare_items(before, after, "mean");
+  return compare_items(metric, before, after, "mean");
 }
 
-PairResult compare_ratios(std::span<const Item> dense, std::span<const Item> compressed,
+PairResult compare_ratios(const std::string& metric, std::span<const Item> dense, std::span<const Item> compressed,
                           const std::string& aggregation) {
   PairResult pair;
   Ratio ratio = ratio_of(differences(dense, compressed, aggregation));
   const double count = static_cast<double>(dense.size());
-  if (is_mean(aggregation) && right_or_wrong(dense) && right_or_wrong(compressed)) {
+  if (is_mean(aggregation) && right_or_wrong(metric, dense) && right_or_wrong(metric, compressed)) {
     // The exact variance of a change of right and wrong has n where a sample variance has n - 1.
     ratio.standard_error *= std::sqrt((count - 1) / count);
     count_changes(dense, compressed, pair);
@@ -107,7 +106,7 @@ double mcnemar_p_value(size_t only_first, size_t only_second) {
   return std::min(1.0, 2 * tail);
 }
 
-PairResult compare_items(std::span<const Item> dense, std::span<const Item> compressed,
+PairResult compare_items(const std::string& metric, std::span<const Item> dense, std::span<const Item> compressed,
                          const std::string& aggregation) {
   EH_ASSERT(dense.size() == compressed.size());
   PairResult pair;
@@ -115,18 +114,18 @@ PairResult compare_items(std::span<const Item> dense, std::span<const Item> comp
     pair.difference = Estimate::missing("no documents");
     return pair;
   }
-  if (aggregation == "acc_all") return compare_items(by_question(dense), by_question(compressed), "mean");
+  if (aggregation == "acc_all") return compare_items(metric, by_question(dense), by_question(compressed), "mean");
   if (aggregation == "bypass") {
     pair.difference = Estimate::missing(kBypassed);
     return pair;
   }
-  if (aggregation == "nanmean") return compare_numbers(dense, compressed);
+  if (aggregation == "nanmean") return compare_numbers(metric, dense, compressed);
   if (is_corpus_aggregation(aggregation))
     pair.difference = corpus_difference(dense, compressed, aggregation);
   else if (aggregation == "median")
     pair.difference = median_difference(dense, compressed);
   else
-    pair = compare_ratios(dense, compressed, aggregation);
+    pair = compare_ratios(metric, dense, compressed, aggregation);
   return pair;
 }
 

@@ -15,7 +15,7 @@ namespace evalharness {
 // 2 * P(Binomial(a + b, 1/2) <= min(a, b)), at most 1.
 double mcnemar_p_value(size_t only_first, size_t only_second);
 
-// Compressed against dense, document by document; items of one metric in the same order of
+// Compressed against dense, document by document; items of one metric ("acc,none") in the same order of
 // documents (EH_ASSERT on different counts). The caller fills in task, metric and backend.
 //   mean: difference compressed - dense with SE sqrt(sum (d - mean d)^2 / (n - 1) / n). Of right and wrong (acc, acc_norm,
 //     .., exact_match, all values 0 or 1) the exact sqrt(b + c - (b - c)^2 / n) / n, and p_value and counts.
@@ -26,7 +26,7 @@ double mcnemar_p_value(size_t only_first, size_t only_second);
 //   nanmean: mean, over the documents whose values are both numbers.
 //   acc_all: mean, over the questions; bypass: no difference.
 //   median and scores of the corpus: median.h, corpus.h.
-PairResult compare_items(std::span<const Item> dense, std::span<const Item> compressed,
+PairResult compare_items(const std::string& metric, std::span<const Item> dense, std::span<const Item> compressed,
                          const std::string& aggregation);
 
 // That a difference as large comes of chance alone, by its standard error and Student's t distribution with n - 1 degrees

@@ -151,7 +151,7 @@ std::optional<RecordedAgreement> recorded_agreement(const std::string& folder, c
     recorded.references.push_back(fields.text("reference"));
     for (const std::string& metric : metrics) {
       const std::string key = metric + ",none";
-      recorded.items[key].push_back({key, recorded_score(fields, metric), 1, fields.text("answer")});
+      recorded.items[key].push_back({"", recorded_score(fields, metric), 1, fields.text("answer")});
     }
   }
   return recorded;

@@ -169,7 +169,7 @@ void compare_agreement(const RunTask& task, const FinishedRun& a, const Finished
       comparison.left_out.push_back({task.name + " judge", "other judges, or none"});
       continue;
     }
-    PairResult pair = compare_items(before, of_b->items.at(key), "mean");
+    PairResult pair = compare_items(key, before, of_b->items.at(key), "mean");
     pair.task = task.name;
     pair.metric = key;
     pair.backend = kBackend;

@@ -200,7 +200,7 @@ std::vector<PairResult> compare_evaluations(const RunTask& config, const std::st
                                             const Evaluation& dense, const Evaluation& compressed) {
   std::vector<PairResult> pairs;
   for (const TaskInfo::Metric& metric : config.task->info().metrics) {
-    PairResult pair = compare_items(dense.items.at(metric.key), compressed.items.at(metric.key), metric.aggregation);
+    PairResult pair = compare_items(metric.key, dense.items.at(metric.key), compressed.items.at(metric.key), metric.aggregation);
     pair.task = config.name;
     pair.metric = metric.key;
     pair.backend = backend;

@@ -84,9 +84,9 @@ PairResult compare_group(const std::vector<size_t>& tasks, const std::string& ke
     const std::vector<Item>& own_after = compressed[t].items.at(key);
     before.insert(before.end(), own_before.begin(), own_before.end());
     after.insert(after.end(), own_after.begin(), own_after.end());
-    if (!by_size) changes.push_back(compare_items(own_before, own_after, "mean").difference);
+    if (!by_size) changes.push_back(compare_items(key, own_before, own_after, "mean").difference);
   }
-  PairResult pair = compare_items(before, after, "mean");
+  PairResult pair = compare_items(key, before, after, "mean");
   if (by_size) return pair;
   pair.p_value.reset();  // McNemar's test weighs documents alike
   pair.difference = mean_change(changes);

@@ -82,7 +82,7 @@ TEST_CASE("the jackknife leaves one document out of the corpus", "[metrics]") {
 
 TEST_CASE("a difference of corpora leaves a document out of both", "[metrics]") {
   // What changes is 1 0 1 0.
-  const PairResult pair = compare_items(edits({2, 3, 0, 5}), edits({3, 3, 1, 5}), "ter");
+  const PairResult pair = compare_items("ter,none", edits({2, 3, 0, 5}), edits({3, 3, 1, 5}), "ter");
   CHECK(*pair.difference.value == Approx(50));
   CHECK(*pair.difference.standard_error == Approx(100 * std::sqrt(1.0 / 12)));
   CHECK(!pair.p_value);
@@ -92,7 +92,7 @@ TEST_CASE("a corpus with a document that diverged has no score", "[metrics]") {
   std::vector<Item> items = classified({{0, 0}, {1, 1}});
   items.push_back({"m,none", kNan, 1, ""});
   CHECK(aggregate(items, "f1") == Estimate::missing("diverged"));
-  CHECK(compare_items(classified({{0, 0}, {1, 1}, {1, 1}}), items, "f1").difference ==
+  CHECK(compare_items("f1,none", classified({{0, 0}, {1, 1}, {1, 1}}), items, "f1").difference ==
         Estimate::missing("diverged"));
 }
 
@@ -102,7 +102,7 @@ TEST_CASE("nanmean leaves out what is no number", "[metrics]") {
   CHECK(estimate.n == 2);
   CHECK(aggregate(values({kNan}), "nanmean") == Estimate::missing("no document has a number"));
   CHECK(
-      compare_items(values({1, kNan, 0, 1}), values({0, 0, 0, kNan}), "nanmean").difference.value ==
+      compare_items("likelihood,none", values({1, kNan, 0, 1}), values({0, 0, 0, kNan}), "nanmean").difference.value ==
       -0.5);
 }
 
@@ -111,7 +111,7 @@ TEST_CASE("the median of an even number is the upper of two", "[metrics]") {
   // Of 0 1 2 drawn thrice the median is 0 or 2 in 7 of 27 cases each: variance 14/27.
   const Estimate estimate = aggregate(values({0, 1, 2}), "median");
   CHECK(*estimate.standard_error == Approx(std::sqrt(14.0 / 27)).epsilon(0.06));
-  const PairResult pair = compare_items(values({0, 1, 2}), values({1, 2, 3}), "median");
+  const PairResult pair = compare_items("likelihood,none", values({0, 1, 2}), values({1, 2, 3}), "median");
   CHECK(pair.difference.value == 1);
   CHECK(pair.difference.standard_error == 0);
 }

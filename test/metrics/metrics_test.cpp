@@ -87,9 +87,7 @@ TEST_CASE("McNemar's test is two-sided binomial and at most 1", "[metrics]") {
 TEST_CASE("paired accuracies count flips in both directions", "[metrics]") {
   // Right by both 1, dense only 2, compressed only 1, neither 1: change -1/5, SE sqrt(3 - 1/5)/5.
   std::vector<Item> dense = items({1, 1, 1, 0, 0}), compressed = items({1, 0, 0, 1, 0});
-  for (std::vector<Item>* const of : {&dense, &compressed})
-    for (Item& item : *of) item.metric = "acc_norm,none";
-  const PairResult pair = compare_items(dense, compressed, "mean");
+  const PairResult pair = compare_items("acc_norm,none", dense, compressed, "mean");
   CHECK(pair.only_dense_right == 2);
   CHECK(pair.only_compressed_right == 1);
   CHECK(pair.answers_changed == 3);
@@ -100,9 +98,7 @@ TEST_CASE("paired accuracies count flips in both directions", "[metrics]") {
 
 TEST_CASE("a score that happens to be 0 or 1 is not right or wrong, and its differences have a sample's error", "[metrics]") {
   std::vector<Item> before = items({1, 1, 0, 0}), after = items({0, 1, 0, 0});
-  for (std::vector<Item>* const of : {&before, &after})
-    for (Item& item : *of) item.metric = "length_ratio,none";
-  const PairResult pair = compare_items(before, after, "mean");
+  const PairResult pair = compare_items("length_ratio,none", before, after, "mean");
   CHECK(!pair.p_value);
   CHECK(pair.only_dense_right == 0);
   CHECK(*pair.difference.value == Approx(-0.25));
@@ -114,14 +110,14 @@ TEST_CASE("a score that happens to be 0 or 1 is not right or wrong, and its diff
 TEST_CASE("a changed wrong answer is counted though no score moves", "[metrics]") {
   const std::vector<Item> dense = {{"acc,none", 0, 1, "1"}, {"acc,none", 1, 1, "0"}};
   const std::vector<Item> compressed = {{"acc,none", 0, 1, "2"}, {"acc,none", 1, 1, "0"}};
-  const PairResult pair = compare_items(dense, compressed, "mean");
+  const PairResult pair = compare_items("acc,none", dense, compressed, "mean");
   CHECK(pair.answers_changed == 1);
   CHECK(*pair.difference.value == 0);
   CHECK(*pair.difference.standard_error == 0);
 }
 
 TEST_CASE("a constant loss has no error however hard the windows are", "[metrics]") {
-  const PairResult pair = compare_items(weighted({{-2, 1}, {-90, 10}}),
+  const PairResult pair = compare_items("perplexity,none", weighted({{-2, 1}, {-90, 10}}),
                                         weighted({{-2.5, 1}, {-95, 10}}), "weighted_perplexity");
   CHECK(*pair.difference.value == Approx(0.5));  // ln of the ratio of perplexities
   CHECK(*pair.difference.standard_error == Approx(0).margin(1e-12));
@@ -130,7 +126,7 @@ TEST_CASE("a constant loss has no error however hard the windows are", "[metrics
 
 TEST_CASE("a pair with a diverged side has no difference", "[metrics]") {
   const double inf = std::numeric_limits<double>::infinity();
-  CHECK(compare_items(items({-1, -2}), items({-1, -inf}), "perplexity").difference ==
+  CHECK(compare_items("perplexity,none", items({-1, -2}), items({-1, -inf}), "perplexity").difference ==
         Estimate::missing("diverged"));
 }
 

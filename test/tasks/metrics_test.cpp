@@ -164,7 +164,7 @@ TEST_CASE("acc_all of two models is paired by question", "[tasks][metrics]") {
   const auto item = [](double question, double value) { return Item{.metric = "", .value = value, .answer = "", .statistics = {0, question}}; };
   const std::vector<Item> before = {item(0, 1), item(0, 1), item(1, 1), item(1, 0)};
   const std::vector<Item> after = {item(0, 0), item(0, 0), item(1, 1), item(1, 1)};
-  const PairResult pair = compare_items(before, after, "acc_all");
+  const PairResult pair = compare_items("acc_all,none", before, after, "acc_all");
   CHECK(*pair.difference.value == 0);
   CHECK(pair.difference.n == 2);
   CHECK(pair.only_dense_right == 1);
@@ -189,7 +189,7 @@ TEST_CASE("bypass asks and does not score", "[tasks][metrics]") {
   CHECK(score(*cloze, {cloze->score(Document(Value::Map{{"q", Value("?")}, {"a", Value("x")}}, "made_up.jsonl:1"), std::vector<Answer>(1))}) ==
         Estimate::missing("not scored (bypass)"));
   const std::vector<Item> items = written(*text, "\"x\"", "x");
-  CHECK(compare_items(std::span(items).first(1), std::span(items).first(1), "bypass").difference ==
+  CHECK(compare_items("bypass,none", std::span(items).first(1), std::span(items).first(1), "bypass").difference ==
         Estimate::missing("not scored (bypass)"));
 }
 
