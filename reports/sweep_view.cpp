@@ -59,10 +59,11 @@ void add_columns(const RunResult& record, const BackendResult& cpu, SweepView& v
     const auto is_known = [&](const SweepMetric& metric) { return metric.task == name; };
     if (std::ranges::any_of(view.metrics, is_known)) continue;
     const TaskResult& task = *cpu.results().at(name);
+    const std::string metric = main_metric(task);
     view.metrics.push_back({.task = name,
-                            .metric = main_metric(task),
+                            .metric = metric,
                             .protocol = task.protocol + (task.sample ? ", sample" : ""),
-                            .count = count_text(task, main_metric(task))});
+                            .count = count_text(task, metric)});
   }
   for (const SpeedResult& speed : cpu.speed)
     if (std::ranges::find(view.workloads, workload_name(speed)) == view.workloads.end())

@@ -16,10 +16,7 @@ bool CacheSlots::has_room() const {
 
 // Tokens of the slot that `tokens` begin with. The last one is computed in any case: its hidden state is wanted.
 size_t CacheSlots::common(size_t slot, std::span<const int32_t> tokens) const {
-  const std::vector<int32_t>& held = slots_[slot].tokens;
-  const size_t bound = std::min(held.size(), tokens.size() - 1);
-  const auto end = tokens.begin() + static_cast<ptrdiff_t>(bound);
-  return static_cast<size_t>(std::mismatch(tokens.begin(), end, held.begin()).first - tokens.begin());
+  return common_beginning(slots_[slot].tokens, tokens.first(tokens.size() - 1));
 }
 
 // What the others hold is kept for as long as possible: of the free slots the one that begins most alike, else the one

@@ -34,10 +34,6 @@ constexpr size_t kLeastRows = 4;
 
 size_t whole_blocks(size_t tokens) { return tokens / kHeaderMultiple * kHeaderMultiple; }
 
-size_t common_beginning(std::span<const int32_t> a, std::span<const int32_t> b) {
-  return static_cast<size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
-}
-
 // What a unit costs as it is filled. Scoring: rows of the batch, what sequences share once, and what all of them begin with apart.
 // Generation: tokens read and written at most.
 class Filling {

@@ -4,8 +4,12 @@
 
 namespace evalharness {
 
+size_t common_beginning(std::span<const int32_t> a, std::span<const int32_t> b) {
+  return static_cast<size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
+}
+
 PrefixTree::Fork PrefixTree::fork(std::span<const int32_t> tokens) const {
-  const auto common = static_cast<size_t>(std::ranges::mismatch(last_, tokens).in1 - last_.begin());
+  const size_t common = common_beginning(last_, tokens);
   Fork fork;
   for (; fork.kept < path_.size() && nodes_[path_[fork.kept]].end <= common; ++fork.kept)
     fork.shared = nodes_[path_[fork.kept]].end;

@@ -11,6 +11,9 @@ namespace evalharness {
 
 inline constexpr size_t kLeastShared = 8;  // tokens: an own segment, and copying up to a block of keys, cost about that much
 
+// Tokens that both begin with.
+size_t common_beginning(std::span<const int32_t> a, std::span<const int32_t> b);
+
 // Tokens [begin, end) of the sequences that run through it; what they begin with is in the parent.
 struct PrefixNode {
   size_t parent = SIZE_MAX;  // SIZE_MAX: begins at 0
