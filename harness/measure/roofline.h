@@ -21,7 +21,7 @@ struct OpMeasurement {
 
 // FLOP/s of the compute ceiling that is the roof.
 double peak_flops(const MachineCeilings& ceilings);
-// That of products of 8-bit integers: the best probed one of "int8", where the machine has such an instruction.
+// That of products of 8-bit integers: the best probed one of "int8"; without one peak_flops().
 double integer_peak(const MachineCeilings& ceilings);
 // Bytes a second of the roof of the largest probed working set that is not larger than this one; of
 // the smallest where all are larger. Never too low for what was probed: the bound stays a bound.

@@ -24,10 +24,4 @@ struct FixedInputs {  // of a row
 using FixInputs = void (*)(const uint16_t* x, size_t count, FixedInputs& to);
 FixInputs fix_inputs(Isa isa);
 
-// Sums of integers may be taken in any order, and GCC takes one that needs more registers than there are: not past this.
-template <class Register>
-[[gnu::always_inline]] inline void in_order(Register& sum) {
-  asm("" : "+v"(sum));
-}
-
 }  // namespace evalharness

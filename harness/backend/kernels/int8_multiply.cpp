@@ -1,24 +1,19 @@
 #include "harness/backend/kernels/int8_multiply.h"
 
-#include <immintrin.h>
-
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
 
-#include "harness/base/error.h"
+#include "harness/backend/kernels/int8_multiply_isa.h"
 #include "harness/math/float16.h"
 #include "harness/math/gemm.h"
 
 namespace evalharness {
 namespace {
 
-constexpr size_t kUnit = IntGroupLinear::kUnit, kQuad = 4;
-constexpr size_t kQuadBytes = kQuad * kPanelWidth;
-// Words between the load and the line asked for, into the second-level cache: more requests are under way than the
-// first level can wait for, which is what this loop's pace needs of DRAM.
-constexpr size_t kAhead = 2048;
+using detail::kQuad, detail::kQuadBytes;
+constexpr size_t kUnit = IntGroupLinear::kUnit;
 constexpr uint32_t kNibbles = 0x0f0f0f0f;
 
 // Plain sources that the compiler turns into vectors of each instruction set.
@@ -111,155 +106,12 @@ void multiply_scalar(const Int8Product& product) {
   }
 }
 
-[[gnu::always_inline]] inline int32_t quad_at(const int8_t* place) {
-  int32_t quad;
-  std::memcpy(&quad, place, sizeof quad);
-  return quad;
-}
-
-// Bytes times bytes would saturate in 16 bits, so codes go as two halves of four bits.
-template <size_t Rows>
-[[gnu::target("avx2")]] void block_avx2(const Int8Product& product, size_t column) {
-  constexpr size_t kVectors = 2, kLanes = 8;
-  const __m256i nibbles = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1), sixteens = _mm256_set1_epi16(16);
-  __m256i sum[Rows][kVectors];
-  for (size_t r = 0; r < Rows; ++r)
-    for (size_t v = 0; v < kVectors; ++v) {
-      const auto* const y = reinterpret_cast<const __m256i*>(product.y + r * kPanelWidth + column + v * kLanes);
-      sum[r][v] = product.add ? _mm256_loadu_si256(y) : _mm256_setzero_si256();
-    }
-  const uint8_t* codes = product.panel + column * kQuad;
-  for (size_t k = 0; k < product.k; k += kQuad, codes += kQuadBytes) {
-    for (size_t v = 0; v < kVectors; ++v) {
-      const __m256i bytes = _mm256_load_si256(reinterpret_cast<const __m256i*>(codes) + v);
-      const __m256i low = _mm256_and_si256(bytes, nibbles);
-      const __m256i high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibbles);
-      for (size_t r = 0; r < Rows; ++r) {
-        const __m256i x = _mm256_set1_epi32(quad_at(product.x + r * product.x_stride + k));
-        const __m256i of_low = _mm256_madd_epi16(_mm256_maddubs_epi16(low, x), ones);
-        const __m256i of_high = _mm256_madd_epi16(_mm256_maddubs_epi16(high, x), sixteens);
-        sum[r][v] = _mm256_add_epi32(sum[r][v], _mm256_add_epi32(of_low, of_high));
-      }
-    }
-  }
-  for (size_t r = 0; r < Rows; ++r)
-    for (size_t v = 0; v < kVectors; ++v)
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(product.y + r * kPanelWidth + column + v * kLanes), sum[r][v]);
-}
-
-template <size_t Rows>
-[[gnu::target("avx512f,avx512bw,avx512vnni")]] void block_vnni(const Int8Product& product) {
-  constexpr size_t kVectors = 4, kLanes = 16;
-  __m512i sum[Rows][kVectors];
-#pragma GCC unroll 6
-  for (size_t r = 0; r < Rows; ++r)
-#pragma GCC unroll 4
-    for (size_t v = 0; v < kVectors; ++v) sum[r][v] = _mm512_setzero_si512();
-  const uint8_t* codes = product.panel;
-  for (size_t k = 0; k < product.k; k += kQuad, codes += kQuadBytes) {
-    __m512i w[kVectors];
-#pragma GCC unroll 4
-    for (size_t v = 0; v < kVectors; ++v) w[v] = _mm512_load_si512(codes + v * kLanes * kQuad);
-#pragma GCC unroll 6
-    for (size_t r = 0; r < Rows; ++r) {
-      const __m512i x = _mm512_set1_epi32(quad_at(product.x + r * product.x_stride + k));
-#pragma GCC unroll 4
-      for (size_t v = 0; v < kVectors; ++v) sum[r][v] = _mm512_dpbusd_epi32(sum[r][v], w[v], x);
-    }
-  }
-#pragma GCC unroll 6
-  for (size_t r = 0; r < Rows; ++r)
-#pragma GCC unroll 4
-    for (size_t v = 0; v < kVectors; ++v) {
-      int32_t* const y = product.y + r * kPanelWidth + v * kLanes;
-      _mm512_storeu_si512(y, product.add ? _mm512_add_epi32(sum[r][v], _mm512_loadu_si512(y)) : sum[r][v]);
-    }
-}
-
-// Two planes of 32 inputs' codes, unpacked as unpack_inputs() does.
-template <size_t Rows>
-[[gnu::target("avx512f,avx512bw,avx512vnni")]] void packed_block_vnni(const IntGroupLinear& weight, size_t panel,
-                                                                      size_t begin, const Int8Product& product) {
-  constexpr size_t kVectors = 4, kLanes = 16, kPlaneWords = 4 * kPanelWidth;
-  constexpr int kSelect = 0xCA;  // of each bit: mask ? second : third
-  const __m512i nibbles = _mm512_set1_epi32(static_cast<int>(kNibbles));
-  __m512i sum[Rows][kVectors];
-#pragma GCC unroll 4
-  for (size_t r = 0; r < Rows; ++r)
-#pragma GCC unroll 4
-    for (size_t v = 0; v < kVectors; ++v) sum[r][v] = _mm512_setzero_si512();
-  for (size_t k = 0; k < product.k; k += kUnit) {
-    const uint32_t* words = weight.codes(panel, begin + k);
-    // In rising order of lines, which loads of two planes are not: the machine then fetches ahead itself.
-    const uint32_t* ahead = words + kAhead;
-    const int8_t* x = product.x + k;
-    for (size_t word = 0; word < 4; ++word, words += kPanelWidth, x += 2 * kQuad) {
-      __m512i first_x[Rows], second_x[Rows];
-#pragma GCC unroll 4
-      for (size_t r = 0; r < Rows; ++r) {
-        first_x[r] = _mm512_set1_epi32(quad_at(x + r * product.x_stride));
-        second_x[r] = _mm512_set1_epi32(quad_at(x + r * product.x_stride + kQuad));
-      }
-#pragma GCC unroll 4
-      for (size_t v = 0; v < kVectors; ++v) {
-        _mm_prefetch(ahead, _MM_HINT_T1);
-        _mm_prefetch(ahead + kLanes, _MM_HINT_T1);
-        ahead += 2 * kLanes;
-        const __m512i low = _mm512_loadu_si512(words + v * kLanes);
-        const __m512i high = _mm512_loadu_si512(words + kPlaneWords + v * kLanes);
-        const __m512i first = _mm512_ternarylogic_epi32(nibbles, low, _mm512_slli_epi32(high, 4), kSelect);
-        const __m512i second = _mm512_ternarylogic_epi32(nibbles, _mm512_srli_epi32(low, 4), high, kSelect);
-#pragma GCC unroll 4
-        for (size_t r = 0; r < Rows; ++r) {
-          sum[r][v] = _mm512_dpbusd_epi32(sum[r][v], first, first_x[r]);
-          sum[r][v] = _mm512_dpbusd_epi32(sum[r][v], second, second_x[r]);
-        }
-      }
-    }
-  }
-#pragma GCC unroll 4
-  for (size_t r = 0; r < Rows; ++r)
-#pragma GCC unroll 4
-    for (size_t v = 0; v < kVectors; ++v) _mm512_storeu_si512(product.y + r * kPanelWidth + v * kLanes, sum[r][v]);
-}
-
-// Calls block(rows) with as many rows as registers hold sums for, at most kMost.
-template <size_t kMost, class Block>
-void in_blocks(Int8Product product, const Block& block) {
-  for (size_t left = product.rows; left > 0;) {
-    product.rows = std::min(left, kMost);
-    block(product);
-    product.x += product.rows * product.x_stride;
-    product.y += product.rows * kPanelWidth;
-    left -= product.rows;
-  }
-}
-
-void multiply_avx2(const Int8Product& all) {
-  in_blocks<2>(all, [](const Int8Product& product) {
-    for (size_t column = 0; column < kPanelWidth; column += 16)
-      product.rows == 1 ? block_avx2<1>(product, column) : block_avx2<2>(product, column);
-  });
-}
-
-void multiply_vnni(const Int8Product& all) {
-  using Block = void (*)(const Int8Product&);
-  constexpr Block kBlocks[] = {block_vnni<1>, block_vnni<2>, block_vnni<3>, block_vnni<4>, block_vnni<5>, block_vnni<6>};
-  in_blocks<6>(all, [&](const Int8Product& product) { kBlocks[product.rows - 1](product); });
-}
-
-void multiply_packed_vnni(const IntGroupLinear& weight, size_t panel, size_t begin, const Int8Product& all) {
-  using Block = void (*)(const IntGroupLinear&, size_t, size_t, const Int8Product&);
-  constexpr Block kBlocks[] = {packed_block_vnni<1>, packed_block_vnni<2>, packed_block_vnni<3>, packed_block_vnni<4>};
-  in_blocks<4>(all, [&](const Int8Product& product) { kBlocks[product.rows - 1](weight, panel, begin, product); });
-}
-
 }  // namespace
 
 const Int8Kernels& int8_kernels(Isa isa) {
   static const Int8Kernels kScalar{"scalar", unpack_scalar, quantise_scalar, multiply_scalar, nullptr};
-  static const Int8Kernels kAvx2{"avx2", unpack_avx2, quantise_avx2, multiply_avx2, nullptr};
-  static const Int8Kernels kVnni{"avx512vnni", unpack_avx512, quantise_avx512, multiply_vnni, multiply_packed_vnni};
+  static const Int8Kernels kAvx2{"avx2", unpack_avx2, quantise_avx2, detail::multiply_int8_avx2, detail::multiply_int8_packed_avx2};
+  static const Int8Kernels kVnni{"avx512vnni", unpack_avx512, quantise_avx512, detail::multiply_int8_vnni, detail::multiply_int8_packed_vnni};
   if (isa == Isa::scalar) return kScalar;
   return isa >= Isa::avx512 && __builtin_cpu_supports("avx512vnni") ? kVnni : kAvx2;
 }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "harness/backend/kernels/fixed_inputs.h"
+#include "harness/backend/kernels/in_order.h"
 #include "harness/backend/kernels/int_group_multiply_isa.h"
 #include "harness/math/panel_kernels.h"
 

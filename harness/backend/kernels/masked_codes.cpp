@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "harness/backend/kernels/ask_ahead.h"
+#include "harness/backend/kernels/in_order.h"
 #include "harness/math/gemm.h"
 
 namespace evalharness {
