@@ -73,9 +73,8 @@ Step majority_vote(const ConfigNode&) {
 
 Step take_first_k(const ConfigNode& node) {
   const size_t k = node.at("k").as_count();
-  return [k, where = node.where()](const Texts& texts, const Document&) {
-    if (texts.size() < k)
-      fail(cat(where, ": take_first_k: expected at least ", k, " samples, got ", texts.size()));
+  return [k](const Texts& texts, const Document&) {
+    EH_ASSERT(k <= texts.size());  // FilterChain::read() saw to it
     return Texts(texts.begin(), texts.begin() + static_cast<std::ptrdiff_t>(k));
   };
 }
@@ -102,13 +101,17 @@ FilterChain FilterChain::first() {
   return chain;
 }
 
-FilterChain FilterChain::read(const ConfigNode& node) {
+FilterChain FilterChain::read(const ConfigNode& node, size_t samples) {
   FilterChain chain;
   chain.name_ = node.at("name").as_string();
   const std::vector<ConfigNode> items = node.at("filter").items();
   if (items.empty() || items.back().at("function").as_string() != "take_first")
     node.fail_at("filter", "expected take_first at the end, so that one text is scored");
-  for (const ConfigNode& item : items) chain.steps_.push_back(read_filter(item));
+  for (const ConfigNode& item : items) {
+    chain.steps_.push_back(read_filter(item));
+    if (item.at("function").as_string() == "take_first_k" && item.at("k").as_count() > samples)
+      item.fail_at("k", cat("expected at most ", samples, ", the texts of a document (repeats), got ", item.at("k").as_count()));
+  }
   chain.steps_.pop_back();
   return chain;
 }

@@ -24,8 +24,8 @@ class FilterChain {
   using Step = std::function<Texts(const Texts&, const Document&)>;
 
   // An item of `filter_list`: {name: strict-match, filter: [{function: regex, regex_pattern: ...},
-  // ...]}. Fails on an unknown filter with the nearest name.
-  static FilterChain read(const ConfigNode& node);
+  // ...]}. `samples`: texts of a document, at least what take_first_k keeps. Fails on an unknown filter with the nearest name.
+  static FilterChain read(const ConfigNode& node, size_t samples);
   // {name: none, filter: [take_first]}: what a task without filters has.
   static FilterChain first();
 

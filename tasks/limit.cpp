@@ -31,6 +31,7 @@ Limit Limit::parse(const std::string& text, const std::string& where) {
   const auto seed = pieces.size() < 2 ? std::optional<uint64_t>(0) : whole_number(pieces[1]);
   if (!count || !seed || pieces.size() > most)
     fail(cat(where, ": expected N, random:N or random:N:SEED, got '", text, "'"));
+  if (limit.random && *count == 0) fail(cat(where, ": expected at least 1 document at random, got 0"));
   limit.count = static_cast<size_t>(*count);
   limit.seed = *seed;
   return limit;

@@ -12,13 +12,13 @@
 namespace evalharness {
 namespace {
 
-std::vector<FilterChain> read_filters(const TaskFile& file, TaskConfig::Kind kind) {
+std::vector<FilterChain> read_filters(const TaskFile& file, TaskConfig::Kind kind, size_t samples) {
   const std::optional<ConfigNode> list = file.find("filter_list");
   if (!list) return {FilterChain::first()};
   if (list->items().empty()) list->fail("expected at least one filter, or no filter_list");
   std::vector<FilterChain> chains;
   for (const ConfigNode& item : list->items()) {
-    chains.push_back(FilterChain::read(item));
+    chains.push_back(FilterChain::read(item, samples));
     const auto is_same = [&](const FilterChain& chain) { return chain.name() == chains.back().name(); };
     if (std::count_if(chains.begin(), chains.end(), is_same) > 1)
       item.fail(cat("name: there is a filter '", chains.back().name(), "' already"));
@@ -144,7 +144,7 @@ TaskConfig read_task_config(const TaskFile& file) {
   task.fewshot = read_fewshot(file, task);
   task.generation = read_generation(file, task.fewshot_delimiter);
   if (task.kind == TaskConfig::Kind::kAgreement) check_agreement(file, task);
-  task.filters = read_filters(file, task.kind);
+  task.filters = read_filters(file, task.kind, task.generation.samples);
   task.metrics = read_metrics(file, kind);
   if (task.kind == TaskConfig::Kind::kPerplexity) read_perplexity(file, task);
   if (task.kind == TaskConfig::Kind::kRolling) task.counted_text = read_field(file, "counted_text");

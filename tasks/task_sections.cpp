@@ -128,6 +128,7 @@ GenerationConfig read_generation(const TaskFile& file, const std::string& fewsho
     const std::optional<ConfigNode> count = node->find(name);
     if (!count || count->is_null()) continue;
     const size_t value = count->as_count();
+    if (value == 0) count->fail("expected at least 1 token, got 0");
     if (!given) generation.max_tokens = value;
     given = true;
   }

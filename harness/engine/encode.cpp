@@ -80,6 +80,13 @@ Scored encode_pair(const Tokenizer& tokenizer, const LogLikelihood& request, siz
   return scored;
 }
 
+void check_room(const Request& request, size_t max_length) {
+  if (const auto* generate = std::get_if<Generate>(&request); generate != nullptr && generate->max_tokens >= max_length)
+    fail(cat("max_tokens ", generate->max_tokens, " leaves no room in the model's context of ", max_length));
+  if (const auto* rolling = std::get_if<Rolling>(&request); rolling != nullptr && rolling->protocol.window > max_length)
+    fail(cat("windows of ", rolling->protocol.window, " tokens do not fit the model's context of ", max_length));
+}
+
 size_t window_count(size_t tokens, const Protocol& protocol, size_t max_length) {
   const size_t window = window_length(protocol, max_length);
   if (protocol.max_tokens > 0) tokens = std::min(tokens, protocol.max_tokens);

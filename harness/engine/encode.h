@@ -28,6 +28,9 @@ int32_t prefix_token(const Tokenizer& tokenizer);
 // the encoded context. An empty context becomes the prefix token. At most `max_length` inputs are kept, the last.
 Scored encode_pair(const Tokenizer& tokenizer, const LogLikelihood& request, size_t max_length);
 
+// Fails where a request asks for more than a context of `max_length` tokens can hold, whatever its text.
+void check_room(const Request& request, size_t max_length);
+
 // How a protocol cuts `tokens` tokens into windows. `max_length`: the window where the protocol says 0.
 size_t window_count(size_t tokens, const Protocol& protocol, size_t max_length);
 Scored make_window(std::span<const int32_t> tokens, const Protocol& protocol, size_t max_length, size_t index,

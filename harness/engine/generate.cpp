@@ -48,8 +48,7 @@ void take(Sequence& s, int32_t token, const Tokenizer& tokenizer) {
 }
 
 Sequence make_sequence(const Generate& request, size_t sample, const Tokenizer& tokenizer, size_t max_length) {
-  if (request.max_tokens + 1 > max_length)
-    fail(cat("max_tokens ", request.max_tokens, " leaves no room in the model's context of ", max_length));
+  check_room(request, max_length);
   Sequence s{.request = &request, .context = encode_prompt(tokenizer, request.context), .generated = {},
              .rng = Rng(request.seed, "generate.sample" + request.context, sample)};
   if (s.context.empty()) s.context.push_back(prefix_token(tokenizer));

@@ -88,11 +88,11 @@ size_t texts_written(const Generate& request) { return request.temperature == 0 
 ModelScorer::ModelScorer(Transformer& transformer, const Tokenizer& tokenizer, const EngineOptions& options)
     : transformer_(transformer), tokenizer_(tokenizer), options_(options), pass_(transformer) {}
 
-size_t max_length(const Transformer& transformer, const EngineOptions& options) {
-  return options.max_length > 0 ? options.max_length : transformer.model().config.context;
+size_t max_length(const ModelConfig& model, const EngineOptions& options) {
+  return options.max_length > 0 ? options.max_length : model.context;
 }
 
-size_t ModelScorer::max_length() const { return evalharness::max_length(transformer_, options_); }
+size_t ModelScorer::max_length() const { return evalharness::max_length(transformer_.model().config, options_); }
 
 const std::vector<int32_t>& ModelScorer::rolling_tokens(const Rolling& request) {
   if (rolling_text_ != request.text || rolling_tokens_.empty()) {
@@ -108,12 +108,11 @@ Scored ModelScorer::sequence_of(const Request& request) const {
 }
 
 void ModelScorer::plan_rolling(const Rolling& request, size_t index, std::vector<Unit>& units) {
+  check_room(request, max_length());
   const size_t available = window_count(rolling_tokens(request).size(), request.protocol, max_length());
   const size_t limit = request.protocol.max_windows;
   const size_t windows = limit > 0 ? std::min(limit, available) : available;
   const size_t length = request.protocol.window == 0 ? max_length() : request.protocol.window;
-  if (length > max_length())
-    fail(cat("windows of ", length, " tokens do not fit the model's context of ", max_length()));
   const size_t together = std::max<size_t>(1, options_.batch_tokens / length);
   for (size_t first = 0; first < windows; first += together) {
     const size_t count = std::min(together, windows - first);

@@ -22,7 +22,7 @@ struct EngineOptions {
 };
 
 // The longest sequence that the options allow the model.
-size_t max_length(const Transformer& transformer, const EngineOptions& options);
+size_t max_length(const ModelConfig& model, const EngineOptions& options);
 // Greedy samples of a request are one text.
 size_t texts_written(const Generate& request);
 

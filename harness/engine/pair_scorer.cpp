@@ -71,7 +71,7 @@ std::vector<Unit> PairScorer::plan(std::span<const Request> requests) {
 std::vector<Answer> PairScorer::answer(std::span<const Request> requests, const Unit& unit) {
   std::vector<Scored> sequences;
   for (const size_t i : unit.requests)
-    sequences.push_back(encode_pair(tokenizer_, std::get<LogLikelihood>(requests[i]), max_length(model_, options_)));
+    sequences.push_back(encode_pair(tokenizer_, std::get<LogLikelihood>(requests[i]), max_length(model_.model().config, options_)));
   const ScoredRows of_reference = reference_pass_.forward(sequences, unit.header), of_model = model_pass_.forward(sequences, unit.header);
   const std::vector<PairScore> scores = score_rows(reference_, model_, of_reference, of_model);
   std::vector<Answer> answers;

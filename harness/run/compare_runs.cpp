@@ -184,7 +184,7 @@ struct TaskPair {
 
 TaskPair evaluate_both(const RunTask& task, FinishedRun& a, FinishedRun& b) {
   check_same_question(task.name, a, b);
-  const TaskData data = prepare_task(task, {.offline = true, .allow_sample = true});
+  const TaskData data = prepare_task(task, {.offline = true, .allow_sample = true}, kAnyContext);
   if (data.prompts_hash != a.prompts_hash(task.name))
     fail(cat("compare: ", task.name, ": the task or its data on this machine are not what the runs asked (is EVALHARNESS_DATA as it was?)"));
   return {a.evaluate_again(task, data), b.evaluate_again(task, data)};

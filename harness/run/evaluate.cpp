@@ -8,6 +8,7 @@
 #include "harness/base/progress.h"
 #include "harness/base/sha256.h"
 #include "harness/base/text.h"
+#include "harness/engine/encode.h"
 #include "harness/metrics/aggregate.h"
 #include "harness/metrics/paired.h"
 #include "harness/base/interrupt.h"
@@ -116,7 +117,15 @@ std::string request_hash(const Request& request) {
                         ' ', generate.temperature, ' ', generate.samples, ' ', generate.seed, sampling));
 }
 
-TaskData prepare_task(const RunTask& config, const DataOptions& options) {
+void check_fits(const RunTask& config, const Request& request, size_t context) {
+  try {
+    check_room(request, context);
+  } catch (const Error& error) {
+    fail(cat("task ", config.name, ": ", error.what()));
+  }
+}
+
+TaskData prepare_task(const RunTask& config, const DataOptions& options, size_t context) {
   const TaskInfo& info = config.task->info();
   TaskData data;
   data.data = load_rows(info, info.split, options);
@@ -129,6 +138,7 @@ TaskData prepare_task(const RunTask& config, const DataOptions& options) {
   Sha256 hashes;
   for (const Document& document : data.documents.asked)
     for (const Request& request : config.task->requests(document)) {
+      check_fits(config, request, context);
       hashes.add(request_hash(request));
       ++data.requests;
       if (const auto* rolling = std::get_if<Rolling>(&request)) data.protocol = rolling->protocol;

@@ -1,6 +1,7 @@
 // Tasks asked of a scorer, unit by unit, with every answer in the journal before the next unit starts.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <span>
@@ -25,7 +26,9 @@ struct TaskData {
   std::string prompts_hash;          // sha256 over the requests, in order
   std::optional<Protocol> protocol;  // of a task that scores running text
 };
-TaskData prepare_task(const RunTask& config, const DataOptions& options);
+inline constexpr size_t kAnyContext = SIZE_MAX;  // where nothing will be asked
+// `context`: the longest sequence of the model that will be asked. Fails where a request cannot fit it.
+TaskData prepare_task(const RunTask& config, const DataOptions& options, size_t context);
 
 // sha256 of all that a request asks.
 std::string request_hash(const Request& request);

@@ -77,10 +77,11 @@ void use_chat(const RunConfig& config, const std::string& model_path, const Toke
   for (const RunTask& task : config.tasks) task.task->use_chat(chat);
 }
 
-std::vector<TaskData> prepare_tasks(const RunConfig& config, bool offline) {
+std::vector<TaskData> prepare_tasks(const RunConfig& config, const ModelInputs& inputs, bool offline) {
+  const size_t longest = max_length(inputs.checkpoint->config(), config.engine);
   std::vector<TaskData> tasks;
   for (const RunTask& task : config.tasks)
-    tasks.push_back(prepare_task(task, data_options(offline)));
+    tasks.push_back(prepare_task(task, data_options(offline), longest));
   return tasks;
 }
 

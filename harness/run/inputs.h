@@ -37,7 +37,7 @@ ModelInputs open_model_inputs(const RunConfig& config, bool offline);
 // prepare_tasks(). Fails where the model has no chat template.
 void use_chat(const RunConfig& config, const std::string& model_path, const Tokenizer& tokenizer);
 // Of each task, in order.
-std::vector<TaskData> prepare_tasks(const RunConfig& config, bool offline);
+std::vector<TaskData> prepare_tasks(const RunConfig& config, const ModelInputs& inputs, bool offline);
 
 // The draws and their hashes, for a step's report.
 Value calibration_details(const ModelInputs& inputs, const CalibrationConfig& config);

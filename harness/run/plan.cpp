@@ -64,7 +64,7 @@ std::string plan_text(const RunConfig& config, bool offline) {
   const auto checkpoint = open_checkpoint(path);
   const auto tokenizer = open_tokenizer(path);
   use_chat(config, path, *tokenizer);
-  const size_t max_length = config.engine.max_length > 0 ? config.engine.max_length : checkpoint->config().context;
+  const size_t longest = max_length(checkpoint->config(), config.engine);
   const bool packed = is_packed(path);
   const size_t variants = config.compresses() || packed ? 2 : 1;
   size_t names = 18, protocols = 18;  // widths of their columns
@@ -76,8 +76,8 @@ std::string plan_text(const RunConfig& config, bool offline) {
                      "generated at most\n";
   size_t tokens = 0, generated = 0;
   for (const RunTask& task : config.tasks) {
-    const TaskData data = prepare_task(task, {.offline = offline, .allow_sample = true});
-    const TaskPlan plan = plan_task(*task.task, data, *tokenizer, max_length);
+    const TaskData data = prepare_task(task, {.offline = offline, .allow_sample = true}, longest);
+    const TaskPlan plan = plan_task(*task.task, data, *tokenizer, longest);
     text += padded(task.name, names) + padded(task.task->info().protocol, protocols) + padded(cat(plan.requests), 10) +
             padded(cat(plan.tokens), 12) + cat(plan.generated, data.data.sample ? "  (bundled sample)" : "", "\n");
     tokens += plan.tokens;

@@ -39,7 +39,7 @@ class Run {
       : config_(config),
         options_(options),
         inputs_(open_model_inputs(config, options.offline)),  // which tells the tasks of the model's template
-        data_(prepare_tasks(config, options.offline)),
+        data_(prepare_tasks(config, inputs_, options.offline)),
         backend_(make_cpu_backend({.isa = best_isa(), .gemm = config.gemm})),
         answers_(options.answers) {
     result_.name = config.name;

@@ -44,7 +44,7 @@ CalibrationConfig read_calibration(const ConfigNode& root) {
 std::map<std::string, Limit> read_limits(const ConfigNode& root) {
   std::map<std::string, Limit> limits;
   if (const auto node = root.find("limits"))
-    for (const std::string& key : node->keys()) limits[key] = Limit::parse(node->at(key).as_string(), node->at(key).where());
+    for (const std::string& key : node->keys()) limits[key] = Limit::parse(node->at(key).as_string(), node->at(key).place());
   return limits;
 }
 

@@ -73,7 +73,7 @@ TEST_CASE("log-likelihoods of lm-eval's requests equal lm-eval's", "[golden][run
     const Value::List& docs = figures.find("tasks")->find(name)->find("docs")->list();
     const size_t count = all_goldens() ? docs.size() : 24;
     const RunTask task = task_of(name, count);
-    const TaskData data = prepare_task(task, kRealData);
+    const TaskData data = prepare_task(task, kRealData, kAnyContext);
     const Asked asked(task, data);
     const std::vector<Answer> answers = answers_of(real.scorer, asked.requests);
     size_t wrong = 0, greedy_differs = 0;
@@ -128,7 +128,7 @@ TEST_CASE("GSM8K generations equal lm-eval's on at least nine of ten documents",
   const Value::List& docs = figures.find("tasks")->find("gsm8k")->find("docs")->list();
   const size_t count = all_goldens() ? docs.size() : 2;
   const RunTask task = task_of("gsm8k", count);
-  const Asked asked(task, prepare_task(task, kRealData));
+  const Asked asked(task, prepare_task(task, kRealData, kAnyContext));
   const std::vector<Answer> answers = answers_of(real.scorer, asked.requests);
   size_t equal = 0;
   for (size_t d = 0; d < count; ++d) equal += answers[d].texts.front() == docs[d].find("text")->string();

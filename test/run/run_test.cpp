@@ -142,11 +142,28 @@ TEST_CASE("mistakes in a config are one line with their place, before any work",
   CHECK(error_of("kv_cache: f64\n") == "tiny.yaml:2:11: kv_cache: expected one of bf16, f16, f32, got 'f64'");
   CHECK(error_of("tasks: [piqa, piqa]\n") == "tiny.yaml:2:15: tasks[1]: task 'piqa' is listed twice");
   CHECK(error_of("tasks: [piqa]\nlimits: {gsm8k: 3}\n") == "tiny.yaml:3:17: limits.gsm8k: no such task in tasks");
+  CHECK(error_of("tasks: [piqa]\nlimits: {piqa: -3}\n") == "tiny.yaml:3:16: limits.piqa: expected N, random:N or random:N:SEED, got '-3'");
+  CHECK(error_of("tasks: [piqa]\nlimits: {piqa: 'random:0'}\n") == "tiny.yaml:3:16: limits.piqa: expected at least 1 document at random, got 0");
   CHECK(error_of("backends: [cpu, coda]\n") ==
         "tiny.yaml:2:17: backends[1]: expected one of cpu, cuda, got 'coda' (did you mean 'cuda'?)");
   CHECK(error_of("speed: [{decode: 4, prefill: 3}]\n") ==
         "tiny.yaml:2:9: speed[0]: expected either prefill: TOKENS or decode: TOKENS");
   CHECK(error_of("calibration: {samples: 0}\n") == "tiny.yaml:2:24: calibration.samples: expected at least 1, got 0");
+}
+
+TEST_CASE("what cannot fit the model's context is said before any work", "[run][config]") {
+  const TinyBench bench;
+  const auto error_of = [&](const std::string& task, size_t context) -> std::string {
+    try {
+      bench.run_in("short", bench.config("tasks: [" + task + "]\nengine: {max_length: " + std::to_string(context) + "}\n"));
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  CHECK(error_of("gsm8k", 256) == "task gsm8k: max_tokens 256 leaves no room in the model's context of 256");
+  CHECK(error_of("wikitext2", 2047) == "task wikitext2: windows of 2048 tokens do not fit the model's context of 2047");
+  CHECK(!std::filesystem::exists(bench.folder.path() + "/short"));
 }
 
 TEST_CASE("every config that comes with the program is right", "[run][config]") {

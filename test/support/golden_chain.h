@@ -50,7 +50,7 @@ inline std::vector<Answer> answers_of(Scorer& scorer, std::span<const Request> r
 inline Evaluation evaluate_real(const RunTask& task, Scorer& scorer) {
   const TemporaryFolder folder;
   Journal journal(folder.path() + "/journal.jsonl", "golden");
-  return evaluate(task, prepare_task(task, kRealData), scorer, journal, {.variant = "dense", .backend = "cpu"});
+  return evaluate(task, prepare_task(task, kRealData, kAnyContext), scorer, journal, {.variant = "dense", .backend = "cpu"});
 }
 
 // Mean NLL of each window, in order.

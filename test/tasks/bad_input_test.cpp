@@ -96,6 +96,10 @@ TEST_CASE("what is expected is said, with the nearest name", "[tasks][config]") 
   CHECK(error_of_key("doc_to_choice: 7") == "t.yaml:6:16: doc_to_choice: expected a list, a column or a template, got 7");
   CHECK(error_of_key("description: [a]") == "t.yaml:6:14: description: expected text, a column or a template, got a list");
   CHECK(error_of_key("repeats: 0") == "t.yaml:6:10: repeats: expected at least 1, got 0");
+  CHECK(error_of_key("generation_kwargs: {max_gen_toks: 0}") ==
+        "t.yaml:6:35: generation_kwargs.max_gen_toks: expected at least 1 token, got 0");
+  CHECK(error_of("task: t\n" + kBase + "repeats: 2\nfilter_list: [{name: n, filter: [{function: take_first_k, k: 3}, {function: take_first}]}]\n") ==
+        "t.yaml:7:62: filter_list[0].filter[0].k: expected at most 2, the texts of a document (repeats), got 3");
   CHECK(error_of("task: t\n" + kBase + "gen_prefix: \"\xff\"\n") == "t.yaml:6:14: text is not UTF-8");
   CHECK(error_of("task: t\n" + kBase + "gen_prefix: \"\xc3\xa9\xff\"\n") == "t.yaml:6:15: text is not UTF-8");
 }

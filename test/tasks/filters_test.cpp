@@ -15,7 +15,7 @@ namespace {
 class Filtered {
  public:
   Filtered(const std::string& filter, const std::string& json = "{}")
-      : chain_(FilterChain::read(ConfigNode::parse("{name: f, filter: [" + filter + ", {function: take_first}]}", "t.yaml"))),
+      : chain_(FilterChain::read(ConfigNode::parse("{name: f, filter: [" + filter + ", {function: take_first}]}", "t.yaml"), 1)),
         doc_(Document::parse(json, "made_up.jsonl:1")) {}
   std::string operator()(const std::string& text) const { return chain_.apply({text}, doc_).text; }
 

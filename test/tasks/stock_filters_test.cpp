@@ -14,7 +14,7 @@ namespace {
 std::string filtered(const std::string& steps, const std::vector<std::string>& texts, const std::string& row = "{}") {
   const std::string last = steps.empty() ? "{function: take_first}" : ", {function: take_first}";
   const ConfigNode node = ConfigNode::parse("{name: n, filter: [" + steps + last + "]}", "f.yaml");
-  const std::string text = FilterChain::read(node).apply(texts, Document::parse(row, "made_up.jsonl:1")).text;
+  const std::string text = FilterChain::read(node, texts.size()).apply(texts, Document::parse(row, "made_up.jsonl:1")).text;
   node.reject_unread();
   return text;
 }
