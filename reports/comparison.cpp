@@ -114,7 +114,7 @@ class Builder {
     for (const Variant& variant : result_.variants)
       if (const TaskResult* found = find(variant)) {
         describe(row, *found, metric, variant.name, asked.is_group ? task : "");
-        describe_losses(*found, metric, variant.name);
+        for (const std::string& loss : losses_of(*found, metric)) note(loss, variant.name);
       }
     for (const PairResult& pair : result_.pairs)
       if (pair.task == task && pair.metric == metric && pair.backend == backend_name)
@@ -135,17 +135,6 @@ class Builder {
     if (row.count != count) note(cat("on ", count, " documents"), variant);
     if (row.protocol != protocol) note("by " + protocol, variant);
     if (task.saved_tokens > 0) note(cat("tokens of prompts shared, not computed again: ", task.saved_tokens), variant);
-  }
-
-  // What stands between the dataset and the number. What a limit left out shows beside it, as n of how many.
-  void describe_losses(const TaskResult& task, const std::string& metric, const std::string& variant) {
-    for (const auto& [reason, rows] : task.skipped)
-      if (reason != "limit") note(cat("rows left out by ", reason, ": ", rows), variant);
-    if (task.truncated > 0) note(cat("requests whose context was cut: ", task.truncated), variant);
-    if (task.unfinished > 0) note(cat("texts that ended at max_gen_toks, not at a stop: ", task.unfinished), variant);
-    for (const auto& [filter, documents] : task.unextracted)
-      if (metric.ends_with("," + filter))
-        note(cat(filter == "none" ? "answers that were empty" : cat("answers in which ", filter, " found nothing"), ": ", documents), variant);
   }
 
   void set_change(ComparisonRow& row, const PairResult& pair, MetricStyle style) {

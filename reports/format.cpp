@@ -120,6 +120,18 @@ std::string count_text(const TaskResult& task, const std::string& metric) {
   return count == task.available ? cat(count) : cat(count, "/", task.available);
 }
 
+std::vector<std::string> losses_of(const TaskResult& task, const std::string& metric) {
+  std::vector<std::string> losses;
+  for (const auto& [reason, rows] : task.skipped)
+    if (reason != "limit") losses.push_back(cat("rows left out by ", reason, ": ", rows));
+  if (task.truncated > 0) losses.push_back(cat("requests whose context was cut: ", task.truncated));
+  if (task.unfinished > 0) losses.push_back(cat("texts that ended at max_gen_toks, not at a stop: ", task.unfinished));
+  for (const auto& [filter, documents] : task.unextracted)
+    if (metric.ends_with("," + filter))
+      losses.push_back(cat(filter == "none" ? "answers that were empty" : cat("answers in which ", filter, " found nothing"), ": ", documents));
+  return losses;
+}
+
 std::string si_text(double value) {
   constexpr std::array<const char*, 7> kPrefixes = {"", " k", " M", " G", " T", " P", " E"};
   size_t step = 0;

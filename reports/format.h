@@ -38,6 +38,10 @@ bool is_proven(const PairResult& pair);
 // What a number was made on: "6", or "6/12" where there are more.
 std::string count_text(const TaskResult& task, const std::string& metric);
 
+// What stands between a dataset and that number, a line each: "texts that ended at max_gen_toks, not at a stop: 12". What a limit
+// left out is not among it: count_text() says so.
+std::vector<std::string> losses_of(const TaskResult& task, const std::string& metric);
+
 // 1.3e11 is "130 G"; 3 digits.
 std::string si_text(double value);
 // "-58.0 %".

@@ -52,12 +52,23 @@ std::string flips_text(const ComparedMetric& metric) {
   return cat(metric.pair.only_dense_right, " / ", metric.pair.only_compressed_right);
 }
 
+// "gsm8k exact_match (strict-match): A: answers in which strict-match found nothing: 3", a line each.
+std::vector<std::string> losses_of(const RunComparison& comparison) {
+  std::vector<std::string> losses;
+  for (const ComparedMetric& metric : comparison.metrics)
+    for (const auto& [side, task] : {std::pair{"A", &metric.of_a}, std::pair{"B", &metric.of_b}})
+      for (const std::string& loss : losses_of(*task, metric.metric))
+        losses.push_back(cat(metric.task, " ", metric_label(metric.metric), ": ", side, ": ", loss));
+  return losses;
+}
+
 std::string left_out_text(const RunComparison& comparison) {
   std::string text;
   if (!comparison.only_a.empty()) text += cat("- only in A: ", join(comparison.only_a, ", "), "\n");
   if (!comparison.only_b.empty()) text += cat("- only in B: ", join(comparison.only_b, ", "), "\n");
   for (const RunComparison::LeftOut& left_out : comparison.left_out)
     text += cat("- not compared: ", left_out.task, ": ", left_out.reason, "\n");
+  for (const std::string& loss : losses_of(comparison)) text += cat("- ", loss, "\n");
   return text.empty() ? "" : text + "\n";
 }
 

@@ -63,8 +63,10 @@ std::vector<std::string> notes_of(const SweepView& view) {
   if (!view.metrics.empty())
     notes.push_back(cat("best of its size: no smaller cell is as good in ", view.metrics[0].label(),
                         ", none of its size better"));
-  for (const SweepRow& row : view.rows)
+  for (const SweepRow& row : view.rows) {
     if (row.status != "ok") notes.push_back(cat(row.name, ": ", row.status));
+    for (const std::string& loss : row.losses) notes.push_back(cat(row.name, ": ", loss));
+  }
   return notes;
 }
 
@@ -72,6 +74,9 @@ Value row_value(const SweepRow& row, const SweepView& view) {
   Value value, quality{Value::Map{}}, speedups{Value::Map{}};
   value.set("cell", row.name);
   value.set("status", row.status);
+  Value losses{Value::List{}};
+  for (const std::string& loss : row.losses) losses.push(loss);
+  value.set("losses", std::move(losses));
   value.set("disk_bytes", static_cast<int64_t>(row.size.disk_bytes));
   value.set("bits_per_weight", row.size.bits_per_weight);
   value.set("bits_per_weight_linears", row.size.bits_per_weight_linears);
@@ -136,7 +141,7 @@ std::string sweep_csv(const SweepView& view) {
                   "dominated"};
   for (const SweepMetric& metric : view.metrics)
     for (const char* what :
-         {"", " standard_error", " difference", " difference standard_error", " p_value"})
+         {"", " n", " standard_error", " difference", " difference standard_error", " p_value"})
       header.push_back(metric.label() + what);
   for (const std::string& workload : view.workloads)
     for (const char* what : {"", " standard_error"})
@@ -155,8 +160,10 @@ std::string sweep_csv(const SweepView& view) {
                    row.dominated ? "true" : "false"};
     for (size_t m = 0; m < view.metrics.size(); ++m) {
       const PairResult& pair = row.differences[m];
+      cells.push_back(optional_text(row.quality[m].value));
+      cells.push_back(row.quality[m].value ? cat(row.quality[m].n) : "");
       for (const auto& number :
-           {row.quality[m].value, row.quality[m].standard_error, pair.difference.value,
+           {row.quality[m].standard_error, pair.difference.value,
             pair.difference.standard_error, pair.p_value})
         cells.push_back(optional_text(number));
     }

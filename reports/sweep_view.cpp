@@ -70,13 +70,16 @@ void add_columns(const RunResult& record, const BackendResult& cpu, SweepView& v
       view.workloads.push_back(workload_name(speed));
 }
 
-Estimate quality_of(const BackendResult* cpu, const SweepMetric& metric) {
-  if (cpu == nullptr) return {};
+void add_quality(const BackendResult* cpu, const SweepMetric& metric, SweepRow& row) {
+  row.quality.emplace_back();
+  if (cpu == nullptr) return;
   const auto results = cpu->results();
   const auto result = results.find(metric.task);
-  if (result == results.end()) return {};
+  if (result == results.end()) return;
   const auto found = result->second->metrics.find(metric.metric);
-  return found == result->second->metrics.end() ? Estimate{} : found->second;
+  if (found == result->second->metrics.end()) return;
+  row.quality.back() = found->second;
+  for (const std::string& loss : losses_of(*result->second, metric.metric)) row.losses.push_back(cat(metric.label(), ": ", loss));
 }
 
 PairResult difference_of(const RunResult& record, const SweepMetric& metric) {
@@ -102,7 +105,7 @@ SweepRow row_of(const RunResult& record, const std::string& variant, const Sweep
   const BackendResult* const cpu = cpu_of(record, variant);
   if (const Variant* found = variant_of(record, variant)) row.size = found->size;
   for (const SweepMetric& metric : view.metrics) {
-    row.quality.push_back(quality_of(cpu, metric));
+    add_quality(cpu, metric, row);
     row.differences.push_back(variant == "dense" ? PairResult{} : difference_of(record, metric));
   }
   for (const std::string& workload : view.workloads)

@@ -21,6 +21,7 @@ struct SweepMetric {
 struct SweepRow {
   std::string name;
   std::string status;                   // "ok", "diverged", "failed: <error>"
+  std::vector<std::string> losses;      // "gsm8k exact_match: answers in which ... found nothing: 3"
   SizeReport size;                      // disk_bytes 0: not known, as of a cell that failed
   std::vector<Estimate> quality;        // of each metric; no value where there is none
   std::vector<PairResult> differences;  // to dense, of each metric

@@ -20,6 +20,7 @@ struct ComparedMetric {
   PairResult pair;  // as of a compressed model, B, against a dense one, A
   std::optional<double> p_value;  // of the test: that the true difference is none
   std::string test;               // "McNemar" (exact), "paired t" (by the paired standard error); "" for none
+  TaskResult of_a = {}, of_b = {};  // for what was lost on the way to the numbers
 };
 
 struct RunComparison {

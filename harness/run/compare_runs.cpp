@@ -140,7 +140,7 @@ void ask_as_it_did(const FinishedRun& run) {
 ComparedMetric compared_metric(const PairResult& pair, const TaskResult& a, const TaskResult& b) {
   ComparedMetric metric{.task = pair.task, .metric = pair.metric, .protocol = a.protocol + (a.sample || b.sample ? ", sample" : ""),
                         .a = a.metrics.at(pair.metric), .b = b.metrics.at(pair.metric),
-                        .pair = pair, .p_value = pair.p_value, .test = pair.p_value ? "McNemar" : ""};
+                        .pair = pair, .p_value = pair.p_value, .test = pair.p_value ? "McNemar" : "", .of_a = a, .of_b = b};
   if (!metric.p_value && (metric.p_value = paired_p_value(pair.difference))) metric.test = "paired t";
   return metric;
 }

@@ -47,6 +47,15 @@ TEST_CASE("two runs on a page: both values, the change, its test, flips", "[repo
         "| compress[0].method | \"wanda\" | \"gptq\" |\n");
 }
 
+TEST_CASE("a comparison says what each run lost on the way to its numbers", "[reports][compare]") {
+  RunComparison comparison = example();
+  comparison.metrics[0].of_a.unextracted["none"] = 7;
+  comparison.metrics[0].of_b.unfinished = 2;
+  const std::string text = run_comparison_markdown(comparison);
+  CHECK(text.find("- piqa acc: A: answers that were empty: 7\n- piqa acc: B: texts that ended at max_gen_toks, not at a stop: 2\n") !=
+        std::string::npos);
+}
+
 TEST_CASE("two runs as CSV: a row a metric, perplexities by their logarithms", "[reports][compare]") {
   const std::string csv = run_comparison_csv(example());
   CHECK(csv.find("piqa,\"acc,none\",lm-eval 1.0,100,0.52,0.0502,0.4,0.0492,difference,-0.12,0.040694,,,0.0075") != std::string::npos);

@@ -114,12 +114,12 @@ TEST_CASE("csv and json of a suite hold the numbers as they were measured", "[re
   CHECK(lines[0] ==
         "cell,status,disk_bytes,bits_per_weight,bits_per_weight_linears,sparsity_linears,"
         "compression_ratio,"
-        "compression_seconds,dominated,wikitext2 perplexity,wikitext2 perplexity "
+        "compression_seconds,dominated,wikitext2 perplexity,wikitext2 perplexity n,wikitext2 perplexity "
         "standard_error,wikitext2 perplexity "
         "difference,wikitext2 perplexity difference standard_error,wikitext2 perplexity "
         "p_value,speedup decode 128 @ "
         "512,speedup decode 128 @ 512 standard_error");
-  CHECK(lines[2] == cat("rtn,ok,134217728,0,8,0,2,61,true,40,3,", number_text(std::log(2.0)),
+  CHECK(lines[2] == cat("rtn,ok,134217728,0,8,0,2,61,true,40,12,3,", number_text(std::log(2.0)),
                         ",0.05,,1.25,0.01"));
   const Value json = parse_json(sweep_json("core", view), "sweep.json");
   CHECK(json.find("suite")->string() == "core");
@@ -129,6 +129,24 @@ TEST_CASE("csv and json of a suite hold the numbers as they were measured", "[re
             ->find("quality")
             ->find("value")
             ->number() == 30);
+}
+
+TEST_CASE("a page of a suite says of each cell what was lost on the way to its numbers", "[reports][sweep]") {
+  std::vector<RunResult> cells = {cell("rtn", 128, 40)};
+  TaskResult& task = cells[0].variants[1].backends[0].tasks["wikitext2"];
+  task.truncated = 2;
+  task.unfinished = 5;
+  task.skipped = {{"limit", 136}, {"transforms", 3}};
+  task.unextracted = {{"strict-match", 4}};  // of another metric than the one shown
+  const std::string text = sweep_markdown("core", sweep_view(cells));
+  CHECK(text.find("- rtn: wikitext2 perplexity: rows left out by transforms: 3\n"
+                  "- rtn: wikitext2 perplexity: requests whose context was cut: 2\n"
+                  "- rtn: wikitext2 perplexity: texts that ended at max_gen_toks, not at a stop: 5\n") != std::string::npos);
+  CHECK(text.find("strict-match") == std::string::npos);
+  CHECK(text.find("left out by limit") == std::string::npos);
+  const Value json = parse_json(sweep_json("core", sweep_view(cells)), "sweep.json");
+  CHECK(json.find("rows")->list().at(0).find("losses")->list().empty());  // dense
+  CHECK(json.find("rows")->list().at(1).find("losses")->list().size() == 3);
 }
 
 TEST_CASE("markdown of a suite has a row a cell and says what failed", "[reports][sweep]") {
