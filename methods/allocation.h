@@ -36,6 +36,7 @@ class SparsityAllocation {
   const SparsityPattern& pattern() const { return pattern_; }
   bool uniform() const { return blocks_.empty() && layers_.empty() && !sensitivity_; }
   bool needs_calibration() const { return sensitivity_.has_value(); }
+  size_t needed_samples() const { return sensitivity_ ? sensitivity_->samples : 0; }
   // Fails, with the place in the config, where the model has other blocks or layers than those named, or where a
   // pattern does not fit a layer.
   void check(const Model& model) const;

@@ -28,6 +28,7 @@
 #include "methods/low_rank.h"
 #include "methods/method.h"
 #include "methods/rank_search.h"
+#include "methods/scale_pairs.h"
 #include "methods/sensitivity.h"
 
 namespace evalharness {
@@ -62,7 +63,12 @@ class Asvd final : public Method {
     search->reject_unread();
   }
 
-  void check(const Model& model) const override { rule_.check(model); }
+  Effects effects() const override { return {.splits = true}; }
+  void check(const Model& model) const override {
+    rule_.check(model);
+    if (search_samples_ > 0) check_leaves(model, "asvd with a search");
+  }
+  size_t needed_samples() const override { return search_samples_; }
   bool needs_calibration() const override { return true; }
 
   Report compress(Model& model, const Calibration& calibration) const override {

@@ -147,6 +147,7 @@ class Awq final : public Method {
     if (samples_ == 0) options.fail_at("samples", "expected at least 1, got 0");
   }
 
+  Effects effects() const override { return {.scales = true, .rounds = rounds_}; }
   void check(const Model& model) const override { check_leaves(model, "awq"); }
   bool needs_calibration() const override { return true; }
 

@@ -20,7 +20,8 @@
 // As in the authors' code a swap may overshoot: after N:M one that makes an error of the same sign larger is taken too.
 //
 // The variance is that over all tokens, as in the paper; the authors' code averages the variances of the samples. The
-// inputs are those that the pruned model sees. A layer that no method has pruned stays as it is.
+// inputs are those that the pruned model sees; the authors' are those of the block before it was pruned, behind pruned ones. A layer
+// that no method has pruned stays as it is.
 //
 //     compress:
 //       - {method: wanda, sparsity: 0.6}
@@ -137,7 +138,7 @@ class Row {
 
 bool is_bitmask(const std::string& format) { return format.starts_with("sparse.bitmask."); }
 
-// The weight of the dense model in the model's own dtype: what grows back is stored so again.
+// As it was before the pruning, in the model's own dtype: what grows back is stored so again.
 Matrix original_of(const Layer& layer, const Calibration& calibration) {
   return make_dense(calibration.original(layer.slot.name).view(), layer.dtype)->to_dense();
 }
@@ -152,6 +153,7 @@ class Dsnot final : public Method {
     if (!(rule_.power >= 0)) options.fail_at("power", cat("expected power >= 0, got ", rule_.power));
   }
 
+  Effects effects() const override { return {.prunes = true, .refines = true}; }
   void check(const Model&) const override {}
   bool needs_calibration() const override { return true; }
 
@@ -170,6 +172,7 @@ class Dsnot final : public Method {
 
  private:
   bool treats(const Layer& layer) const {
+    if (&layer.op != layer.slot.op.get()) fail(cat("dsnot: ", layer.slot.name, " is ", layer.slot.op->format(), ": it refines whole layers"));
     const std::string format = layer.op.format();
     const bool refinable = layer.pruned() && !format.starts_with("sparse.bitmask.int");  // codes are past moving
     if (!refinable && !format.starts_with("dense."))

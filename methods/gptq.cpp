@@ -126,6 +126,7 @@ class Gptq final : public Method {
     if (fresh_ && group_ != 0) obs_.block = group_;
   }
 
+  Effects effects() const override { return {.rounds = true}; }
   void check(const Model&) const override {}
   bool needs_calibration() const override { return true; }
 

@@ -46,6 +46,7 @@ class Laser final : public Method {
     if (!(fraction_ > 0 && fraction_ <= 1)) options.fail_at("fraction", cat("expected 0 < fraction <= 1, got ", fraction_));
   }
 
+  Effects effects() const override { return {.splits = true}; }
   void check(const Model& model) const override {
     for (const Chosen& block : blocks_)
       if (block.index >= model.blocks.size())

@@ -40,6 +40,7 @@ class LlmInt8 final : public Method {
     if (!(threshold_ >= 0)) options.fail_at("threshold", cat("expected threshold >= 0, got ", threshold_));
   }
 
+  Effects effects() const override { return {.splits = true, .rounds = true, .wraps = true}; }
   void check(const Model&) const override {}
   bool needs_calibration() const override { return true; }
 

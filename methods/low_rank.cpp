@@ -6,6 +6,7 @@
 #include "harness/base/error.h"
 #include "harness/base/text.h"
 #include "harness/ops/chain.h"
+#include "harness/ops/tree.h"
 
 namespace evalharness {
 namespace {
@@ -40,12 +41,12 @@ size_t RankRule::rank(size_t out, size_t in) const { return by_ratio() ? rank_of
 
 void RankRule::check(const Model& model) const {
   for (const Block& block : model.blocks)
-    for (const Slot& slot : block.slots) {
-      const size_t most = std::min(slot.op->out(), slot.op->in());
-      if (rank_ > most)
-        fail(cat("rank ", rank_, " does not fit ", slot.name, " [", slot.op->out(), ", ", slot.op->in(), "]: its rank is ",
-                 most, " at most"));
-    }
+    for (const Slot& slot : block.slots)
+      each_leaf(*slot.op, [&](const LinearOp& leaf) {
+        const size_t most = std::min(leaf.out(), leaf.in());
+        if (rank_ > most)
+          fail(cat("rank ", rank_, " does not fit ", slot.name, " [", leaf.out(), ", ", leaf.in(), "]: its rank is ", most, " at most"));
+      });
 }
 
 LinearPtr pack_low_rank(const Svd& svd, size_t rank, std::span<const double> column_scales, Dtype dtype) {

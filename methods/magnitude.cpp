@@ -100,8 +100,10 @@ class Magnitude final : public Method {
       options.fail_at("allocation", "expected none beside scope: global, where one threshold serves all layers");
   }
 
+  Effects effects() const override { return {.prunes = true}; }
   void check(const Model& model) const override { allocation_.check(model); }
   bool needs_calibration() const override { return allocation_.needs_calibration(); }
+  size_t needed_samples() const override { return allocation_.needed_samples(); }
 
   Report compress(Model& model, const Calibration& calibration) const override {
     const float shared = scope_ == Scope::global

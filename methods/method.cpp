@@ -3,6 +3,7 @@
 #include <map>
 
 #include "harness/base/text.h"
+#include "harness/ops/tree.h"
 
 namespace evalharness {
 namespace {
@@ -37,6 +38,35 @@ MethodPtr make_method(const ConfigNode& node) {
   MethodPtr method = entry->second.factory(node);
   node.reject_unread();
   return method;
+}
+
+PipelineStep step_of(const std::string& name, const Model& model) {
+  PipelineStep step{name, {}};
+  for (const Block& block : model.blocks)
+    for (const Slot& slot : block.slots) {
+      step.effects.splits |= !slot.op->children().empty();
+      each_leaf(*slot.op, [&](const LinearOp& leaf) {
+        step.effects.prunes |= leaf.pruned();
+        step.effects.rounds |= leaf.format().find("int") != std::string::npos;
+      });
+    }
+  return step;
+}
+
+std::string order_error(std::span<const PipelineStep> before, const PipelineStep& step) {
+  for (const auto& [name, earlier] : before) {
+    if (step.effects.scales && (earlier.splits || earlier.rounds || earlier.wraps))
+      return cat("it scales whole weights: expected before ", name);
+    if (step.effects.splits && (earlier.prunes || earlier.rounds))
+      return cat("it would make dense factors of what ", name, " left: expected before it");
+    if (step.effects.prunes && !step.effects.refines && earlier.prunes) return cat("the weights have been pruned by ", name, " already");
+    if (step.effects.prunes && earlier.rounds) return cat("it would lose the codes of ", name, ": expected before it");
+    if (step.effects.rounds && earlier.rounds) return cat("the weights have been rounded by ", name, " already");
+    if (step.effects.refines && earlier.splits) return cat("it refines whole layers, which ", name, " split");
+  }
+  if (step.effects.refines && (before.empty() || !before.back().effects.prunes))
+    return "it refines what a method prunes: expected right behind one";
+  return "";
 }
 
 std::vector<MethodInfo> list_methods() {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,17 +22,39 @@ struct Report {
       : layers(std::move(of_layers)), counts(std::move(counted)) {}
 };
 
+// What a method does to weights, for what may come behind what.
+struct Effects {
+  bool scales = false;   // moves scales between neighbours: reads whole weights
+  bool prunes = false;
+  bool refines = false;  // another mask for what the step before it pruned
+  bool splits = false;   // into factors, in place of what the weight was
+  bool rounds = false;   // weights become codes
+  bool wraps = false;    // rounds inputs on their way to the weight
+};
+
 class Method {
  public:
   virtual ~Method() = default;
+  virtual Effects effects() const = 0;
   // Fails, before anything runs, on a model that the method cannot treat: names the layer and the nearest
   // option that would do.
   virtual void check(const Model& model) const = 0;
   virtual bool needs_calibration() const = 0;
+  // Samples that the method looks at closely, beside walks over all of them.
+  virtual size_t needed_samples() const { return 0; }
   // Changes the model's slots. Deterministic: same model, calibration set and options, same bytes.
   virtual Report compress(Model& model, const Calibration& calibration) const = 0;
 };
 using MethodPtr = std::unique_ptr<Method>;
+
+// A method in a pipeline, or, as the first of them, what a model that is compressed already went through.
+struct PipelineStep {
+  std::string name;
+  Effects effects;
+};
+PipelineStep step_of(const std::string& name, const Model& model);
+// Why a step cannot come behind those before it; "" where it can.
+std::string order_error(std::span<const PipelineStep> before, const PipelineStep& step);
 
 struct MethodInfo {
   std::string name, summary;

@@ -48,6 +48,7 @@ class Rtn final : public Method {
  public:
   explicit Rtn(const ConfigNode& options) : rounding_(read_rounding(options)), rounds_activations_(read_rounds_activations(options, "keep")) {}
 
+  Effects effects() const override { return {.rounds = true, .wraps = rounds_activations_}; }
   void check(const Model&) const override {}  // the last group of a row may be short: every layer fits
   bool needs_calibration() const override { return false; }
 

@@ -68,6 +68,7 @@ double sensitivity_of(Block& block, BlockwiseLoss& loss, Rng& rng) {
     perturbed.move(steps);
     second_difference += (steps == 0 ? -2.0 : 1.0) * loss.loss();
   }
+  if (!std::isfinite(second_difference)) fail("allocation: the loss on the calibration text is no number");
   return second_difference / (perturbed.step() * perturbed.step() * static_cast<double>(perturbed.weights()));
 }
 

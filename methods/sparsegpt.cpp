@@ -75,8 +75,10 @@ class SparseGpt final : public Method {
       options.fail_at("block", cat("expected a multiple of ", pattern.group(), ", got ", obs_.block));
   }
 
+  Effects effects() const override { return {.prunes = true}; }
   void check(const Model& model) const override { allocation_.check(model); }
   bool needs_calibration() const override { return true; }
+  size_t needed_samples() const override { return allocation_.needed_samples(); }
 
   Report compress(Model& model, const Calibration& calibration) const override {
     std::map<std::string, size_t> counts;

@@ -6,11 +6,12 @@
 #include <vector>
 
 #include "harness/base/text.h"
+#include "harness/ops/sparse_nm.h"
+#include "harness/ops/tree.h"
 
 namespace evalharness {
 namespace {
 
-constexpr size_t kMostGroup = 32;
 
 // Zeroes the `count` weights with the lowest scores; of ties the lowest index.
 void zero_lowest(std::span<const float> scores, std::span<float> weights, size_t count) {
@@ -32,7 +33,7 @@ size_t parse_count(const std::string& digits) {
 std::string nearest_pattern(size_t keep, size_t group, size_t inputs) {
   const auto distance = [&](size_t m) { return m > group ? m - group : group - m; };
   size_t best = 0;
-  for (size_t m = 2; m <= kMostGroup; ++m)
+  for (const size_t m : kPatternGroups)
     if (inputs % m == 0 && (best == 0 || distance(m) < distance(best))) best = m;
   if (best == 0) return "; a sparsity fits";
   const double share = static_cast<double>(keep) / static_cast<double>(group);
@@ -56,8 +57,8 @@ SparsityPattern::SparsityPattern(const ConfigNode& options) {
     keep_ = parse_count(parts[0]);
     group_ = parse_count(parts[1]);
   }
-  if (keep_ == 0 || keep_ >= group_ || group_ > kMostGroup)
-    pattern->fail(cat("expected N:M with 0 < N < M <= ", kMostGroup, ", N of M kept, as 2:4, got '", pattern->as_string(), "'"));
+  if (keep_ == 0 || keep_ >= group_ || std::ranges::find(kPatternGroups, group_) == kPatternGroups.end())
+    pattern->fail(cat("expected N:M with 0 < N < M, N of M kept, M one of 2, 4, 8, 16, as 2:4, got '", pattern->as_string(), "'"));
 }
 
 double SparsityPattern::sparsity() const {
@@ -82,19 +83,23 @@ void SparsityPattern::prune(std::span<const float> scores, std::span<float> weig
 }
 
 LinearPtr SparsityPattern::pack(const Matrix& w, Dtype dtype) const {
-  return structured() ? make_sparse_nm(w.view(), keep_, group_, dtype) : make_sparse_bitmask(w.view(), dtype);
+  if (structured()) return make_sparse_nm(w.view(), keep_, group_, dtype);
+  return sparsity_ > 0 ? make_sparse_bitmask(w.view(), dtype) : make_dense(w.view(), dtype);
 }
 
 void SparsityPattern::check(const Model& model) const {
   if (!structured()) return;
-  size_t common = 0;  // divisor of all layers' inputs
-  for (const Block& block : model.blocks)
-    for (const Slot& slot : block.slots) common = std::gcd(common, slot.op->in());
-  for (const Block& block : model.blocks)
-    for (const Slot& slot : block.slots)
-      if (slot.op->in() % group_ != 0)
-        fail(cat("pattern ", keep_, ":", group_, " does not fit ", slot.name, ": its ", slot.op->in(),
-                 " inputs are no multiple of ", group_, nearest_pattern(keep_, group_, common)));
+  const auto each_weight = [&](const auto& see) {
+    for (const Block& block : model.blocks)
+      for (const Slot& slot : block.slots) each_leaf(*slot.op, [&](const LinearOp& leaf) { see(slot, leaf.in()); });
+  };
+  size_t common = 0;  // divisor of all weights' inputs
+  each_weight([&](const Slot&, size_t in) { common = std::gcd(common, in); });
+  each_weight([&](const Slot& slot, size_t in) {
+    if (in % group_ != 0)
+      fail(cat("pattern ", keep_, ":", group_, " does not fit ", slot.name, ": its ", in, " inputs are no multiple of ", group_,
+               nearest_pattern(keep_, group_, common)));
+  });
 }
 
 }  // namespace evalharness

@@ -22,7 +22,7 @@ class SparsityPattern {
   // Zeroes the weights of a row with the lowest scores: floor(cols * sparsity) of the row, or of each group
   // all but `keep`. Of ties the lowest index goes.
   void prune(std::span<const float> scores, std::span<float> weights) const;
-  // sparse.bitmask or sparse.N:M.
+  // sparse.bitmask or sparse.N:M; of a sparsity of 0 the weight as it is, dense.
   LinearPtr pack(const Matrix& w, Dtype dtype) const;
   // Fails, naming the layer and the nearest pattern that fits, where a group does not divide a layer's inputs.
   void check(const Model& model) const;

@@ -24,6 +24,7 @@ class PlainSvd final : public Method {
  public:
   explicit PlainSvd(const ConfigNode& options) : rule_(options) {}
 
+  Effects effects() const override { return {.splits = true}; }
   void check(const Model& model) const override { rule_.check(model); }
   bool needs_calibration() const override { return false; }
 

@@ -30,8 +30,10 @@ class Wanda final : public Method {
  public:
   explicit Wanda(const ConfigNode& options) : allocation_(options) {}
 
+  Effects effects() const override { return {.prunes = true}; }
   void check(const Model& model) const override { allocation_.check(model); }
   bool needs_calibration() const override { return true; }
+  size_t needed_samples() const override { return allocation_.needed_samples(); }
 
   Report compress(Model& model, const Calibration& calibration) const override {
     const LayerPatterns patterns = allocation_.patterns(model, calibration);

@@ -30,7 +30,7 @@ struct Layer {
   bool pruned() const { return op.pruned(); }
 };
 
-// The weight of a slot as the checkpoint has it: [out, in].
+// The weight of a slot as it was before the step ahead of this one: [out, in].
 using Originals = std::function<Matrix(const std::string& slot_name)>;
 
 // What is to replace a layer's weight; null leaves it as it is.
@@ -47,7 +47,7 @@ class Calibration {
   const Backend& backend() const { return backend_; }
   // Fails where the set is empty.
   void require_text() const;
-  // The weight that a slot of that name had before any method: [out, in].
+  // The weight of a slot of that name before the step ahead of this one: [out, in].
   Matrix original(const std::string& slot_name) const;
   // Replaces the weight of every slot of every block by what `compress` makes of it; of a tree of weights each
   // leaf, and the combinators around them stay. All seven layers of a block are seen with inputs from one forward of

@@ -90,7 +90,7 @@ Pattern pattern_of_format(const std::string& format) {
 void check_pattern(const Pattern& pattern, size_t in) {
   const auto [n, m] = pattern;
   const std::string what = cat("sparse.", n, ":", m);
-  if (m != 2 && m != 4 && m != 8 && m != 16) {
+  if (std::ranges::find(kPatternGroups, m) == kPatternGroups.end()) {
     fail(cat(what, ": expected groups of 2, 4, 8 or 16, got ", m));
   }
   if (n < 1 || n > m) fail(cat(what, ": expected to keep 1..", m, ", got ", n));

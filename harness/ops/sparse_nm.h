@@ -3,10 +3,14 @@
 // and needs no table of starts. "sparse.2:4.bf16" has a layout of its own: see sparse_24.h.
 #pragma once
 
+#include <array>
+
 #include "harness/ops/linear_op.h"
 #include "harness/ops/masked_values.h"
 
 namespace evalharness {
+
+inline constexpr std::array<size_t, 4> kPatternGroups = {2, 4, 8, 16};  // M of N:M
 
 struct Pattern {
   size_t n = 0, m = 0;  // keep n of m

@@ -7,12 +7,6 @@
 namespace evalharness {
 namespace {
 
-void each_leaf(const LinearOp& op, const std::function<void(const LinearOp&)>& visit) {
-  const std::vector<const LinearOp*> children = op.children();
-  if (children.empty()) visit(op);
-  for (const LinearOp* const child : children) each_leaf(*child, visit);
-}
-
 LinearPtr rebuilt(const LinearOp& op, std::vector<LinearPtr>& leaves, size_t& next) {
   const std::vector<const LinearOp*> old = op.children();
   if (old.empty()) {
@@ -25,6 +19,12 @@ LinearPtr rebuilt(const LinearOp& op, std::vector<LinearPtr>& leaves, size_t& ne
 }
 
 }  // namespace
+
+void each_leaf(const LinearOp& op, const std::function<void(const LinearOp&)>& visit) {
+  const std::vector<const LinearOp*> children = op.children();
+  if (children.empty()) visit(op);
+  for (const LinearOp* const child : children) each_leaf(*child, visit);
+}
 
 LinearPtr copy_of(const LinearOp& op) {
   MemoryTensors parts;

@@ -7,6 +7,9 @@
 
 namespace evalharness {
 
+// Calls visit(leaf) for each leaf; for a plain weight with itself.
+void each_leaf(const LinearOp& op, const std::function<void(const LinearOp& leaf)>& visit);
+
 // Calls see(input) for each leaf with what the leaf is multiplied by where `op` is multiplied by x [tokens, in].
 void each_leaf_input(const LinearOp& op, MatrixView x, const Multiply& multiply,
                      const std::function<void(MatrixView input)>& see);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
 
 #include "harness/base/error.h"
 #include "harness/base/interrupt.h"
@@ -11,6 +12,7 @@
 #include "harness/measure/memory.h"
 #include "harness/model/packed.h"
 #include "harness/model/synthetic.h"
+#include "harness/ops/tree.h"
 
 namespace evalharness {
 namespace {
@@ -61,14 +63,30 @@ void save(const Model& model, const ModelInputs& inputs, const std::string& fold
 
 }  // namespace
 
+void check_methods(const Model& model, const RunConfig& config) {
+  std::vector<PipelineStep> before = {step_of("what the model went through", model)};
+  for (size_t i = 0; i < config.methods.size(); ++i) {
+    before.push_back({config.method_names[i], config.methods[i]->effects()});
+    if (const std::string error = order_error(std::span(before).first(i + 1), before.back()); !error.empty())
+      fail(cat(before.back().name, ": ", error));
+    config.methods[i]->check(model);
+  }
+}
+
 std::vector<StepReport> compress_model(Model& model, const RunConfig& config,
                                        const ModelInputs& inputs, const Backend& backend) {
+  std::map<std::string, LinearPtr> before_pruning;  // by slot
   const Calibration calibration(inputs.calibration, backend, [&](const std::string& slot) {
-    return inputs.checkpoint->read(slot + ".weight");
+    return before_pruning.at(slot)->to_dense();
   });
   std::vector<StepReport> steps;
   for (size_t i = 0; i < config.methods.size(); ++i) {
     stop_if_interrupted();
+    // Weights that steps before it have changed are known only now.
+    config.methods[i]->check(model);
+    if (i + 1 < config.methods.size() && config.methods[i + 1]->effects().refines)
+      for (const Block& block : model.blocks)
+        for (const Slot& slot : block.slots) before_pruning[slot.name] = copy_of(*slot.op);
     steps.push_back(compress_step(model, config, i, inputs, calibration));
   }
   store_head(model, config.head);
@@ -114,7 +132,7 @@ RunResult compress(const RunConfig& config, const RunOptions& options) {
   result.config = config.resolved;
   result.context = run_context(config, inputs, {});
   Model model = load_model(*inputs.checkpoint, config.dtype);
-  for (const MethodPtr& method : config.methods) method->check(model);
+  check_methods(model, config);
   if (inputs.packed) {
     const RunResult made = packed_record(inputs.path);
     result.steps = made.steps;

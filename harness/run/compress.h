@@ -11,6 +11,10 @@
 
 namespace evalharness {
 
+// Fails, before anything is changed, where a method of the config cannot treat the model, or comes in an order that would undo
+// what the model or a step before it went through.
+void check_methods(const Model& model, const RunConfig& config);
+
 // Every method of the config, in order, then its head; a report a step. Throws Interrupted between steps when
 // interrupt_requested().
 std::vector<StepReport> compress_model(Model& model, const RunConfig& config,

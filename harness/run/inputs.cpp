@@ -107,6 +107,7 @@ Value run_context(const RunConfig& config, const ModelInputs& inputs,
   context.set("model_sha256", inputs.hash);
   context.set("dense_sha256", inputs.dense_hash);  // before any compression, a packed model's too
   context.set("tokenizer_sha256", inputs.tokenizer ? inputs.tokenizer->hash() : "");
+  if (inputs.calibration.tokens() > 0) context.set("calibration_sha256", inputs.calibration.token_hash());
   if (config.chat.template_wanted)
     context.set("chat_template_sha256",
                 sha256_hex(chat_template_of(inputs.path, config.chat.template_name).text));

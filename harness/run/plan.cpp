@@ -94,7 +94,7 @@ std::string plan_text(const RunConfig& config, bool offline) {
     const size_t calibration = config.calibration.samples * config.calibration.length;
     text += cat("calibration: ", config.calibration.samples, " x ", config.calibration.length, " tokens of ",
                 config.calibration.dataset, ", ", bytes_text(calibration * checkpoint->config().hidden * 4),
-                " of activations, two passes\n");
+                " of activations\n");
   }
   return text;
 }

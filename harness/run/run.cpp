@@ -81,23 +81,19 @@ class Run {
   std::unique_ptr<Loaded> load_dense() const { return bind(read(*inputs_.dense())); }
   std::unique_ptr<Loaded> load_compressed() {
     Model model = read(*inputs_.checkpoint);
-    check_methods(model);
     for (StepReport& step : compress_model(model, config_, inputs_, *backend_)) result_.steps.push_back(std::move(step));
     return bind(std::move(model));
-  }
-
-  // What cannot be treated is refused before anything is asked; a packed model's weights are known once loaded.
-  void check_methods(const Model& model) const {
-    for (const MethodPtr& method : config_.methods) method->check(model);
   }
 
   void stages() {
     std::unique_ptr<Loaded> dense, compressed;
     std::vector<Evaluation> dense_quality;
+    // What cannot be treated is refused before anything is asked.
+    if (inputs_.packed) check_methods(read(*inputs_.checkpoint), config_);
     if (inputs_.packed) recall_packing();
     if (inputs_.dense() != nullptr) {
       dense = load_dense();
-      if (!inputs_.packed) check_methods(dense->model);
+      if (!inputs_.packed) check_methods(dense->model, config_);
       dense_quality = quality(add_variant("dense", *dense->runner), *dense->runner);
     }
     if (inputs_.packed || config_.compresses()) {
@@ -283,7 +279,7 @@ std::string run_hash(const Value& config, const Value& context) {
   Value key;
   for (const char* part : {"model", "dtype", "kv_cache", "gemm", "head", "compress", "calibration", "engine", "tasks"})
     if (const Value* value = config.find(part)) key.set(part, *value);
-  for (const char* part : {"kernel_isa", "model_sha256", "tokenizer_sha256", "prompts_sha256"})
+  for (const char* part : {"kernel_isa", "model_sha256", "tokenizer_sha256", "calibration_sha256", "prompts_sha256"})
     if (const Value* value = context.find(part)) key.set(part, *value);
   return sha256_hex(to_json(key));
 }

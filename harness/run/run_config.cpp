@@ -22,9 +22,16 @@ void apply(ConfigNode& root, const RunOverrides& overrides) {
 void read_methods(const ConfigNode& root, RunConfig& config) {
   const auto steps = root.find("compress");
   if (!steps) return;
+  std::vector<PipelineStep> before;
   for (const ConfigNode& step : steps->items()) {
-    config.methods.push_back(make_method(step));
-    config.method_names.push_back(step.at("method").as_string());
+    MethodPtr method = make_method(step);
+    PipelineStep next{step.at("method").as_string(), method->effects()};
+    if (const std::string error = order_error(before, next); !error.empty()) step.fail_at("method", cat(next.name, ": ", error));
+    if (method->needed_samples() > config.calibration.samples)
+      step.fail(cat(next.name, ": looks at ", method->needed_samples(), " samples of calibration.samples: ", config.calibration.samples));
+    config.methods.push_back(std::move(method));
+    config.method_names.push_back(next.name);
+    before.push_back(std::move(next));
   }
 }
 
@@ -186,8 +193,8 @@ RunConfig read_run_config(ConfigNode root, const std::string& name, const RunOve
   config.kv_cache = dtype_named(root.get_one_of("kv_cache", {"bf16", "f16", "f32"}, dtype_name(config.dtype)));
   config.gemm = gemm_library(root.get_one_of("gemm", kGemmNames, kGemmNames.front()));
   config.head = root.get_one_of("head", kHeadNames, kHeadNames.front());
-  read_methods(root, config);
   config.calibration = read_calibration(root);
+  read_methods(root, config);
   read_tasks(root, overrides, config);
   config.chat = read_chat(root);
   config.backends = read_backends(root);

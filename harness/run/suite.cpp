@@ -1,6 +1,8 @@
 #include "harness/run/suite.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <map>
 
 #include "harness/base/error.h"
@@ -10,6 +12,8 @@
 #include "harness/base/text.h"
 #include "harness/measure/machine.h"
 #include "harness/model/synthetic.h"
+#include "harness/math/isa.h"
+#include "harness/run/evaluate.h"
 #include "harness/run/model_list.h"
 #include "harness/run/run.h"
 
@@ -28,13 +32,39 @@ std::string hash_of_model(const std::string& model, bool offline) {
   return is_synthetic(path) ? path : model_hash(path);
 }
 
-std::string cell_key(const RunConfig& cell, const std::string& model_hash) {
-  Value key;
-  key.set("config", cell.resolved);
-  key.set("model", model_hash);
-  key.set("program", program_hash());
-  return sha256_hex(to_json(key)).substr(0, kKeyDigits);
-}
+// What cells are made of beside their configs: each looked at once for all cells.
+class Ingredients {
+ public:
+  explicit Ingredients(bool offline) : options_{.offline = offline, .allow_sample = true} {}
+
+  std::string key_of(const RunConfig& cell) {
+    Value key, tasks{Value::Map{}};
+    key.set("config", cell.resolved);
+    key.set("model", once("model " + cell.model, [&] { return hash_of_model(cell.model, options_.offline); }));
+    key.set("program", program_hash());
+    key.set("isa", isa_name(best_isa()));
+    for (const RunTask& task : cell.tasks)
+      tasks.set(task.name, once(cat("task ", task.name, " ", task.task->info().source_hash, " ", task.limit.text()), [&] {
+                  const TaskData data = prepare_task(task, options_, kAnyContext);
+                  return data.data.sha256 + data.prompts_hash;
+                }));
+    key.set("tasks", std::move(tasks));
+    if (std::ranges::any_of(cell.methods, [](const MethodPtr& method) { return method->needs_calibration(); }))
+      key.set("calibration", once("calibration " + cell.calibration.dataset, [&] {
+                return load_dataset(cell.calibration.dataset, "train", options_).sha256;
+              }));
+    return sha256_hex(to_json(key)).substr(0, kKeyDigits);
+  }
+
+ private:
+  std::string once(const std::string& what, const std::function<std::string()>& hash) {
+    const auto found = hashes_.find(what);
+    return found != hashes_.end() ? found->second : hashes_[what] = hash();
+  }
+
+  DataOptions options_;
+  std::map<std::string, std::string> hashes_;
+};
 
 bool is_finished(const RunResult& record) {
   return record.status == "ok" || record.status == "diverged";
@@ -82,15 +112,12 @@ Suite read_suite(const std::string& path, const RunOverrides& overrides) {
 
 std::vector<SweptCell> sweep(const Suite& suite, const SweepOptions& options,
                              const std::function<void(const SweptCell& cell)>& on_cell) {
-  std::map<std::string, std::string> hashes;  // of models, which are large
-  for (const RunConfig& cell : suite.cells)
-    if (!hashes.contains(cell.model))
-      hashes[cell.model] = hash_of_model(cell.model, options.offline);
+  Ingredients ingredients(options.offline);
   std::vector<SweptCell> done;
   for (const RunConfig& cell : suite.cells) {
     stop_if_interrupted();
     SweptCell swept;
-    swept.folder = cat(options.folder, "/", cell.name, "-", cell_key(cell, hashes.at(cell.model)));
+    swept.folder = cat(options.folder, "/", cell.name, "-", ingredients.key_of(cell));
     swept.record = earlier_record(swept.folder);
     swept.reused = is_finished(swept.record);
     if (!swept.reused)

@@ -37,9 +37,9 @@ struct SweptCell {
 };
 
 // Runs the cells in order and hands each over when it is done. The key in a cell's folder is made
-// of its resolved config, the model's hash and the program's own: a record of that key with status
-// "ok" or "diverged" is not computed again, one of another build or model stays where it is and is
-// not used, and a failed cell is tried again. A cell that fails does not stop the others. Throws
+// of its resolved config, the hashes of the model, the program, what the tasks ask and the calibration text, and the instruction
+// set: a record of that key with status "ok" or "diverged" is not computed again, one of another build, model or data stays where
+// it is and is not used, and a failed cell is tried again. A cell that fails does not stop the others. Throws
 // Interrupted; what was answered is in the journals.
 std::vector<SweptCell> sweep(const Suite& suite, const SweepOptions& options,
                              const std::function<void(const SweptCell& cell)>& on_cell);

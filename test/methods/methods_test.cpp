@@ -64,7 +64,10 @@ TEST_CASE("unstructured pruning zeroes the lowest scores of the row; of ties the
   CHECK(pruned("sparsity: 0.4", {4, 3, 2, 1}, {1, 1, 1, 1}) == std::vector<float>{1, 1, 1, 0});  // int(1.6) is 1
 }
 
-TEST_CASE("2:4 keeps two of every four neighbours", "[methods]") {
+TEST_CASE("N:M keeps N of every M neighbours", "[methods]") {
+  CHECK(pruned("pattern: 1:4", {1, 2, 3, 4, 9, 9, 9, 9}, {1, 2, 3, 4, 5, 6, 7, 8}) == std::vector<float>{0, 0, 0, 4, 0, 0, 0, 8});
+  CHECK(pruned("pattern: 3:4", {1, 2, 3, 4, 9, 9, 9, 9}, {1, 2, 3, 4, 5, 6, 7, 8}) == std::vector<float>{0, 2, 3, 4, 0, 6, 7, 8});
+  CHECK(pruned("pattern: 2:8", {5, 2, 3, 4, 9, 1, 1, 1}, {1, 2, 3, 4, 5, 6, 7, 8}) == std::vector<float>{1, 0, 0, 0, 5, 0, 0, 0});
   CHECK(pruned("pattern: 2:4", {1, 2, 3, 4, 9, 9, 9, 9}, {1, 2, 3, 4, 5, 6, 7, 8}) ==
         std::vector<float>{0, 0, 3, 4, 0, 0, 7, 8});
 }
@@ -78,13 +81,25 @@ TEST_CASE("a mistyped option is an error that says where and what was meant", "[
                     "test.yaml:1:9: method: unknown method 'wnda' (did you mean 'wanda'?); there are: asvd, awq, dsnot, gptq, laser, "
                     "llm_int8, magnitude, rtn, smoothquant, sparsegpt, svd, wanda");
   CHECK_THROWS_WITH(method_of("method: wanda\npattern: 4:2\n"),
-                    "test.yaml:2:10: pattern: expected N:M with 0 < N < M <= 32, N of M kept, as 2:4, got '4:2'");
+                    "test.yaml:2:10: pattern: expected N:M with 0 < N < M, N of M kept, M one of 2, 4, 8, 16, as 2:4, got '4:2'");
 }
 
 TEST_CASE("a pattern that does not fit a layer is refused before anything runs", "[methods]") {
   const Model model = tiny_model(1);
-  CHECK_THROWS_WITH(method_of("{method: wanda, pattern: 2:5}")->check(model),
-                    "pattern 2:5 does not fit model.layers.0.q_proj: its 16 inputs are no multiple of 5; 2:4 fits");
+  const Model wide = tiny_model(1, Dtype::f32, 24);
+  CHECK_THROWS_WITH(method_of("{method: wanda, pattern: 4:16}")->check(wide),
+                    "pattern 4:16 does not fit model.layers.0.q_proj: its 24 inputs are no multiple of 16; 2:8 fits");
+  CHECK_NOTHROW(method_of("{method: wanda, pattern: 4:16}")->check(model));
+  // No format would store these.
+  for (const std::string pattern : {"2:5", "2:6", "16:32", "3:3", "0:4"})
+    CHECK_THROWS_WITH(method_of("{method: wanda, pattern: " + pattern + "}"), Catch::Contains("M one of 2, 4, 8, 16"));
+  // The factors of a chain have inputs of their own: U [16, 5] here.
+  Model chains = tiny_model(1);
+  method_of("{method: svd, rank: 5}")->compress(chains, Calibration({}, *make_cpu_backend({})));
+  CHECK_THROWS_WITH(method_of("{method: wanda, pattern: 2:4}")->check(chains),
+                    "pattern 2:4 does not fit model.layers.0.q_proj: its 5 inputs are no multiple of 4; a sparsity fits");
+  CHECK_THROWS_WITH(method_of("{method: svd, rank: 6}")->check(chains),
+                    "rank 6 does not fit model.layers.0.q_proj [5, 16]: its rank is 5 at most");
 }
 
 TEST_CASE("magnitude takes one threshold over the matrix, and every tie at it", "[methods]") {

@@ -45,6 +45,32 @@ std::string data_bytes(const std::string& path) {
 
 }  // namespace
 
+TEST_CASE("what dsnot grows back is the weight that its pruning step saw", "[run][methods][dsnot]") {
+  const TinyBench bench;
+  const std::string text = "dtype: f32\ncalibration: {dataset: c4, samples: 2, length: 64, seed: 0}\n";
+  const std::string smooth = "{method: smoothquant, weights: keep, activations: keep}";
+  const std::string dsnot = "{method: wanda, sparsity: 0.5}, {method: dsnot, layers: all, threshold: 0, max_cycles: 3}";
+  compress_to(bench, "smooth", bench.config(text + "compress: [" + smooth + "]\n"));
+  const RunResult made = compress_to(bench, "refined", bench.config(text + "compress: [" + smooth + ", " + dsnot + "]\n"));
+  CHECK(to_json(made.steps.at(2).details).find("regrown_weights\":0") == std::string::npos);
+  const Model before = load_model(*open_checkpoint(bench.folder.path("smooth")), Dtype::f32);
+  const Model refined = load_model(*open_checkpoint(bench.folder.path("refined")), Dtype::f32);
+  for (size_t b = 0; b < before.blocks.size(); ++b)
+    for (const Linear linear : kLinears) {
+      const Matrix w = before.blocks[b].slot(linear).op->to_dense(), kept = refined.blocks[b].slot(linear).op->to_dense();
+      for (size_t i = 0; i < w.size(); ++i) REQUIRE((kept.values()[i] == 0 || kept.values()[i] == w.values()[i]));
+    }
+}
+
+TEST_CASE("a step that the packed model cannot take is refused before the dense model is asked", "[run][packed]") {
+  const TinyBench bench;
+  compress_to(bench, "rounded", bench.config("compress: [{method: rtn, bits: 4, group: 16}]\n"));
+  CHECK_THROWS_WITH(bench.run_in("both", bench.config(kWanda + kTasks, "rounded")),
+                    "wanda: it would lose the codes of what the model went through: expected before it");
+  const std::string journal = read_text(bench.folder.path("both") + "/journal.jsonl");
+  CHECK(std::ranges::count(journal, '\n') == 1);  // whose it is, and no answer
+}
+
 TEST_CASE("a saved model answers as the run that compressed it did", "[run][packed]") {
   const TinyBench bench;
   const RunResult whole = bench.run_in("whole", bench.config(kWanda + kTasks));

@@ -151,6 +151,39 @@ TEST_CASE("mistakes in a config are one line with their place, before any work",
   CHECK(error_of("calibration: {samples: 0}\n") == "tiny.yaml:2:24: calibration.samples: expected at least 1, got 0");
 }
 
+TEST_CASE("a step that would undo one before it is refused where it stands", "[run][config]") {
+  const TinyBench bench;
+  const auto error_of = [&](const std::string& steps) -> std::string {
+    try {
+      read_run_config(bench.config("calibration: {samples: 2}\ncompress: [" + steps + "]\n"), {});
+    } catch (const Error& error) {
+      return replace_all(error.what(), bench.folder.path() + "/", "");
+    }
+    return "";
+  };
+  const std::string rtn = "{method: rtn}", wanda = "{method: wanda}", svd = "{method: svd}", dsnot = "{method: dsnot}";
+  CHECK(error_of(rtn + ", " + wanda) == "tiny.yaml:3:36: compress[1].method: wanda: it would lose the codes of rtn: expected before it");
+  CHECK(error_of(wanda + ", " + svd) ==
+        "tiny.yaml:3:38: compress[1].method: svd: it would make dense factors of what wanda left: expected before it");
+  CHECK(error_of(svd + ", {method: awq}") == "tiny.yaml:3:36: compress[1].method: awq: it scales whole weights: expected before svd");
+  CHECK(error_of("{method: rtn, activations: int8}, {method: smoothquant}") ==
+        "tiny.yaml:3:55: compress[1].method: smoothquant: it scales whole weights: expected before rtn");
+  CHECK(error_of(rtn + ", {method: gptq}") == "tiny.yaml:3:36: compress[1].method: gptq: the weights have been rounded by rtn already");
+  CHECK(error_of(wanda + ", {method: sparsegpt}") ==
+        "tiny.yaml:3:38: compress[1].method: sparsegpt: the weights have been pruned by wanda already");
+  CHECK(error_of(dsnot) == "tiny.yaml:3:21: compress[0].method: dsnot: it refines what a method prunes: expected right behind one");
+  CHECK(error_of(wanda + ", " + rtn + ", " + dsnot).find("dsnot: it would lose the codes of rtn") != std::string::npos);
+  CHECK(error_of(svd + ", " + wanda + ", " + dsnot).find("dsnot: it refines whole layers, which svd split") != std::string::npos);
+  CHECK(error_of("{method: wanda, allocation: {sensitivity: {samples: 3}}}") ==
+        "tiny.yaml:3:12: compress[0]: wanda: looks at 3 samples of calibration.samples: 2");
+  for (const std::string& steps :
+       {wanda + ", " + dsnot, wanda + ", " + rtn, svd + ", " + rtn, svd + ", " + wanda + ", " + rtn,
+        std::string("{method: smoothquant, weights: keep, activations: int8}, {method: gptq}"),
+        std::string("{method: awq, weights: keep}, {method: wanda}, {method: dsnot}, {method: gptq}"),
+        std::string("{method: laser, blocks: [0]}, {method: laser, blocks: [1]}")})
+    CHECK(error_of(steps) == "");
+}
+
 TEST_CASE("what cannot fit the model's context is said before any work", "[run][config]") {
   const TinyBench bench;
   const auto error_of = [&](const std::string& task, size_t context) -> std::string {

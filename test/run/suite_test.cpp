@@ -69,6 +69,20 @@ TEST_CASE("a finished cell is not computed again, and one that changed is", "[ru
   CHECK(!bench.sweep_all(kWandaCell)[0].reused);  // another model under the same name
 }
 
+TEST_CASE("a finished cell whose task asks otherwise now is computed again", "[run][suite]") {
+  const SuiteBench bench;
+  const auto reused = [&](const std::string& question) {
+    const std::string task = write_file(bench.folder.path("mine.yaml"),
+                                        "task: mine\ndataset_path: piqa\nvalidation_split: validation\noutput_type: multiple_choice\n"
+                                        "doc_to_text: '" + question + "{{goal}}'\ndoc_to_target: label\n"
+                                        "doc_to_choice: '{{[sol1, sol2]}}'\n");
+    return bench.sweep_all("  own: {tasks: [" + task + "], limits: {mine: 2}, compress: [{method: magnitude}]}\n")[0].reused;
+  };
+  CHECK(!reused("Q: "));
+  CHECK(reused("Q: "));
+  CHECK(!reused("Question: "));
+}
+
 TEST_CASE("a cell that fails is a row, the others run, and it is tried again", "[run][suite]") {
   const SuiteBench bench;
   const std::vector<SweptCell> cells = bench.sweep_all(kRagged + kMagnitude);

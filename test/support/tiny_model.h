@@ -25,16 +25,16 @@ inline double squared_distance(const Matrix& a, const Matrix& b, const std::vect
   return sum;
 }
 
-inline Model tiny_model(uint64_t seed, Dtype dtype = Dtype::f32) {
+inline Model tiny_model(uint64_t seed, Dtype dtype = Dtype::f32, size_t hidden = 16) {
   Model model;
   model.dtype = dtype;
   ModelConfig& c = model.config;
   c.architecture = "llama";
   c.vocab = 64;
-  c.hidden = 16;
+  c.hidden = hidden;
   c.intermediate = 32;
   c.layers = 2;
-  c.heads = 4;
+  c.heads = hidden / 4;
   c.kv_heads = 2;
   c.head_dim = 4;
   c.context = 256;
