@@ -7,10 +7,13 @@
 #include <map>
 
 #include "harness/backend/bound_linear.h"
+#include "harness/backend/kernels/expand_multiply.h"
 #include "harness/base/parallel.h"
 #include "harness/base/rng.h"
 #include "harness/math/bfloat16.h"
 #include "harness/ops/chain.h"
+#include "harness/ops/sparse_bitmask.h"
+#include "test/support/isas.h"
 #include "test/support/larger.h"
 #include "test/support/weight_cases.h"
 
@@ -117,6 +120,14 @@ void for_every_case(const Check& check) {
   }
 }
 
+// Where the regime of many tokens begins later than the counts that every machine tries, it is tried too.
+std::vector<size_t> token_counts() {
+  std::vector<size_t> counts = {1, 2, 7, 8, 9, 33};
+  const size_t few = few_tokens(GemmLibrary::fastest, best_isa());
+  if (few >= 33 && few != SIZE_MAX) counts.insert(counts.end(), {few + 1, 2 * few + 2});
+  return counts;
+}
+
 }  // namespace
 
 TEST_CASE("forward is x * to_dense()^T on every instruction set", "[backend][contract]") {
@@ -127,7 +138,7 @@ TEST_CASE("forward is x * to_dense()^T on every instruction set", "[backend][con
       bound.push_back(bind_cpu(op, options));
       REQUIRE(static_cast<double>(bound.back()->resident_bytes()) <= 1.1 * static_cast<double>(op.bytes()));
     }
-    for (const size_t tokens : {1, 2, 7, 8, 9, 33}) {
+    for (const size_t tokens : token_counts()) {
       const Matrix x = random_inputs(tokens, op.in());
       const Matrix seen = quantises(op) ? op.child_input(0, x.view(), nullptr) : is_bf16(op) ? rounded_to_bf16(x) : x;
       std::map<bool, Expected> expected;  // whether the weight is rounded
@@ -224,6 +235,26 @@ TEST_CASE("inputs and outputs may be views into wider matrices", "[backend]") {
   Matrix y(2, 3, {-1, -1, -1, -1, -1, -1});
   linear->forward({x.values().data(), 2, 3, 4}, {y.values().data(), 2, 2, 3});
   CHECK(y == Matrix(2, 3, {6, 15, -1, 7, 16, -1}));
+}
+
+TEST_CASE("kernel() of a mask over values names what runs for so many rows", "[backend]") {
+  const Matrix w(64, 32);
+  for (const Dtype dtype : {Dtype::f32, Dtype::bf16}) {
+    const LinearPtr bitmask = make_sparse_bitmask(w.view(), dtype);
+    for (const Isa isa : isas()) {
+      INFO(dtype_name(dtype) << " " << isa_name(isa));
+      const size_t most = most_expanded_rows(isa, dtype);
+      const auto linear = bind_cpu(*bitmask, {.isa = isa, .gemm = GemmLibrary::fastest});
+      const std::string few = bitmask->format() + " few ";
+      if (most == 1) CHECK(linear->kernel(1) == few + "avx2 in registers");
+      if (most > 1 && dtype == Dtype::f32) CHECK(linear->kernel(most) == few + "avx512 in registers");
+      if (most > 1 && dtype == Dtype::bf16) CHECK(linear->kernel(most) == few + "avx512bf16 in registers");
+      if (isa == Isa::avx512 && dtype == Dtype::bf16) CHECK(most == 1);
+      const std::string more = linear->kernel(most + 1);
+      CHECK(more.find("in registers") == std::string::npos);
+      if (isa >= Isa::avx2) CHECK(more.find(" expand ") != std::string::npos);
+    }
+  }
 }
 
 TEST_CASE("kernel() names what runs", "[backend]") {

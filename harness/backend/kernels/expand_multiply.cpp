@@ -118,6 +118,10 @@ template <size_t Rows>
   for (size_t v = 0; v < kSmallVectors; ++v) _mm256_storeu_ps(product.y + v * kSmallLanes, sum[v]);
 }
 
+bool has_avx512_kernels(Isa isa, Dtype dtype) {
+  return dtype == Dtype::f32 ? isa >= Isa::avx512 : isa >= Isa::avx512bf16 && has_vbmi2();
+}
+
 template <size_t... Rows>
 constexpr auto float_kernels(std::index_sequence<Rows...>) {
   return std::array{&rows_f32<Rows + 1>...};
@@ -130,15 +134,19 @@ constexpr auto bf16_kernels(std::index_sequence<Rows...>) {
 }  // namespace
 
 size_t most_expanded_rows(Isa isa, Dtype dtype) {
-  const bool has_avx512 = dtype == Dtype::f32 ? isa >= Isa::avx512 : isa >= Isa::avx512bf16 && has_vbmi2();
-  if (has_avx512) return 32;
+  if (has_avx512_kernels(isa, dtype)) return 32;
   return isa >= Isa::avx2 ? 1 : 0;
+}
+
+std::string expanded_kernel(Isa isa, Dtype dtype) {
+  if (has_avx512_kernels(isa, dtype)) return dtype == Dtype::f32 ? "avx512 in registers" : "avx512bf16 in registers";
+  return isa >= Isa::avx2 ? "avx2 in registers" : "";
 }
 
 void multiply_expanded(Isa isa, std::span<const uint64_t> mask, const float* packed,
                        const PanelProduct<float>& product) {
   static constexpr auto kKernels = float_kernels(std::make_index_sequence<detail::kMostRowsOfPass>());
-  if (most_expanded_rows(isa, Dtype::f32) == 1) return row_f32_avx2(mask, packed, product);
+  if (!has_avx512_kernels(isa, Dtype::f32)) return row_f32_avx2(mask, packed, product);
   detail::for_passes(product, [&](const PanelProduct<float>& pass) {
     kKernels[pass.rows - 1](mask, packed, pass);
   });
@@ -147,7 +155,7 @@ void multiply_expanded(Isa isa, std::span<const uint64_t> mask, const float* pac
 void multiply_expanded(Isa isa, std::span<const uint64_t> mask, const uint16_t* packed,
                        const PanelProduct<uint16_t>& product) {
   static constexpr auto kKernels = bf16_kernels(std::make_index_sequence<detail::kMostRowsOfPass>());
-  if (most_expanded_rows(isa, Dtype::bf16) == 1) return row_bf16_avx2(mask, packed, product);
+  if (!has_avx512_kernels(isa, Dtype::bf16)) return row_bf16_avx2(mask, packed, product);
   detail::for_passes(product, [&](const PanelProduct<uint16_t>& pass) {
     kKernels[pass.rows - 1](mask, packed, pass);
   });

@@ -1,4 +1,4 @@
-// sparse.bitmask and sparse.N:M: the stored values are expanded under their mask, for one to four
+// sparse.bitmask and sparse.N:M: the stored values are expanded under their mask, for a few
 // tokens in registers, for more into cache.
 #include "harness/backend/kernels/expand.h"
 #include "harness/backend/kernels/expand_multiply.h"
@@ -31,6 +31,11 @@ class MaskedReader final : public PanelReader<T> {
       return PanelReader<T>::multiply_few(isa, panel, begin, product);
     }
     multiply_expanded(isa, mask(panel, begin, product.k), packed(panel, begin), product);
+  }
+
+  std::string few_kernel(Isa isa, size_t tokens) const override {
+    if (tokens > most_expanded_rows(isa, layout().dtype)) return PanelReader<T>::few_kernel(isa, tokens);
+    return expanded_kernel(isa, layout().dtype);
   }
 
  private:
