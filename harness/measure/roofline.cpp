@@ -33,6 +33,12 @@ double integer_peak(const MachineCeilings& ceilings) {
   return peak;
 }
 
+double mixed_peak(const MachineCeilings& ceilings, double executed, double integer) {
+  const double peak = peak_flops(ceilings);
+  if (executed == 0 || integer == 0) return peak;
+  return executed / ((executed - integer) / peak + integer / integer_peak(ceilings));
+}
+
 double bandwidth_at(const MachineCeilings& ceilings, double working_set) {
   const Ceiling* best = nullptr;
   for (const Ceiling& ceiling : ceilings.bandwidth) {
@@ -44,8 +50,7 @@ double bandwidth_at(const MachineCeilings& ceilings, double working_set) {
 }
 
 double bound_seconds(const MachineCeilings& ceilings, const Cost& cost, double working_set) {
-  double compute = (cost.executed_flops - cost.integer_flops) / peak_flops(ceilings);
-  if (cost.integer_flops > 0) compute += cost.integer_flops / integer_peak(ceilings);
+  const double compute = cost.executed_flops / mixed_peak(ceilings, cost.executed_flops, cost.integer_flops);
   return std::max(compute, bytes_of(cost) / bandwidth_at(ceilings, working_set));
 }
 

@@ -23,11 +23,14 @@ struct OpMeasurement {
 double peak_flops(const MachineCeilings& ceilings);
 // That of products of 8-bit integers: the best probed one of "int8"; without one peak_flops().
 double integer_peak(const MachineCeilings& ceilings);
+// That of work of which `integer` operations multiply 8-bit integers: executed over the least time that both kinds take
+// one after the other. peak_flops() where nothing is executed.
+double mixed_peak(const MachineCeilings& ceilings, double executed, double integer);
 // Bytes a second of the roof of the largest probed working set that is not larger than this one; of
 // the smallest where all are larger. Never too low for what was probed: the bound stays a bound.
 double bandwidth_at(const MachineCeilings& ceilings, double working_set);
 
-// max(executed / peak, bytes / bandwidth), integer products by their own peak.
+// max(executed / mixed_peak, bytes / bandwidth).
 double bound_seconds(const MachineCeilings& ceilings, const Cost& cost, double working_set);
 // Operations a byte above which compute bounds an op of this working set.
 double ridge(const MachineCeilings& ceilings, double working_set);

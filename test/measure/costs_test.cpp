@@ -33,7 +33,7 @@ ModelParts tiny(double tokens) {
              {8, 8}, {8, 4}, {8, 4}, {8, 8}, {8, 16}, {8, 16}, {16, 8}}) {
       parts.linears.push_back(linear(tokens, in, out));
     }
-    parts.attention.push_back({.shape = {.heads = 2, .kv_heads = 1, .head_dim = 4}});
+    parts.attention.push_back({.shape = {.heads = 2, .kv_heads = 1, .head_dim = 4}, .kv_value_bytes = 4});
   }
   parts.head = linear(1, 8, 10);
   parts.edge_bytes = tokens * 8 * 4;
@@ -76,7 +76,7 @@ Matrix small_integers(size_t rows, size_t cols, uint64_t seed) {
 }  // namespace
 
 TEST_CASE("causal attention counts the positions that each token sees", "[measure]") {
-  const AttentionCost attention{.shape = {.heads = 2, .kv_heads = 1, .head_dim = 4}};
+  const AttentionCost attention{.shape = {.heads = 2, .kv_heads = 1, .head_dim = 4}, .kv_value_bytes = 4};
   // Tokens see 3, 4 and 5 positions: 2 * 2 * 4 * 2 * 12.
   CHECK(attention_flops(attention, {.tokens = 3, .past = 2}) == 384);
   CHECK(attention_flops(attention, {.sequences = 5, .tokens = 3, .past = 2}) == 5 * 384);
@@ -155,7 +155,17 @@ TEST_CASE("products of integers are bounded by their own peak", "[measure]") {
   CHECK(bound_seconds(machine, half, 100) == 5);
   machine.compute.push_back({.name = "int8 multiply peak (vpdpbusd, 2 threads)", .per_second = 250, .role = "line"});
   CHECK(integer_peak(machine) == 250);
-  CHECK(bound_seconds(machine, half, 100) == 3.5);  // 250 / 100 + 250 / 250
+  CHECK(bound_seconds(machine, half, 100) == Approx(3.5));  // 250 / 100 + 250 / 250
+}
+
+TEST_CASE("the peak of a mix of arithmetic lies between those of its kinds", "[measure]") {
+  MachineCeilings machine = ceilings();
+  CHECK(mixed_peak(machine, 500, 250) == Approx(100));  // integers were not probed: the roof
+  machine.compute.push_back({.name = "int8 multiply peak (vpdpbusd, 2 threads)", .per_second = 400, .role = "line"});
+  CHECK(mixed_peak(machine, 500, 0) == 100);
+  CHECK(mixed_peak(machine, 500, 500) == Approx(400));
+  CHECK(mixed_peak(machine, 500, 400) == Approx(250));  // 100 / 100 + 400 / 400 is 2 seconds
+  CHECK(mixed_peak(machine, 0, 0) == 100);
 }
 
 TEST_CASE("between probed working sets the smaller one's bandwidth bounds", "[measure]") {
