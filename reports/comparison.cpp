@@ -191,9 +191,12 @@ class Builder {
     const auto plain = [](const char* unit) {
       return [unit](const Estimate& estimate) { return quantity_text(estimate, unit); };
     };
+    for (const Variant& variant : result_.variants)
+      if (const SpeedResult* speed = find(variant))
+        for (const std::string& doubt : speed->notes) note(doubt, variant.name);
     row("tokens/s", &SpeedResult::tokens_per_second, plain(""));
-    row(workload.phase == "decode" ? "latency of a token" : "latency", &SpeedResult::latency_ms,
-        plain("ms"));
+    row(workload.phase == "decode" ? "TPOT" : "TTFT", &SpeedResult::latency_ms, plain("ms"));
+    if (workload.phase == "decode") section.rows.push_back(percentiles_row(find));
     row("speedup", &SpeedResult::speedup, factor_text);
     row("FLOP, dense equivalent", &SpeedResult::flops, [](const Estimate& estimate) {
       return estimate.value ? si_text(*estimate.value) : quantity_text(estimate, "");
@@ -210,6 +213,24 @@ class Builder {
   static bool is_empty(const ComparisonRow& row) {
     return row.notes.empty() && std::all_of(row.cells.begin(), row.cells.end(),
                                             [](const std::string& cell) { return cell.empty(); });
+  }
+
+  // Why one is refused is a note: the columns are narrow.
+  ComparisonRow percentiles_row(const std::function<const SpeedResult*(const Variant&)>& find) {
+    ComparisonRow row;
+    row.label = "TPOT p50 / p90 / p99";
+    for (const Variant& variant : result_.variants) {
+      const SpeedResult* speed = find(variant);
+      row.cells.push_back(speed == nullptr ? "" : percentiles_text(speed->percentiles));
+      if (speed == nullptr || row.cells.back() == "simulated") continue;
+      for (const LatencyPercentile& percentile : speed->percentiles) {
+        const Estimate& latency = percentile.nearest_rank_ms;
+        if (!latency.value) note(cat("p", percentile.percent, ": ", latency.reason), variant.name);
+        if (latency.n > 1) row.count = cat(latency.n);
+      }
+    }
+    attach_notes(row);
+    return row;
   }
 
   ComparisonRow executed_row(const std::function<const SpeedResult*(const Variant&)>& find) const {

@@ -1,5 +1,6 @@
 // The record as comma-separated values (RFC 4180): one number a row, for spreadsheets and data
 // frames.
+#include "harness/base/csv.h"
 #include "harness/base/text.h"
 #include "reports/format.h"
 #include "reports/report.h"
@@ -60,6 +61,10 @@ void add_speed(Csv& csv, Subject subject, const SpeedResult& speed) {
       cat("batch ", speed.batch, ", ", speed.tokens, " tokens, context ", speed.context);
   csv.add(subject, "tokens_per_second", speed.tokens_per_second);
   csv.add(subject, "latency_ms", speed.latency_ms);
+  for (const LatencyPercentile& percentile : speed.percentiles) {
+    csv.add(subject, cat("latency_ms,p", percentile.percent), percentile.nearest_rank_ms);
+    csv.add(subject, cat("latency_ms,p", percentile.percent, ",conservative"), percentile.conservative_ms);
+  }
   csv.add(subject, "flops", speed.flops);
   csv.add(subject, "executed_flops", speed.executed_flops);
   csv.add(subject, "effective_flops", speed.effective_flops);
@@ -68,6 +73,7 @@ void add_speed(Csv& csv, Subject subject, const SpeedResult& speed) {
   csv.add(subject, "mbu", speed.mbu);
   csv.add(subject, "share_of_best_gemm", speed.share_of_best_gemm);
   csv.add(subject, "speedup", speed.speedup);
+  for (const std::string& doubt : speed.notes) csv.add(subject, "note", Estimate::missing(doubt));
 }
 
 // Counts; what is not there is zero.

@@ -81,6 +81,16 @@ std::string quantity_text(const Estimate& estimate, const std::string& unit) {
          (unit.empty() ? "" : " ") + unit;
 }
 
+std::string percentiles_text(const std::vector<LatencyPercentile>& percentiles) {
+  std::vector<std::string> parts;
+  for (const LatencyPercentile& percentile : percentiles) {
+    const Estimate& latency = percentile.nearest_rank_ms;
+    if (latency.reason.starts_with("simulated")) return "simulated";
+    parts.push_back(latency.value ? fixed_text(*latency.value, decimals_for(*latency.value, 3)) : "n/a");
+  }
+  return parts.empty() ? "" : join(parts, " / ") + " ms";
+}
+
 std::string factor_text(const Estimate& estimate) {
   if (!estimate.value) return without_value(estimate);
   const bool exact = estimate.standard_error == 0;  // the dense model against itself
@@ -153,19 +163,6 @@ std::string pad_left(const std::string& text, size_t width) {
 
 std::string pad_right(const std::string& text, size_t width) {
   return text + std::string(width - std::min(width, code_points(text)), ' ');
-}
-
-std::string csv_line(const std::vector<std::string>& fields) {
-  std::vector<std::string> cells;
-  for (const std::string& field : fields) {
-    const bool is_plain = field.find_first_of(",\"\r\n") == std::string::npos;
-    cells.push_back(is_plain ? field : cat("\"", replace_all(field, "\"", "\"\""), "\""));
-  }
-  return join(cells, ",") + "\r\n";
-}
-
-std::string optional_text(const std::optional<double>& value) {
-  return value ? number_text(*value) : "";
 }
 
 Value optional_value(const std::optional<double>& value) { return value ? Value(*value) : Value(); }

@@ -29,6 +29,8 @@ std::string metric_label(const std::string& key);
 std::string metric_text(const Estimate& estimate, MetricStyle style);
 std::string percent_text(const Estimate& estimate);
 std::string quantity_text(const Estimate& estimate, const std::string& unit);
+// "9.51 / 9.58 / n/a ms", in the order given; "simulated" where that is why there is none, empty where there are none.
+std::string percentiles_text(const std::vector<LatencyPercentile>& percentiles);
 std::string factor_text(const Estimate& estimate);  // "×1.85 ± 0.03"
 // "-1.25 ± 0.61, p 0.048" (points), "×1.060 ± 0.002" (perplexity).
 std::string difference_text(const PairResult& pair);
@@ -49,10 +51,6 @@ std::string relative_text(double before, double after);
 // Filled with spaces on the left, on the right, to `width` code points.
 std::string pad_left(const std::string& text, size_t width);
 std::string pad_right(const std::string& text, size_t width);
-// One line of RFC 4180: fields in quotes where they must be.
-std::string csv_line(const std::vector<std::string>& fields);
-// "" where there is none.
-std::string optional_text(const std::optional<double>& value);
 // The same as JSON: null where there is none, beside the reason.
 Value optional_value(const std::optional<double>& value);
 Value estimate_value(const Estimate& estimate);

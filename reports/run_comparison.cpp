@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "harness/base/csv.h"
 #include "harness/base/json.h"
 #include "harness/base/text.h"
 #include "reports/format.h"

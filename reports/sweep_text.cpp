@@ -1,6 +1,7 @@
 // The comparison page of a suite as text: for a terminal, markdown, CSV and JSON.
 #include <algorithm>
 
+#include "harness/base/csv.h"
 #include "harness/base/json.h"
 #include "harness/base/text.h"
 #include "reports/format.h"

@@ -14,6 +14,7 @@
 #include "harness/base/parallel.h"
 #include "harness/base/text.h"
 #include "harness/ops/format_registry.h"
+#include "harness/run/bench.h"
 #include "harness/run/model_list.h"
 #include "harness/run/workload.h"
 
@@ -26,8 +27,7 @@ class Engine {
   Transformer& in(const std::string& format) {
     if (format_ == format) return *transformer_;
     transformer_.reset();
-    const Dtype dtype = format.ends_with("f32") ? Dtype::f32 : Dtype::bf16;
-    model_ = load_model(*checkpoint_, dtype, [&](MatrixView w) { return nearest_weight(format, w); });
+    model_ = load_model(*checkpoint_, model_dtype_of(format), [&](MatrixView w) { return nearest_weight(format, w); });
     transformer_ = std::make_unique<Transformer>(model_, *backend_);
     format_ = format;
     return *transformer_;

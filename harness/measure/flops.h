@@ -18,7 +18,7 @@ namespace evalharness {
 
 struct AttentionCost {  // of one block: structured pruning may leave blocks of different sizes
   AttentionShape shape;
-  double kv_value_bytes = 4;  // of one stored value of a key or a value
+  double kv_value_bytes;  // of one stored value of a key or a value
 };
 
 // One pass over `tokens` tokens of each of `sequences` sequences that have `past` tokens in their
@@ -58,8 +58,9 @@ ModelCost decode_cost(const ModelParts& parts, size_t sequences, size_t context,
 // As one op, for its point in a roofline.
 Cost as_op(const ModelCost& cost);
 
-// Shares of the machine's limits. MFU counts what a dense model would do, so a compressed model can
-// exceed 1; HFU what was executed. MBU judges decoding, which the weights' bytes bound.
+// Shares of the machine's limits. `peak` is that of the arithmetic that is executed: mixed_peak(), where 8-bit integers
+// are among it. HFU counts what is executed; MFU what a dense model would do in its place, so a model that executes less
+// of it (2:4, low rank) can exceed 1. MBU judges decoding, which the weights' bytes bound.
 Estimate model_flops_utilisation(const ModelCost& cost, const Estimate& seconds, double peak);
 Estimate hardware_flops_utilisation(const ModelCost& cost, const Estimate& seconds, double peak);
 Estimate model_bandwidth_utilisation(const ModelCost& cost, const Estimate& seconds,

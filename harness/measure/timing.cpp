@@ -93,38 +93,29 @@ Estimate paired_speedup(const Timing& a, const Timing& b) {
   return median_estimate(ratios);
 }
 
-namespace {
-
-void note(std::string& notes, const std::string& text) {
-  if (!notes.empty()) notes += "; ";
-  notes += text;
-}
-
-void note_doubts(std::string& notes, const Timing& timing, const std::string& what) {
-  if (!timing.warm) note(notes, "the warm-up of " + what + " ended before its times settled");
-  if (is_wide(timing.median)) note(notes, "the interval of " + what + " is wider than 10 %");
-}
-
-}  // namespace
-
-SingleTiming time_one(const Work& work, const TimingOptions& options) {
+Timing time_one(const Work& work, const TimingOptions& options) {
   const Work works[] = {work};
-  SingleTiming result{.timing = time_by_turns(works, options).front(), .notes = ""};
-  note_doubts(result.notes, result.timing, "the time");
-  return result;
+  return std::move(time_by_turns(works, options).front());
 }
 
 PairTiming time_pair(const Work& a, const Work& b, const TimingOptions& options) {
   const Work works[] = {a, b};
   std::vector<Timing> timings = time_by_turns(works, options);
-  PairTiming result;
-  result.a = std::move(timings[0]);
-  result.b = std::move(timings[1]);
+  PairTiming result{.a = std::move(timings[0]), .b = std::move(timings[1]), .speedup = {}};
   result.speedup = paired_speedup(result.a, result.b);
-  note_doubts(result.notes, result.a, "the first");
-  note_doubts(result.notes, result.b, "the second");
-  if (is_wide(result.speedup)) note(result.notes, "the interval of the speedup is wider than 10 %");
   return result;
+}
+
+std::vector<std::string> doubts_of(const Timing& timing) {
+  std::vector<std::string> doubts;
+  if (!timing.warm) doubts.push_back("the warm-up ended before its times settled");
+  if (is_wide(timing.median)) doubts.push_back("the interval of its time is wider than 10 %");
+  return doubts;
+}
+
+std::vector<std::string> doubts_of_speedup(const Estimate& speedup) {
+  if (!is_wide(speedup)) return {};
+  return {"the interval of its speedup is wider than 10 %"};
 }
 
 }  // namespace evalharness

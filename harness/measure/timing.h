@@ -31,13 +31,7 @@ struct Timing {
 
 struct PairTiming {
   Timing a, b;
-  Estimate speedup;   // of b over a: the median of a's seconds / b's, pair by pair
-  std::string notes;  // what a reader must know ("the interval of ... is wider than 10 %"), or ""
-};
-
-struct SingleTiming {
-  Timing timing;
-  std::string notes;
+  Estimate speedup;  // of b over a: the median of a's seconds / b's, pair by pair
 };
 
 // Workloads must be repeatable: each call does the same work from the same state.
@@ -45,8 +39,13 @@ std::vector<Timing> time_by_turns(std::span<const std::function<void()>> works,
                                   const TimingOptions& options);
 // Of b over a, both timed by turns: the median of a's seconds over b's, pair by pair.
 Estimate paired_speedup(const Timing& a, const Timing& b);
-SingleTiming time_one(const std::function<void()>& work, const TimingOptions& options);
+Timing time_one(const std::function<void()>& work, const TimingOptions& options);
 PairTiming time_pair(const std::function<void()>& a, const std::function<void()>& b,
                      const TimingOptions& options);
+
+// What a reader of a time must know: "the warm-up ended before its times settled", "the interval of its time is wider
+// than 10 %"; of a speedup the latter. Empty where there is no doubt.
+std::vector<std::string> doubts_of(const Timing& timing);
+std::vector<std::string> doubts_of_speedup(const Estimate& speedup);
 
 }  // namespace evalharness

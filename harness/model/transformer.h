@@ -87,6 +87,7 @@ class Transformer {
 
   const Model& model() const { return model_; }
   const Backend& backend() const { return backend_; }
+  Dtype cache_dtype() const { return cache_dtype_; }
   // Cache for scoring whole sequences in one pass (all_layers false), or for going on behind them.
   std::unique_ptr<KvCache> make_cache(std::span<const size_t> capacities, bool all_layers) const;
 

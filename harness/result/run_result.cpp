@@ -73,6 +73,12 @@ void visit(auto& archive, Like<GroupResult> auto& group) {
   archive("total", group.total);
 }
 
+void visit(auto& archive, Like<LatencyPercentile> auto& percentile) {
+  archive("percent", percentile.percent);
+  archive("nearest_rank_ms", percentile.nearest_rank_ms);
+  archive("conservative_ms", percentile.conservative_ms);
+}
+
 void visit(auto& archive, Like<SpeedResult> auto& speed) {
   archive("phase", speed.phase);
   archive("batch", speed.batch);
@@ -80,6 +86,7 @@ void visit(auto& archive, Like<SpeedResult> auto& speed) {
   archive("context", speed.context);
   archive("tokens_per_second", speed.tokens_per_second);
   archive("latency_ms", speed.latency_ms);
+  archive("percentiles", speed.percentiles);
   archive("flops", speed.flops);
   archive("executed_flops", speed.executed_flops);
   archive("effective_flops", speed.effective_flops);
@@ -88,6 +95,7 @@ void visit(auto& archive, Like<SpeedResult> auto& speed) {
   archive("mbu", speed.mbu);
   archive("share_of_best_gemm", speed.share_of_best_gemm);
   archive("speedup", speed.speedup);
+  archive("notes", speed.notes);
 }
 
 void visit(auto& archive, Like<Ceiling> auto& ceiling) {

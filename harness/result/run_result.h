@@ -80,18 +80,32 @@ struct GroupResult {
   bool operator==(const GroupResult&) const = default;
 };
 
+// One percentile of a latency; refused ("n/a (need 662)") where there are too few samples for it.
+struct LatencyPercentile {
+  double percent = 0;              // 50, 90, 99
+  Estimate nearest_rank_ms;        // a sample, no interpolation
+  Estimate conservative_ms;        // not below the true one, with 99 % confidence
+  bool operator==(const LatencyPercentile&) const = default;
+};
+
 struct SpeedResult {
   std::string phase;       // "prefill" or "decode"
   size_t batch = 1;
   size_t tokens = 0;       // processed (prefill) or generated (decode) in one repetition, one sequence
   size_t context = 0;      // tokens in the cache before
-  Estimate tokens_per_second, latency_ms;  // latency: of the whole prefill, or of one decoded token
+  Estimate tokens_per_second;
+  Estimate latency_ms;     // of the whole prefill (time to the first token), or a decoded token's share of a repetition
+  // Each prefill is a sample, or each step of decoding; those of the warm-up are left out.
+  std::vector<LatencyPercentile> percentiles;
   Estimate flops;          // dense-equivalent FLOP of one repetition
   double executed_flops = 0, effective_flops = 0;
   double minimum_bytes = 0;  // weights + KV + inputs and outputs, once
-  Estimate mfu, mbu;         // shares of the probed peaks, 0 .. 1
+  // Shares of the probed peaks. MFU is of the peak of the arithmetic that was executed, integers by theirs; it counts
+  // what a dense model would do, so a model that executes less of it may exceed 1.
+  Estimate mfu, mbu;
   Estimate share_of_best_gemm;
   Estimate speedup;          // against the dense variant in the same run; of dense: 1
+  std::vector<std::string> notes;  // doubts: "the warm-up ended before the times settled"
   bool operator==(const SpeedResult&) const = default;
 };
 

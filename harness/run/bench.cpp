@@ -5,6 +5,7 @@
 #include <functional>
 #include <set>
 
+#include "harness/base/csv.h"
 #include "harness/base/error.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/json.h"
@@ -69,7 +70,6 @@ struct BenchFormat {
     const Matrix ones(64, 64, std::vector<float>(64 * 64, 1.0f)), zeros(64, 64);
     leaves_zeros_out = format.nearest(name, zeros.view())->bytes() < format.nearest(name, ones.view())->bytes();
   }
-  Dtype dtype() const { return name.ends_with("f32") ? Dtype::f32 : Dtype::bf16; }
   LinearPtr make(MatrixView w, double sparsity) const {
     if (!leaves_zeros_out || sparsity == 0) return format.nearest(name, w);
     return format.nearest(name, without_smallest(w, sparsity).view());
@@ -98,7 +98,7 @@ std::unique_ptr<Contender> ready(Model model, const std::string& format, const B
 
 std::unique_ptr<Contender> load(const Checkpoint& checkpoint, const BenchFormat& format, const BenchConfig& config,
                                 const Backend& backend) {
-  Model model = load_model(checkpoint, format.dtype(), [&](MatrixView w) { return format.make(w, config.sparsity); });
+  Model model = load_model(checkpoint, model_dtype_of(format.name), [&](MatrixView w) { return format.make(w, config.sparsity); });
   store_head(model, config.head);
   return ready(std::move(model), format.name, backend);
 }
@@ -130,7 +130,7 @@ void measure(std::span<const std::unique_ptr<Contender>> contenders, const Speed
   // A shared machine's first and slow repetitions are what warm-up and medians are for.
   TimingOptions options;
   options.max_seconds = seconds * static_cast<double>(works.size());
-  options.min_repetitions = 5;
+  options.min_repetitions = 6;  // the fewest that give an interval
   const std::vector<Timing> timings = time_by_turns(works, options);
   const size_t tokens = (test.decode ? 1 : test.tokens) * test.batch;
   for (size_t i = 0; i < works.size(); ++i) {
@@ -143,9 +143,9 @@ void measure(std::span<const std::unique_ptr<Contender>> contenders, const Speed
     row.batch = test.batch;
     row.weight_bytes = static_cast<double>(totals.bytes);
     row.weights = static_cast<double>(totals.weights);
-    row.speed =
-        speed_result(test, workloads[i]->cost(), timings[i].median, contender.ceilings, contender.streamed);
+    row.speed = workloads[i]->speed(timings[i], contender.ceilings, contender.streamed);
     if (works.size() > 1) row.speed.speedup = paired_speedup(timings[0], timings[i]);
+    if (i > 0) std::ranges::copy(doubts_of_speedup(row.speed.speedup), std::back_inserter(row.speed.notes));
   }
 }
 
@@ -164,42 +164,59 @@ std::vector<std::string> cells(const BenchReport& report, const BenchRow& row) {
 const std::vector<std::string> kColumns = {"model", "size", "params", "backend", "threads", "format",
                                            "kernel", "batch", "test", "t/s", "speedup", "MFU", "MBU"};
 
+// Doubts about the rows, below them.
+std::string notes(const BenchReport& report) {
+  std::string text;
+  for (const BenchRow& row : report.rows)
+    for (const std::string& note : row.speed.notes)
+      text += cat(text.empty() ? "\n" : "", "- ", row.format, ", ", row.test, ", batch ", row.batch, ": ", note, "\n");
+  return text;
+}
+
 std::string markdown(const BenchReport& report) {
   std::string text = "| " + join(kColumns, " | ") + " |\n|";
   for (size_t i = 0; i < kColumns.size(); ++i) text += i < 9 ? " --- |" : " ---: |";
   text += '\n';
   for (const BenchRow& row : report.rows) text += "| " + join(cells(report, row), " | ") + " |\n";
-  return text;
+  return text + notes(report);
 }
 
 std::string csv(const BenchReport& report) {
-  std::string text = "model,weight_bytes,weights,backend,threads,format,kernel,batch,test,tokens_per_second,standard_error,n,speedup,mfu,mbu\n";
+  std::string text = csv_line({"model", "weight_bytes", "weights", "backend", "threads", "format", "kernel", "batch", "test",
+                               "tokens_per_second", "standard_error", "n", "speedup", "mfu", "mbu", "notes"});
   for (const BenchRow& row : report.rows) {
     const SpeedResult& s = row.speed;
-    text += cat(report.model, ',', row.weight_bytes, ',', row.weights, ",cpu,", report.threads, ',', row.format, ',', row.kernel,
-                ',', row.batch, ',', row.test, ',', s.tokens_per_second.value.value_or(0), ',',
-                s.tokens_per_second.standard_error.value_or(0), ',', s.tokens_per_second.n, ',', s.speedup.value ? cat(*s.speedup.value) : "", ',', s.mfu.value.value_or(0), ',',
-                s.mbu.value.value_or(0), '\n');
+    text += csv_line({report.model, number_text(row.weight_bytes), number_text(row.weights), "cpu", cat(report.threads),
+                      row.format, row.kernel, cat(row.batch), row.test, optional_text(s.tokens_per_second.value),
+                      optional_text(s.tokens_per_second.standard_error), cat(s.tokens_per_second.n),
+                      optional_text(s.speedup.value), optional_text(s.mfu.value), optional_text(s.mbu.value),
+                      join(s.notes, "; ")});
   }
   return text;
 }
 
 std::string json(const BenchReport& report) {
+  const auto number = [](const std::optional<double>& value) { return value ? Value(*value) : Value(); };
   Value rows{Value::List{}}, ceilings{Value::List{}};
   for (const BenchRow& row : report.rows) {
-    Value value;
+    Value value, percentiles{Value::Map{}}, notes{Value::List{}};
     value.set("format", row.format);
     value.set("kernel", row.kernel);
     value.set("test", row.test);
     value.set("batch", row.batch);
     value.set("weight_bytes", row.weight_bytes);
     value.set("weights", row.weights);
-    value.set("tokens_per_second", row.speed.tokens_per_second.value.value_or(0));
-    value.set("standard_error", row.speed.tokens_per_second.standard_error.value_or(0));
+    value.set("tokens_per_second", number(row.speed.tokens_per_second.value));
+    value.set("standard_error", number(row.speed.tokens_per_second.standard_error));
     value.set("repetitions", row.speed.tokens_per_second.n);
-    if (row.speed.speedup.value) value.set("speedup", *row.speed.speedup.value);
-    value.set("mfu", row.speed.mfu.value.value_or(0));
-    value.set("mbu", row.speed.mbu.value.value_or(0));
+    value.set("speedup", number(row.speed.speedup.value));
+    value.set("mfu", number(row.speed.mfu.value));
+    value.set("mbu", number(row.speed.mbu.value));
+    for (const LatencyPercentile& percentile : row.speed.percentiles)
+      percentiles.set(cat("p", percentile.percent), number(percentile.nearest_rank_ms.value));
+    value.set("latency_ms", std::move(percentiles));
+    for (const std::string& note : row.speed.notes) notes.push(note);
+    value.set("notes", std::move(notes));
     rows.push(std::move(value));
   }
   for (const auto* list : {&report.compute, &report.bandwidth})
@@ -219,6 +236,10 @@ std::string json(const BenchReport& report) {
 }
 
 }  // namespace
+
+Dtype model_dtype_of(const std::string& format) {
+  return format.find(".f32") != std::string::npos ? Dtype::f32 : Dtype::bf16;
+}
 
 BenchReport bench(const BenchConfig& config) {
   if (config.sparsity < 0 || config.sparsity >= 1) fail(cat("--sparsity: expected 0 <= sparsity < 1, got ", config.sparsity));

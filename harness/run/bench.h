@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/ops/linear_op.h"
 #include "harness/result/run_result.h"
 
 namespace evalharness {
@@ -36,7 +37,9 @@ struct BenchReport {
 // in memory and timed by turns (A B C A B C ...), and a speedup is over the first one; where half of the machine's
 // memory does not hold them, one after the other, without speedups.
 BenchReport bench(const BenchConfig& config);
-// As "md", "csv" or "json"; fails on another name.
+// Of the model around weights of a format: f32 where it, or a part of it ("quantised_input(int8.row.sym.f32)"), has it.
+Dtype model_dtype_of(const std::string& format);
+// As "md", "csv" or "json"; fails on another name. What is not known is empty, or null.
 std::string bench_text(const BenchReport& report, const std::string& output);
 
 }  // namespace evalharness

@@ -86,7 +86,7 @@ void measure_ops(std::span<Transformer* const> variants, const std::string& phas
     options.max_seconds = kSecondsPerOp;
     options.max_warmup_seconds = kSecondsPerOp;
     if (variants.size() == 1) {
-      timings.push_back(time_one(kind_work(*variants[0], linear, x, y), options).timing);
+      timings.push_back(time_one(kind_work(*variants[0], linear, x, y), options));
     } else {
       PairTiming pair = time_pair(kind_work(*variants[0], linear, x, y), kind_work(*variants[1], linear, x, y), options);
       timings = {pair.a, pair.b};
@@ -118,6 +118,9 @@ void mark_simulated(SpeedResult& result) {
   for (Estimate* cell : {&result.tokens_per_second, &result.latency_ms, &result.mfu, &result.mbu,
                          &result.share_of_best_gemm, &result.speedup})
     *cell = Estimate::missing("simulated");
+  for (LatencyPercentile& percentile : result.percentiles)
+    percentile.nearest_rank_ms = percentile.conservative_ms = Estimate::missing("simulated");
+  result.notes.clear();  // they are doubts of times that are not there
 }
 
 }  // namespace
@@ -150,7 +153,7 @@ std::vector<VariantSpeed> measure_speed(std::span<Transformer* const> variants, 
     std::vector<Timing> timings;
     Estimate speedup;
     if (variants.size() == 1) {
-      timings.push_back(time_one([&] { work[0]->run(); }, options).timing);
+      timings.push_back(time_one([&] { work[0]->run(); }, options));
     } else {
       PairTiming pair = time_pair([&] { work[0]->run(); }, [&] { work[1]->run(); }, options);
       timings = {pair.a, pair.b};
@@ -159,9 +162,10 @@ std::vector<VariantSpeed> measure_speed(std::span<Transformer* const> variants, 
     for (size_t v = 0; v < variants.size(); ++v) {
       const double weights = weight_bytes(variants[v]->model());
       const ModelCost cost = work[v]->cost();
-      SpeedResult result = speed_result(config, cost, timings[v].median, ceilings, weights);
+      SpeedResult result = work[v]->speed(timings[v], ceilings, weights);
       result.share_of_best_gemm = model_flops_utilisation(cost, timings[v].median, gemm.per_second);
       result.speedup = v == 1 ? speedup : Estimate{.value = 1.0, .standard_error = 0.0, .low = {}, .high = {}, .n = 1, .reason = ""};
+      if (v == 1) std::ranges::copy(doubts_of_speedup(speedup), std::back_inserter(result.notes));
       if (is_simulated(*variants[v])) mark_simulated(result);
       results[v].speed.push_back(result);
       const double passes = config.decode ? static_cast<double>(config.tokens) : 1;

@@ -1,18 +1,23 @@
 #include "harness/run/workload.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "harness/base/rng.h"
 #include "harness/measure/roofline.h"
 #include "harness/measure/statistics.h"
 
 namespace evalharness {
+namespace {
 
-ModelParts model_parts(const Model& model, size_t sequences, size_t tokens) {
+// Of one pass over `tokens` tokens of each of `sequences` sequences.
+ModelParts model_parts(const Transformer& transformer, size_t sequences, size_t tokens) {
+  const Model& model = transformer.model();
+  const auto kv_value_bytes = static_cast<double>(dtype_bytes(transformer.cache_dtype()));
   ModelParts parts;
   for (const Block& block : model.blocks) {
     for (const Slot& slot : block.slots) parts.linears.push_back(slot.op->cost(sequences * tokens));
-    parts.attention.push_back({.shape = attention_shape(model.config)});
+    parts.attention.push_back({.shape = attention_shape(model.config), .kv_value_bytes = kv_value_bytes});
   }
   parts.head = model.head().cost(sequences);
   // Embedding rows in and one token id a sequence out.
@@ -20,6 +25,8 @@ ModelParts model_parts(const Model& model, size_t sequences, size_t tokens) {
                                          sequences * sizeof(int32_t));
   return parts;
 }
+
+}  // namespace
 
 Workload::Workload(Transformer& transformer, const SpeedConfig& config) : transformer_(transformer), config_(config) {
   Rng rng(0, "speed.tokens");
@@ -43,34 +50,59 @@ void Workload::step(size_t tokens) {
 
 void Workload::run() {
   for (size_t s = 0; s < config_.batch; ++s) cache_->set_length(s, config_.context);
-  if (!config_.decode) return step(config_.tokens);
-  for (size_t i = 0; i < config_.tokens; ++i) step(1);
+  if (!config_.decode) return timed_step(config_.tokens);
+  for (size_t i = 0; i < config_.tokens; ++i) timed_step(1);
+}
+
+void Workload::timed_step(size_t tokens) {
+  const auto start = std::chrono::steady_clock::now();
+  step(tokens);
+  pass_seconds_.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
 }
 
 ModelCost Workload::cost() const {
   const size_t tokens = config_.decode ? 1 : config_.tokens;
-  const ModelParts parts = model_parts(transformer_.model(), config_.batch, tokens);
+  const ModelParts parts = model_parts(transformer_, config_.batch, tokens);
   if (config_.decode) return decode_cost(parts, config_.batch, config_.context, config_.tokens);
   return pass_cost(parts, {.sequences = config_.batch, .tokens = config_.tokens, .past = config_.context});
 }
 
-SpeedResult speed_result(const SpeedConfig& config, const ModelCost& cost, const Estimate& seconds,
-                         const MachineCeilings& ceilings, double weights) {
+std::span<const double> Workload::pass_seconds(size_t first_repetitions) const {
+  return std::span(pass_seconds_).subspan(first_repetitions * (config_.decode ? config_.tokens : 1));
+}
+
+SpeedResult Workload::speed(const Timing& timing, const MachineCeilings& ceilings, double weights) const {
+  const ModelCost cost = this->cost();
+  const Estimate& seconds = timing.median;
   SpeedResult result;
-  result.phase = config.phase();
-  result.batch = config.batch;
-  result.tokens = config.tokens;
-  result.context = config.context;
-  result.tokens_per_second = rate_estimate(static_cast<double>(config.tokens * config.batch), seconds);
-  result.latency_ms = scaled(seconds, 1000 / (config.decode ? static_cast<double>(config.tokens) : 1));
+  result.phase = config_.phase();
+  result.batch = config_.batch;
+  result.tokens = config_.tokens;
+  result.context = config_.context;
+  result.tokens_per_second = rate_estimate(static_cast<double>(config_.tokens * config_.batch), seconds);
+  result.latency_ms = scaled(seconds, 1000 / (config_.decode ? static_cast<double>(config_.tokens) : 1));
+  result.percentiles = latency_percentiles(pass_seconds(timing.warmup_repetitions));
   result.flops.value = cost.dense_flops;
   result.flops.n = 1;
   result.executed_flops = cost.executed_flops;
   result.effective_flops = cost.effective_flops;
   result.minimum_bytes = cost.minimum_bytes();
-  result.mfu = model_flops_utilisation(cost, seconds, peak_flops(ceilings));
+  const double peak = mixed_peak(ceilings, cost.executed_flops, cost.integer_flops);
+  result.mfu = model_flops_utilisation(cost, seconds, peak);
   result.mbu = model_bandwidth_utilisation(cost, seconds, bandwidth_at(ceilings, weights));
+  result.notes = doubts_of(timing);
   return result;
+}
+
+std::vector<LatencyPercentile> latency_percentiles(std::span<const double> seconds) {
+  std::vector<LatencyPercentile> percentiles;
+  for (const double percent : {50, 90, 99}) {
+    const Percentile of_seconds = percentile(seconds, percent / 100);
+    percentiles.push_back({.percent = percent,
+                           .nearest_rank_ms = scaled(of_seconds.nearest_rank, 1000),
+                           .conservative_ms = scaled(of_seconds.conservative, 1000)});
+  }
+  return percentiles;
 }
 
 }  // namespace evalharness

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "harness/measure/flops.h"
 #include "harness/measure/probes.h"
+#include "harness/measure/timing.h"
 #include "harness/model/transformer.h"
 #include "harness/result/run_result.h"
 #include "harness/run/run_config.h"
@@ -19,22 +21,24 @@ class Workload {
   // One repetition: the prefill, or `tokens` steps of decoding. The head runs on each sequence's last row.
   void run();
   ModelCost cost() const;  // of one repetition
+  // Of each pass without those of the first repetitions: a prefill is one, a decoded token (of each sequence) is one.
+  std::span<const double> pass_seconds(size_t first_repetitions) const;
+  // What so timed repetitions say, beside the machine's ceilings; all were this object's. `weights`: bytes that a pass
+  // streams. Speed-up and share of the best GEMM are the caller's.
+  SpeedResult speed(const Timing& timing, const MachineCeilings& ceilings, double weights) const;
 
  private:
   void step(size_t tokens);
+  void timed_step(size_t tokens);
 
   Transformer& transformer_;
   SpeedConfig config_;
   std::vector<int32_t> ids_;
   std::unique_ptr<KvCache> cache_;
+  std::vector<double> pass_seconds_;
 };
 
-// What a repetition of a workload that took `seconds` says, beside the machine's ceilings. `weights`: bytes that a pass
-// streams. Speed-up and share of the best GEMM are the caller's.
-SpeedResult speed_result(const SpeedConfig& config, const ModelCost& cost, const Estimate& seconds,
-                         const MachineCeilings& ceilings, double weights);
-
-// Costs of one pass over `tokens` tokens of each of `sequences` sequences.
-ModelParts model_parts(const Model& model, size_t sequences, size_t tokens);
+// The 50th, 90th and 99th, each by nearest rank and conservative; refused below the number of samples that it takes.
+std::vector<LatencyPercentile> latency_percentiles(std::span<const double> seconds);
 
 }  // namespace evalharness

@@ -166,11 +166,11 @@ TEST_CASE("the warm-up lasts until two groups of three agree", "[measure]") {
   size_t call = 0;
   // 10 10 10 1 1 1 1 1 1 ...: the groups {10, 10, 1} and {1, 1, 1} of calls 2 to 7 have medians 10
   // and 1; {10, 1, 1} and {1, 1, 1} of calls 3 to 8 both have 1.
-  const SingleTiming timing = time_one([&] { clock.now += ++call <= 3 ? 10 : 1; }, options);
-  CHECK(timing.timing.warmup_repetitions == 8);
-  CHECK(timing.timing.warm);
-  CHECK(timing.timing.median.value == 1);
-  CHECK(timing.notes == "");
+  const Timing timing = time_one([&] { clock.now += ++call <= 3 ? 10 : 1; }, options);
+  CHECK(timing.warmup_repetitions == 8);
+  CHECK(timing.warm);
+  CHECK(timing.median.value == 1);
+  CHECK(doubts_of(timing).empty());
 }
 
 TEST_CASE("times that never settle are measured and reported as such", "[measure]") {
@@ -178,21 +178,31 @@ TEST_CASE("times that never settle are measured and reported as such", "[measure
   TimingOptions options = clock.options(8, 8);
   options.max_warmup_seconds = 40;
   double duration = 1;
-  const SingleTiming timing = time_one([&] { clock.now += duration *= 1.5; }, options);
-  CHECK_FALSE(timing.timing.warm);
-  CHECK(timing.notes ==
-        "the warm-up of the time ended before its times settled; "
-        "the interval of the time is wider than 10 %");
+  const Timing timing = time_one([&] { clock.now += duration *= 1.5; }, options);
+  CHECK_FALSE(timing.warm);
+  CHECK(doubts_of(timing) == std::vector<std::string>{"the warm-up ended before its times settled",
+                                                      "the interval of its time is wider than 10 %"});
+}
+
+TEST_CASE("a speedup whose interval is wide is doubted", "[measure]") {
+  FakeClock clock;
+  double duration = 1;
+  // Ratios grow by half from pair to pair, though b's times are steady.
+  const PairTiming wide = time_pair([&] { clock.now += duration *= 1.5; }, clock.lasting(1, 'b'), clock.options(8, 8));
+  CHECK(doubts_of_speedup(wide.speedup) ==
+        std::vector<std::string>{"the interval of its speedup is wider than 10 %"});
+  const PairTiming steady = time_pair(clock.lasting(3, 'a'), clock.lasting(2, 'b'), clock.options(7, 7));
+  CHECK(doubts_of_speedup(steady.speedup).empty());
 }
 
 TEST_CASE("measuring ends with its time, after the least repetitions", "[measure]") {
   FakeClock clock;
   TimingOptions options = clock.options(7, 200);
   options.max_seconds = 30;
-  CHECK(time_one(clock.lasting(1, 'a'), options).timing.seconds.size() == 30);
-  CHECK(time_one(clock.lasting(60, 'a'), options).timing.seconds.size() == 7);
+  CHECK(time_one(clock.lasting(1, 'a'), options).seconds.size() == 30);
+  CHECK(time_one(clock.lasting(60, 'a'), options).seconds.size() == 7);
   options.max_repetitions = 12;
-  CHECK(time_one(clock.lasting(1, 'a'), options).timing.seconds.size() == 12);
+  CHECK(time_one(clock.lasting(1, 'a'), options).seconds.size() == 12);
 }
 
 TEST_CASE("a drift that both workloads share leaves their ratio alone", "[measure]") {

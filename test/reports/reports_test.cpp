@@ -168,12 +168,33 @@ quality on cpu
   ptb perplexity [1]                                                           200/1838  ptb-new-2048
 speed on cpu: decode of 128 tokens, batch 1
   tokens/s                  80.0 ± 2.0         100 ± 2                                7
-  latency of a token     12.5 ± 0.1 ms   10.0 ± 0.1 ms                                7
+  TPOT                   12.5 ± 0.1 ms   10.0 ± 0.1 ms                                7
   speedup                 ×1.00 ± 0.01       simulated                                7
 
 cuda: no CUDA device on this machine
 [1] compressed: diverged
 )");
+}
+
+TEST_CASE("percentiles of the time of a token, and doubts about it, stand in the table", "[reports]") {
+  // 1000 / 84.1 is 11.89 ms; the example's median is 1.05, its p90 1.09 times that, of 512 samples.
+  const std::string text = report_markdown(example_record());
+  CHECK(contains(text, "| tokens/s [7] |"));
+  CHECK(contains(text, "- [7] dense and compressed: the warm-up ended before its times settled\n"));
+  CHECK(contains(text, "| TTFT |"));
+  CHECK(contains(text, "| TPOT |"));
+  CHECK(contains(text, "| TPOT p50 / p90 / p99 [8] | 12.5 / 13.0 / n/a ms | 6.76 / 7.02 / n/a ms |  | 512 |"));
+  CHECK(contains(text, "- [8] dense and compressed: p99: n/a (need 662)\n"));
+  const std::string csv = report_csv(example_record());
+  CHECK(contains(csv, "gptq_4bit,speed,dense,cpu,decode,\"latency_ms,p99\",,,,,0,n/a (need 662),"));
+  CHECK(contains(csv, "gptq_4bit,speed,dense,cpu,decode,\"latency_ms,p90,conservative\",16.2"));
+  CHECK(contains(csv, "gptq_4bit,speed,dense,cpu,decode,note,,,,,0,the warm-up ended before its times settled,"));
+}
+
+TEST_CASE("percentiles of a simulated speed are simulated", "[reports]") {
+  const Estimate none = Estimate::missing("simulated");
+  CHECK(percentiles_text({{.percent = 50, .nearest_rank_ms = none, .conservative_ms = none}}) == "simulated");
+  CHECK(percentiles_text({}) == "");
 }
 
 TEST_CASE("no line of a table is wider than 110 columns", "[reports]") {

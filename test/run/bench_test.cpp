@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "harness/base/json.h"
 #include "harness/base/text.h"
 #include "test/support/temporary_folder.h"
 #include "test/support/tiny_files.h"
@@ -31,8 +32,45 @@ TEST_CASE("bench times formats by turns: a row a test and format, speedups over 
   CHECK(report.rows[1].weight_bytes < report.rows[0].weight_bytes);
   const std::vector<std::string> lines = split(bench_text(report, "csv"), "\n");
   CHECK(lines[0] == "model,weight_bytes,weights,backend,threads,format,kernel,batch,test,tokens_per_second,"
-                    "standard_error,n,speedup,mfu,mbu");
+                    "standard_error,n,speedup,mfu,mbu,notes\r");
   CHECK(lines.size() == 6);  // the header, four rows, and what follows the last line's end
+}
+
+TEST_CASE("what bench does not know is empty or null, and fields with commas are quoted", "[run][bench]") {
+  BenchRow row;
+  row.format = "chain(dense.bf16, dense.bf16)";
+  row.kernel = "k";
+  row.test = "tg2";
+  row.weight_bytes = 64;
+  row.weights = 32;
+  row.speed.tokens_per_second = Estimate::missing("none");
+  row.speed.percentiles = {{.percent = 50, .nearest_rank_ms = {}, .conservative_ms = {}},
+                           {.percent = 90, .nearest_rank_ms = Estimate::missing("n/a (need 64)"), .conservative_ms = {}}};
+  row.speed.percentiles[0].nearest_rank_ms.value = 1.5;
+  row.speed.notes = {"the warm-up ended before its times settled", "the interval of its time is wider than 10 %"};
+  const BenchReport report{.model = "tiny", .threads = 2, .compute = {}, .bandwidth = {}, .rows = {row}};
+  CHECK(split(bench_text(report, "csv"), "\r\n")[1] ==
+        "tiny,64,32,cpu,2,\"chain(dense.bf16, dense.bf16)\",k,1,tg2,,,0,,,,"
+        "the warm-up ended before its times settled; the interval of its time is wider than 10 %");
+  const Value value = parse_json(bench_text(report, "json"), "bench");
+  const Value& of_row = value.find("rows")->list()[0];
+  for (const char* key : {"tokens_per_second", "standard_error", "speedup", "mfu", "mbu"}) {
+    INFO(key);
+    CHECK(of_row.find(key)->is_null());
+  }
+  CHECK(of_row.find("latency_ms")->find("p50")->number() == 1.5);
+  CHECK(of_row.find("latency_ms")->find("p90")->is_null());
+  CHECK(of_row.find("notes")->list().size() == 2);
+  const std::string text = bench_text(report, "md");
+  CHECK(text.ends_with("\n\n- chain(dense.bf16, dense.bf16), tg2, batch 1: the warm-up ended before its times settled\n"
+                       "- chain(dense.bf16, dense.bf16), tg2, batch 1: the interval of its time is wider than 10 %\n"));
+}
+
+TEST_CASE("the model around a tree of float32 weights is float32", "[run][bench]") {
+  CHECK(model_dtype_of("dense.f32") == Dtype::f32);
+  CHECK(model_dtype_of("quantised_input(int8.row.sym.f32)") == Dtype::f32);
+  CHECK(model_dtype_of("quantised_input(int8.row.sym.bf16)") == Dtype::bf16);
+  CHECK(model_dtype_of("dense.f16") == Dtype::bf16);
 }
 
 TEST_CASE("bench refuses what it cannot read", "[run][bench]") {
