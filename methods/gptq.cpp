@@ -10,9 +10,9 @@
 //
 // A group's grid is fitted when its first column has its turn. The authors' code fits it to weights that lack the
 // updates of the current block of 128 columns (refit: ref); fitted to weights that have them all (fresh) the layer's
-// error is a little smaller. With act_order the columns with the largest diagonal of H come first; their groups
-// then have to be fitted before anything moves (static_groups), since a format with a scale a group wants
-// neighbours in a group.
+// error is a little smaller. With act_order the columns with the largest diagonal of H come first, and columns whose turns are neighbours
+// share a grid: the codes are kept in that order, behind a permutation of the inputs. With static_groups beside it
+// neighbours in the matrix share one, which is then fitted before anything moves, and no input is moved at run time.
 //
 //     compress:
 //       - method: gptq
@@ -30,6 +30,7 @@
 #include <numeric>
 
 #include "harness/base/parallel.h"
+#include "harness/ops/gathered_input.h"
 #include "harness/ops/uniform_grid.h"
 #include "methods/method.h"
 #include "methods/obs.h"
@@ -40,9 +41,14 @@ namespace {
 
 using Order = std::vector<size_t>;  // of columns: order[j] is the column that has turn j
 
-Order by_diagonal(const DoubleMatrix& h) {
-  Order order(h.rows());
+Order in_place(size_t columns) {
+  Order order(columns);
   std::iota(order.begin(), order.end(), size_t{0});
+  return order;
+}
+
+Order by_diagonal(const DoubleMatrix& h) {
+  Order order = in_place(h.rows());
   std::ranges::stable_sort(order, [&](size_t a, size_t b) { return h(a, a) > h(b, b); });
   return order;
 }
@@ -120,8 +126,6 @@ class Gptq final : public Method {
         symmetric_(options.get("sym", false)), act_order_(options.get("act_order", false)),
         static_groups_(options.get("static_groups", false)),
         fresh_(options.get_one_of("refit", {"ref", "fresh"}, "ref") == "fresh") {
-    if (act_order_ && !static_groups_ && group_ != 0)
-      options.fail_at("act_order", "expected static_groups: true or group: row beside it");
     // The grids of a block's groups are fitted before its first column: as late as can be in blocks of a group.
     if (fresh_ && group_ != 0) obs_.block = group_;
   }
@@ -144,19 +148,19 @@ class Gptq final : public Method {
       DoubleMatrix w = reorder_columns(DoubleMatrix(layer.weight().view()), order);  // [out, in]
       inverse.zero_dead(w);
       count(inverse, counts);
-      return store_codes(round(w, inverse.u, order, layer), layer);
+      if (!moves_inputs()) return store_codes(round(w, inverse.u, order, layer), layer);
+      LinearPtr codes = store_codes(round(w, inverse.u, in_place(order.size()), layer), layer);
+      return make_permuted_input({order.begin(), order.end()}, std::move(codes));
     });
     return {std::move(layers), std::move(counts)};
   }
 
  private:
-  Order turns(const DoubleMatrix& h) const {
-    if (act_order_) return by_diagonal(h);
-    Order order(h.rows());
-    std::iota(order.begin(), order.end(), size_t{0});
-    return order;
-  }
+  // Whether groups are of neighbouring turns, not of neighbours in the matrix.
+  bool moves_inputs() const { return act_order_ && !static_groups_ && group_ != 0; }
+  Order turns(const DoubleMatrix& h) const { return act_order_ ? by_diagonal(h) : in_place(h.rows()); }
 
+  // `w`: its columns by their turns; `order`: of the columns of the result.
   QuantisedMatrix round(DoubleMatrix& w, const DoubleMatrix& u, const Order& order, const Layer& layer) const {
     const Rounding rounding{.bits = bits_,
                             .group = group_,

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "harness/ops/gathered_input.h"
 #include "harness/ops/int_group.h"
 #include "harness/ops/uniform_grid.h"
 #include "methods/obs.h"
@@ -250,12 +251,33 @@ TEST_CASE("gptq on inputs that do not depend on each other is rounding to neares
   }
 }
 
+TEST_CASE("with act_order alone gptq's groups are of columns whose turns are neighbours", "[methods][gptq]") {
+  // H is diagonal, as above: each column is rounded to the nearest level of its group.
+  Model model = model_on_unit_vectors(32);
+  const auto gain = [](uint32_t j) { return 0.5f + 0.1f * static_cast<float>(j * 7 % 32); };
+  std::vector<uint32_t> turns(32);
+  for (uint32_t j = 0; j < 32; ++j) {
+    model.blocks[0].attention_norm[j] = gain(j);
+    turns[j] = j;
+  }
+  std::ranges::sort(turns, [&](uint32_t a, uint32_t b) { return gain(a) > gain(b); });
+  const Matrix w = model.blocks[0].slot(Linear::q).op->to_dense();
+  compress_by(model, "{method: gptq, bits: 3, group: 16, act_order: true}", each_token_once(32));
+  const LinearOp& q = *model.blocks[0].slot(Linear::q).op;
+  CHECK(q.format() == "permuted_input(int3.g16.f32)");
+  const Matrix rounded =
+      make_int_group(round_to_grid(gather_columns(w.view(), turns).view(), {.bits = 3, .group = 16, .dtype = Dtype::f32}), Dtype::f32)->to_dense();
+  const Matrix made = q.to_dense();
+  for (size_t i = 0; i < w.rows(); ++i)
+    for (size_t j = 0; j < 32; ++j) REQUIRE(made(i, turns[j]) == rounded(i, j));
+}
+
 TEST_CASE("gptq harms the outputs of block 0 less than rounding does", "[methods][gptq]") {
   for (const size_t bits : {2, 3, 4}) {
     const std::string options = "{method: gptq, group: 16, bits: " + std::to_string(bits);
     Model rounded = tiny_model(5);
     const std::vector<LayerReport> rtn = round_all(rounded, bits, random_text(4, 8));
-    for (const std::string form : {"}", ", act_order: true, static_groups: true}", ", refit: fresh}"}) {
+    for (const std::string form : {"}", ", act_order: true, static_groups: true}", ", act_order: true}", ", refit: fresh}"}) {
       Model model = tiny_model(5);
       const Report report = compress_by(model, options + form, random_text(4, 8));
       for (size_t i = 0; i < kLinears.size(); ++i) {
@@ -294,6 +316,4 @@ TEST_CASE("options of gptq that cannot be are refused", "[methods][gptq][config]
   const auto method = [](const std::string& yaml) { return make_method(ConfigNode::parse(yaml, "test.yaml")); };
   CHECK_THROWS_WITH(method("{method: gptq, bits: 9}"), "test.yaml:1:22: bits: expected 2..8, got 9");
   CHECK_THROWS_WITH(method("{method: gptq, group: 24}"), "test.yaml:1:23: group: expected a multiple of 16, or row, got 24");
-  CHECK_THROWS_WITH(method("{method: gptq, act_order: true}"),
-                    "test.yaml:1:27: act_order: expected static_groups: true or group: row beside it");
 }
