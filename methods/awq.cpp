@@ -145,6 +145,7 @@ class Awq final : public Method {
         samples_(options.get("samples", size_t{4})),
         all_layers_(options.get_one_of("layers", {"folded", "all"}, "folded") == "all") {
     if (samples_ == 0) options.fail_at("samples", "expected at least 1, got 0");
+    if (!rounds_ && options.has("clip") && clips_) options.fail_at("clip", "expected none beside weights: keep, which rounds nothing");
   }
 
   Effects effects() const override { return {.scales = true, .rounds = rounds_}; }

@@ -4,6 +4,7 @@
 
 #include "harness/base/text.h"
 #include "harness/ops/int_group.h"
+#include "harness/ops/quantised_input.h"
 #include "harness/ops/sparse_bitmask_int.h"
 #include "harness/ops/uniform_grid.h"
 
@@ -24,8 +25,15 @@ size_t read_group(const ConfigNode& options) {
   return inputs;
 }
 
-bool read_rounds_activations(const ConfigNode& options, const std::string& standard) {
-  return options.get_one_of("activations", {"int8", "keep"}, standard) == "int8";
+ActivationRounding::ActivationRounding(const ConfigNode& options, const std::string& standard)
+    : how_(options.get_one_of("activations", {"int8", "int8_tensor", "int8_static", "keep"}, standard)) {}
+
+LinearPtr ActivationRounding::before(LinearPtr op, std::span<const float> maxima) const {
+  if (how_ == "keep") return op;
+  if (how_ == "int8") return make_quantised_input(std::move(op));
+  if (how_ == "int8_tensor") return make_tensor_quantised_input(std::move(op));
+  const float largest = std::ranges::max(maxima);
+  return make_static_quantised_input(largest > 0 ? largest / 127 : 1, std::move(op));  // inputs that are always zero: any scale
 }
 
 LinearPtr store_codes(const QuantisedMatrix& q, const Layer& layer) {

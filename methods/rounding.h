@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
+#include <string>
 
 #include "harness/base/config_node.h"
 #include "harness/calib/calibration.h"
@@ -13,8 +15,19 @@ namespace evalharness {
 size_t read_bits(const ConfigNode& options);   // `bits: 4`, 2 .. 8
 size_t read_group(const ConfigNode& options);  // `group: 128`, inputs that share a scale; `group: row` is 0
 
-// `activations: keep` or `int8`: whether a layer's inputs are rounded too, token by token, in the forward pass.
-bool read_rounds_activations(const ConfigNode& options, const std::string& standard);
+// `activations: keep`, or a layer's inputs rounded to 8 bits in the forward pass: `int8` by the largest of each token, `int8_tensor` of all
+// tokens of a call, `int8_static` of all calibration text.
+class ActivationRounding {
+ public:
+  ActivationRounding(const ConfigNode& options, const std::string& standard);
+  bool rounds() const { return how_ != "keep"; }
+  bool needs_maxima() const { return how_ == "int8_static"; }
+  // `maxima` [in]: max |x_j| of the calibration text; not read unless needs_maxima().
+  LinearPtr before(LinearPtr op, std::span<const float> maxima) const;
+
+ private:
+  std::string how_;
+};
 
 // int*, or where an earlier step pruned the layer sparse.bitmask.int*, which leaves the zeros out.
 LinearPtr store_codes(const QuantisedMatrix& q, const Layer& layer);

@@ -21,7 +21,8 @@
 //         bits: 4              # 2 to 8
 //         group: 128           # inputs that share a scale, a multiple of 16; or row
 //         scheme: asym         # or gptq_sym, awq, absmax
-//         activations: keep    # or int8: the layers' inputs too, token by token in the forward pass, symmetric by absmax
+//         activations: keep    # or the layers' inputs too, in the forward pass, symmetric by absmax: int8 token by token, int8_tensor
+//                              # by the largest of a call, int8_static by that of the calibration text
 //
 // Plain W8A8, the baseline of SmoothQuant, is bits: 8, group: row, scheme: absmax, activations: int8.
 
@@ -46,26 +47,28 @@ Rounding read_rounding(const ConfigNode& options) {
 
 class Rtn final : public Method {
  public:
-  explicit Rtn(const ConfigNode& options) : rounding_(read_rounding(options)), rounds_activations_(read_rounds_activations(options, "keep")) {}
+  explicit Rtn(const ConfigNode& options) : rounding_(read_rounding(options)), activations_(options, "keep") {}
 
-  Effects effects() const override { return {.rounds = true, .wraps = rounds_activations_}; }
+  Effects effects() const override { return {.rounds = true, .wraps = activations_.rounds()}; }
   void check(const Model&) const override {}  // the last group of a row may be short: every layer fits
-  bool needs_calibration() const override { return false; }
+  bool needs_calibration() const override { return activations_.needs_maxima(); }
 
   Report compress(Model& model, const Calibration& calibration) const override {
-    return calibration.sweep(model, {}, [&](const Layer& layer, const Inputs&) {
+    const Needs needs{.column_maxima = activations_.needs_maxima(), .uncompressed_inputs = activations_.needs_maxima()};
+    return calibration.sweep(model, needs, [&](const Layer& layer, const Inputs& x) {
       const Matrix w = layer.weight();  // [out, in]
       Rounding rounding = rounding_;
       rounding.dtype = layer.dtype;
       const QuantisedMatrix codes = round_to_grid(w.view(), rounding);
       // Products of integers want every code where it stands.
-      return rounds_activations_ ? make_quantised_input(make_int_group(codes, layer.dtype)) : store_codes(codes, layer);
+      if (!activations_.rounds()) return store_codes(codes, layer);
+      return activations_.before(make_int_group(codes, layer.dtype), activations_.needs_maxima() ? x.column_maxima() : std::vector<float>());
     });
   }
 
  private:
   Rounding rounding_;
-  bool rounds_activations_;
+  ActivationRounding activations_;
 };
 
 const Register<Rtn> rtn_registration("rtn", "round weights to the nearest level of their group's grid");

@@ -70,23 +70,17 @@ OfLayers<Maxima> input_maxima(Model& model, const Calibration& calibration) {
   return maxima;
 }
 
-// The scale of 8 bits that hold all inputs; of inputs that are always zero any.
-float static_scale(const Maxima& inputs) {
-  const float largest = std::ranges::max(inputs);
-  return largest > 0 ? largest / 127 : 1;
-}
-
 class SmoothQuant final : public Method {
  public:
   explicit SmoothQuant(const ConfigNode& options)
       : alpha_(static_cast<float>(options.get("alpha", 0.5))),
         all_layers_(options.get_one_of("layers", {"norms", "all"}, "norms") == "all"),
         weights_(options.get_one_of("weights", {"int8", "int8_tensor", "keep"}, "int8")),
-        activations_(options.get_one_of("activations", {"int8", "int8_tensor", "int8_static", "keep"}, "int8")) {
+        activations_(options, "int8") {
     if (!(alpha_ >= 0 && alpha_ <= 1)) options.fail_at("alpha", cat("expected 0 <= alpha <= 1, got ", alpha_));
   }
 
-  Effects effects() const override { return {.scales = true, .rounds = weights_ != "keep", .wraps = activations_ != "keep"}; }
+  Effects effects() const override { return {.scales = true, .rounds = weights_ != "keep", .wraps = activations_.rounds()}; }
   void check(const Model& model) const override { check_leaves(model, "smoothquant"); }
   bool needs_calibration() const override { return true; }
 
@@ -95,7 +89,7 @@ class SmoothQuant final : public Method {
     smooth(model, maxima);
     // The smoothed inputs are looked at for the layers' errors only.
     return calibration.sweep(model, {.only_some = true, .uncompressed_inputs = true}, [&](const Layer& layer, const Inputs&) {
-      return rounded_inputs(rounded_weight(layer), maxima[layer.block][static_cast<size_t>(layer.linear)]);
+      return activations_.before(rounded_weight(layer), maxima[layer.block][static_cast<size_t>(layer.linear)]);
     });
   }
 
@@ -120,15 +114,10 @@ class SmoothQuant final : public Method {
     return weights_ == "int8" ? round_rows_to_int8(w.view(), layer.dtype) : round_matrix_to_int8(w.view(), layer.dtype);
   }
 
-  LinearPtr rounded_inputs(LinearPtr op, const Maxima& inputs) const {
-    if (activations_ == "keep") return op;
-    if (activations_ == "int8_static") return make_static_quantised_input(static_scale(inputs), std::move(op));
-    return activations_ == "int8" ? make_quantised_input(std::move(op)) : make_tensor_quantised_input(std::move(op));
-  }
-
   float alpha_;
   bool all_layers_;
-  std::string weights_, activations_;
+  std::string weights_;
+  ActivationRounding activations_;
 };
 
 const Register<SmoothQuant> smoothquant_registration("smoothquant", "8-bit weights and activations, outliers moved into the weights");

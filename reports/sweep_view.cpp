@@ -54,16 +54,15 @@ std::vector<std::string> tasks_of(const RunResult& record, const BackendResult& 
   return names;
 }
 
+std::string protocol_of(const TaskResult& task) { return task.protocol + (task.sample ? ", sample" : ""); }
+
 void add_columns(const RunResult& record, const BackendResult& cpu, SweepView& view) {
   for (const std::string& name : tasks_of(record, cpu)) {
     const auto is_known = [&](const SweepMetric& metric) { return metric.task == name; };
     if (std::ranges::any_of(view.metrics, is_known)) continue;
     const TaskResult& task = *cpu.results().at(name);
     const std::string metric = main_metric(task);
-    view.metrics.push_back({.task = name,
-                            .metric = metric,
-                            .protocol = task.protocol + (task.sample ? ", sample" : ""),
-                            .count = count_text(task, metric)});
+    view.metrics.push_back({.task = name, .metric = metric, .protocol = protocol_of(task), .count = count_text(task, metric)});
   }
   for (const SpeedResult& speed : cpu.speed)
     if (std::ranges::find(view.workloads, workload_name(speed)) == view.workloads.end())
@@ -79,6 +78,10 @@ void add_quality(const BackendResult* cpu, const SweepMetric& metric, SweepRow& 
   const auto found = result->second->metrics.find(metric.metric);
   if (found == result->second->metrics.end()) return;
   row.quality.back() = found->second;
+  const TaskResult& task = *result->second;
+  // The page says it once for all; a cell of other documents is not to be compared unseen.
+  if (protocol_of(task) != metric.protocol || count_text(task, metric.metric) != metric.count)
+    row.losses.push_back(cat(metric.label(), ": by ", protocol_of(task), ", n ", count_text(task, metric.metric)));
   for (const std::string& loss : losses_of(*result->second, metric.metric)) row.losses.push_back(cat(metric.label(), ": ", loss));
 }
 
@@ -98,10 +101,10 @@ Estimate speedup_of(const BackendResult* cpu, const std::string& workload) {
   return {};
 }
 
-SweepRow row_of(const RunResult& record, const std::string& variant, const SweepView& view) {
+SweepRow row_of(const RunResult& record, const std::string& name, const std::string& variant, const SweepView& view) {
   SweepRow row;
-  row.name = variant == "dense" ? "dense" : record.name;
-  row.status = variant == "dense" ? "ok" : record.status;
+  row.name = name;
+  row.status = name == "dense" ? "ok" : record.status;
   const BackendResult* const cpu = cpu_of(record, variant);
   if (const Variant* found = variant_of(record, variant)) row.size = found->size;
   for (const SweepMetric& metric : view.metrics) {
@@ -143,8 +146,10 @@ SweepView sweep_view(std::span<const RunResult> records) {
         add_columns(record, *cpu, view);
         if (dense == nullptr && variant == std::string("dense")) dense = &record;
       }
-  if (dense != nullptr) view.rows.push_back(row_of(*dense, "dense", view));
-  for (const RunResult& record : records) view.rows.push_back(row_of(record, "compressed", view));
+  if (dense != nullptr) view.rows.push_back(row_of(*dense, "dense", "dense", view));
+  // A cell that compresses nothing (another cache, another model) is its dense variant.
+  for (const RunResult& record : records)
+    view.rows.push_back(row_of(record, record.name, record.variants.size() == 1 ? "dense" : "compressed", view));
   mark_dominated(view);
   return view;
 }

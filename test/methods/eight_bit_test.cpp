@@ -184,6 +184,25 @@ TEST_CASE("at each of smoothquant's levels outliers cost nothing", "[methods][sm
   }
 }
 
+TEST_CASE("without smoothing outliers cost 8-bit activations much, the more the coarser their scale", "[methods][rtn]") {
+  const auto error = [](const std::string& yaml) {
+    Model model = with_outliers(5);
+    const Matrix expected = hidden(model);
+    compressed(yaml, model);
+    return relative_error(hidden(model), expected);
+  };
+  const auto plain = [&](const std::string& activations) {
+    return error("{method: rtn, bits: 8, group: row, scheme: absmax, activations: " + activations + "}");
+  };
+  const auto smoothed = [&](const std::string& activations) { return error("{method: smoothquant, activations: " + activations + "}"); };
+  for (const std::string activations : {"int8", "int8_tensor", "int8_static"}) {
+    CAPTURE(activations);
+    CHECK(plain(activations) > 2 * smoothed(activations));
+  }
+  CHECK(plain("int8_tensor") > plain("int8"));
+  CHECK(plain("int8_static") > plain("int8"));
+}
+
 TEST_CASE("llm_int8 keeps the columns of outliers and rounds the rest", "[methods][llm_int8]") {
   Model model = with_outliers(5);
   const Matrix before = model.blocks[0].slot(Linear::q).op->to_dense();

@@ -37,6 +37,7 @@ std::vector<std::string> every_method() {
           "{method: gptq, bits: 2, group: 16, refit: fresh, true_sequential: true}",
           "{method: gptq, bits: 4, group: 16, static_groups: true, act_order: true}", "{method: gptq, bits: 4, group: 16, act_order: true}",
           "{method: rtn, bits: 8, group: row, scheme: absmax, activations: int8}", "{method: smoothquant}",
+          "{method: rtn, bits: 8, group: row, scheme: absmax, activations: int8_static}",
           "{method: smoothquant, layers: all, alpha: 0.8}", "{method: smoothquant, weights: keep}",
           "{method: smoothquant, weights: int8_tensor, activations: int8_tensor}",
           "{method: smoothquant, layers: all, weights: int8_tensor, activations: int8_static}",

@@ -149,6 +149,24 @@ TEST_CASE("a page of a suite says of each cell what was lost on the way to its n
   CHECK(json.find("rows")->list().at(1).find("losses")->list().size() == 3);
 }
 
+TEST_CASE("a cell of other documents says so, and one that compresses nothing has its numbers", "[reports][sweep]") {
+  std::vector<RunResult> cells = {cell("rtn", 128, 40), cell("few", 128, 30), cell("plain", 128, 20)};
+  TaskResult& task = cells[1].variants[1].backends[0].tasks["wikitext2"];
+  task.documents = 4;
+  task.metrics["perplexity"].n = 4;
+  task.sample = true;
+  cells[2].variants.resize(1);
+  cells[2].pairs.clear();
+  const SweepView view = sweep_view(cells);
+  REQUIRE(view.rows.size() == 4);
+  CHECK(view.rows[0].losses.empty());
+  CHECK(view.rows[1].losses.empty());
+  CHECK(view.rows[2].losses == std::vector<std::string>{"wikitext2 perplexity: by wikitext2-2048, sample, n 4/148"});
+  CHECK(view.rows[3].name == "plain");
+  CHECK(view.rows[3].quality[0].value == 20);
+  CHECK(!view.rows[3].differences[0].difference.value);
+}
+
 TEST_CASE("markdown of a suite has a row a cell and says what failed", "[reports][sweep]") {
   const std::string text = sweep_markdown("core", sweep_view(records()));
   CHECK(text.find("| gptq | 8.00 | 128 MiB | ×2.00 | 30.000 ± 3.000 |") != std::string::npos);
