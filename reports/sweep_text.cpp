@@ -127,7 +127,7 @@ std::string sweep_markdown(const std::string& name, const SweepView& view) {
   text += "\n";
   for (const std::string& note : notes_of(view))
     text += cat("- ", replace_all(note, "*", "\\*"), "\n");
-  return text + "\n![quality over bytes](pareto.svg)\n";
+  return view.has_quality() ? text + "\n![quality over bytes](pareto.svg)\n" : text;
 }
 
 std::string sweep_csv(const SweepView& view) {

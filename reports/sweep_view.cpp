@@ -137,6 +137,10 @@ void mark_dominated(SweepView& view) {
 
 }  // namespace
 
+bool SweepView::has_quality() const {
+  return std::ranges::any_of(rows, [](const SweepRow& row) { return !row.quality.empty() && row.quality[0].value; });
+}
+
 SweepView sweep_view(std::span<const RunResult> records) {
   SweepView view;
   const RunResult* dense = nullptr;

@@ -35,6 +35,7 @@ struct SweepView {
   std::vector<SweepMetric> metrics;    // one a task, in the config's order
   std::vector<std::string> workloads;  // "decode 128 @ 512"
   std::vector<SweepRow> rows;
+  bool has_quality() const;  // of any row: there is something to plot
 };
 
 SweepView sweep_view(std::span<const RunResult> records);

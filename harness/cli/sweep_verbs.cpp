@@ -16,18 +16,13 @@
 namespace evalharness {
 namespace {
 
-bool has_quality(const SweepView& view) {
-  return std::ranges::any_of(
-      view.rows, [](const SweepRow& row) { return !row.quality.empty() && row.quality[0].value; });
-}
-
 void write_page(const std::string& folder, const std::string& name,
                 const std::vector<RunResult>& records) {
   const SweepView view = sweep_view(records);
   write_text(folder + "/sweep.md", sweep_markdown(name, view));
   write_text(folder + "/sweep.csv", sweep_csv(view));
   write_text(folder + "/sweep.json", sweep_json(name, view));
-  if (has_quality(view)) write_text(folder + "/pareto.svg", pareto_svg(name, view));
+  if (view.has_quality()) write_text(folder + "/pareto.svg", pareto_svg(name, view));
 }
 
 }  // namespace
@@ -43,7 +38,8 @@ int sweep_verb(const RunArguments& arguments) {
           {.folder = folder, .offline = arguments.offline, .answers = answers_folder(arguments)},
           [&](const SweptCell& cell) {
             records.push_back(cell.record);
-            if (cell.record.status == "ok" && !cell.reused) write_reports(cell.folder, cell.record);
+            const bool ended = cell.record.status == "ok" || cell.record.status == "diverged";
+            if (ended && !cell.reused) write_reports(cell.folder, cell.record);
             write_page(folder, suite.name,
                        records);  // a page of what there is, should the next cell be killed
             std::fprintf(stderr, "[%zu/%zu] %s: %s%s\n", records.size(), suite.cells.size(),
@@ -54,8 +50,9 @@ int sweep_verb(const RunArguments& arguments) {
     std::fprintf(stderr, "interrupted; what was computed is kept. Go on with the same command\n");
     throw;
   }
-  std::cout << sweep_table(sweep_view(records));
-  std::fprintf(stderr, "page: %s/sweep.md, plot: %s/pareto.svg\n", folder.c_str(), folder.c_str());
+  const SweepView view = sweep_view(records);
+  std::cout << sweep_table(view);
+  std::fprintf(stderr, "page: %s/sweep.md%s\n", folder.c_str(), view.has_quality() ? cat(", plot: ", folder, "/pareto.svg").c_str() : "");
   return std::ranges::all_of(records, [](const RunResult& record) { return record.status == "ok"; })
              ? 0
              : 1;

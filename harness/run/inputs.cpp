@@ -56,7 +56,10 @@ ModelInputs open_model_inputs(const RunConfig& config, bool offline) {
   inputs.tokenizer = open_tokenizer(inputs.path);
   use_chat(config, inputs.path, *inputs.tokenizer);
   inputs.hash = inputs.dense_hash = model_hash(inputs.path);
-  inputs.dense_name = config.model;
+  // A packed folder remembers it: a path must lead there from anywhere.
+  inputs.dense_name = std::filesystem::exists(config.model)
+                          ? std::filesystem::absolute(config.model).lexically_normal().string()
+                          : config.model;
   inputs.packed = is_packed(inputs.path);
   if (inputs.packed) find_original(inputs);
   if (calibrates) draw_calibration(config.calibration, offline, inputs);
