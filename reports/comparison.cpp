@@ -196,7 +196,7 @@ class Builder {
         for (const std::string& doubt : speed->notes) note(doubt, variant.name);
     row("tokens/s", &SpeedResult::tokens_per_second, plain(""));
     row(workload.phase == "decode" ? "TPOT" : "TTFT", &SpeedResult::latency_ms, plain("ms"));
-    if (workload.phase == "decode") section.rows.push_back(percentiles_row(find));
+    if (workload.phase == "decode") add_percentiles(find, section);
     row("speedup", &SpeedResult::speedup, factor_text);
     row("FLOP, dense equivalent", &SpeedResult::flops, [](const Estimate& estimate) {
       return estimate.value ? si_text(*estimate.value) : quantity_text(estimate, "");
@@ -215,22 +215,20 @@ class Builder {
                                             [](const std::string& cell) { return cell.empty(); });
   }
 
-  // Why one is refused is a note: the columns are narrow.
-  ComparisonRow percentiles_row(const std::function<const SpeedResult*(const Variant&)>& find) {
-    ComparisonRow row;
-    row.label = "TPOT p50 / p90 / p99";
-    for (const Variant& variant : result_.variants) {
-      const SpeedResult* speed = find(variant);
-      row.cells.push_back(speed == nullptr ? "" : percentiles_text(speed->percentiles));
-      if (speed == nullptr || row.cells.back() == "simulated") continue;
-      for (const LatencyPercentile& percentile : speed->percentiles) {
-        const Estimate& latency = percentile.nearest_rank_ms;
-        if (!latency.value) note(cat("p", percentile.percent, ": ", latency.reason), variant.name);
-        if (latency.n > 1) row.count = cat(latency.n);
-      }
+  void add_percentiles(const std::function<const SpeedResult*(const Variant&)>& find, ComparisonSection& section) {
+    for (const double percent : {50, 90, 99}) {
+      const auto percentile = [&](const Variant& variant) -> const Estimate* {
+        const SpeedResult* speed = find(variant);
+        if (speed == nullptr) return nullptr;
+        const auto found = std::ranges::find(speed->percentiles, percent, &LatencyPercentile::percent);
+        return found == speed->percentiles.end() ? nullptr : &found->nearest_rank_ms;
+      };
+      section.rows.push_back(estimate_row(cat("TPOT p", percent), percentile,
+                                          [](const Estimate& estimate) { return quantity_text(estimate, "ms"); }));
+      for (const Variant& variant : result_.variants)
+        if (const Estimate* latency = percentile(variant); latency && latency->n > 1) section.rows.back().count = cat(latency->n);
+      attach_notes(section.rows.back());
     }
-    attach_notes(row);
-    return row;
   }
 
   ComparisonRow executed_row(const std::function<const SpeedResult*(const Variant&)>& find) const {

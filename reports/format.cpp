@@ -81,16 +81,6 @@ std::string quantity_text(const Estimate& estimate, const std::string& unit) {
          (unit.empty() ? "" : " ") + unit;
 }
 
-std::string percentiles_text(const std::vector<LatencyPercentile>& percentiles) {
-  std::vector<std::string> parts;
-  for (const LatencyPercentile& percentile : percentiles) {
-    const Estimate& latency = percentile.nearest_rank_ms;
-    if (latency.reason.starts_with("simulated")) return "simulated";
-    parts.push_back(latency.value ? fixed_text(*latency.value, decimals_for(*latency.value, 3)) : "n/a");
-  }
-  return parts.empty() ? "" : join(parts, " / ") + " ms";
-}
-
 std::string factor_text(const Estimate& estimate) {
   if (!estimate.value) return without_value(estimate);
   const bool exact = estimate.standard_error == 0;  // the dense model against itself

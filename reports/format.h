@@ -29,8 +29,6 @@ std::string metric_label(const std::string& key);
 std::string metric_text(const Estimate& estimate, MetricStyle style);
 std::string percent_text(const Estimate& estimate);
 std::string quantity_text(const Estimate& estimate, const std::string& unit);
-// "9.51 / 9.58 / n/a ms", in the order given; "simulated" where that is why there is none, empty where there are none.
-std::string percentiles_text(const std::vector<LatencyPercentile>& percentiles);
 std::string factor_text(const Estimate& estimate);  // "×1.85 ± 0.03"
 // "-1.25 ± 0.61, p 0.048" (points), "×1.060 ± 0.002" (perplexity).
 std::string difference_text(const PairResult& pair);

@@ -108,7 +108,8 @@ PairTiming time_pair(const Work& a, const Work& b, const TimingOptions& options)
 
 std::vector<std::string> doubts_of(const Timing& timing) {
   std::vector<std::string> doubts;
-  if (!timing.warm) doubts.push_back("the warm-up ended before its times settled");
+  // Too few repetitions to tell, of a workload that takes long, are no doubt.
+  if (!timing.warm && timing.warmup_repetitions >= 2 * kGroup) doubts.push_back("the warm-up ended before its times settled");
   if (is_wide(timing.median)) doubts.push_back("the interval of its time is wider than 10 %");
   return doubts;
 }
