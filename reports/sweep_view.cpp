@@ -82,7 +82,7 @@ void add_quality(const BackendResult* cpu, const SweepMetric& metric, SweepRow& 
   // The page says it once for all; a cell of other documents is not to be compared unseen.
   if (protocol_of(task) != metric.protocol || count_text(task, metric.metric) != metric.count)
     row.losses.push_back(cat(metric.label(), ": by ", protocol_of(task), ", n ", count_text(task, metric.metric)));
-  for (const std::string& loss : losses_of(*result->second, metric.metric)) row.losses.push_back(cat(metric.label(), ": ", loss));
+  for (const std::string& loss : losses_of(task, metric.metric)) row.losses.push_back(cat(metric.label(), ": ", loss));
 }
 
 PairResult difference_of(const RunResult& record, const SweepMetric& metric) {

@@ -38,8 +38,7 @@ int sweep_verb(const RunArguments& arguments) {
           {.folder = folder, .offline = arguments.offline, .answers = answers_folder(arguments)},
           [&](const SweptCell& cell) {
             records.push_back(cell.record);
-            const bool ended = cell.record.status == "ok" || cell.record.status == "diverged";
-            if (ended && !cell.reused) write_reports(cell.folder, cell.record);
+            if (is_finished(cell.record) && !cell.reused) write_reports(cell.folder, cell.record);
             write_page(folder, suite.name,
                        records);  // a page of what there is, should the next cell be killed
             std::fprintf(stderr, "[%zu/%zu] %s: %s%s\n", records.size(), suite.cells.size(),

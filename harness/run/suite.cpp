@@ -10,9 +10,9 @@
 #include "harness/base/json.h"
 #include "harness/base/mapped_file.h"
 #include "harness/base/text.h"
+#include "harness/math/isa.h"
 #include "harness/measure/machine.h"
 #include "harness/model/synthetic.h"
-#include "harness/math/isa.h"
 #include "harness/run/evaluate.h"
 #include "harness/run/model_list.h"
 #include "harness/run/run.h"
@@ -66,10 +66,6 @@ class Ingredients {
   std::map<std::string, std::string> hashes_;
 };
 
-bool is_finished(const RunResult& record) {
-  return record.status == "ok" || record.status == "diverged";
-}
-
 // The record of a run that ended, or one that says that there is none.
 RunResult earlier_record(const std::string& folder) {
   const std::string path = folder + "/record.json";
@@ -93,6 +89,8 @@ RunResult run_or_failure(const RunConfig& cell, const RunOptions& options) {
 
 }  // namespace
 
+bool is_finished(const RunResult& record) { return record.status == "ok" || record.status == "diverged"; }
+
 Suite read_suite(const std::string& path, const RunOverrides& overrides) {
   const ConfigNode root = ConfigNode::load(path);
   const ConfigNode base = root.at("base");
@@ -113,11 +111,13 @@ Suite read_suite(const std::string& path, const RunOverrides& overrides) {
 std::vector<SweptCell> sweep(const Suite& suite, const SweepOptions& options,
                              const std::function<void(const SweptCell& cell)>& on_cell) {
   Ingredients ingredients(options.offline);
+  std::vector<std::string> folders;  // before any runs: a model or data that is not there is said now
+  for (const RunConfig& cell : suite.cells) folders.push_back(cat(options.folder, "/", cell.name, "-", ingredients.key_of(cell)));
   std::vector<SweptCell> done;
   for (const RunConfig& cell : suite.cells) {
     stop_if_interrupted();
     SweptCell swept;
-    swept.folder = cat(options.folder, "/", cell.name, "-", ingredients.key_of(cell));
+    swept.folder = folders[done.size()];
     swept.record = earlier_record(swept.folder);
     swept.reused = is_finished(swept.record);
     if (!swept.reused)

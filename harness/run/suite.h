@@ -36,6 +36,9 @@ struct SweptCell {
   bool reused = false;  // a record that was there
 };
 
+// Whether a run came to its end: it is not computed again.
+bool is_finished(const RunResult& record);
+
 // Runs the cells in order and hands each over when it is done. The key in a cell's folder is made
 // of its resolved config, the hashes of the model, the program, what the tasks ask and the calibration text, and the instruction
 // set: a record of that key with status "ok" or "diverged" is not computed again, one of another build, model or data stays where
