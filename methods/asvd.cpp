@@ -8,7 +8,7 @@
 //     W diag(s) = U diag(sigma) V^T,   W_r = (U_r diag(sigma_r)^1/2) (diag(sigma_r)^1/2 V_r^T diag(1/s)),
 //     r = floor(p * out * in / (out + in))
 //
-// so that columns with large inputs are kept nearer; alpha 0 is plain SVD. With `search` each layer gets a ratio of its
+// so that columns with large inputs are kept nearer; alpha 0 is plain SVD; the authors' abs_max takes the largest |x_j| in place of the mean. With `search` each layer gets a ratio of its
 // own: alone in the dense model at 0.4, 0.5 .. 0.9 it costs some loss on calibration text; of all (layer, ratio) from the
 // most harmful on, as many are ruled out as the ratio of the whole allows, and each layer takes the least ratio that is left
 // to it (or stays whole). The authors' code has a randomised SVD, treats the head too and ends its search one entry off
@@ -18,6 +18,7 @@
 //       - method: asvd
 //         ratio: 0.8               # parameters that are left
 //         alpha: 0.5
+//         scale: abs_mean          # or abs_max
 //         search: {samples: 1}     # without it every layer gets the same ratio. 42 losses a block
 
 #include <cmath>
@@ -34,14 +35,6 @@
 namespace evalharness {
 namespace {
 
-constexpr Needs kNeeds{.column_magnitudes = true, .uncompressed_inputs = true};
-
-std::vector<double> scales_of(const Inputs& x, double alpha) {
-  std::vector<double> scales = x.column_magnitudes();
-  for (double& s : scales) s = std::pow(s, alpha) + 1e-6;
-  return scales;
-}
-
 Svd scaled_svd(const LinearOp& op, std::span<const double> scales) {
   DoubleMatrix w(op.to_dense().view());  // [out, in]
   for (size_t i = 0; i < w.rows(); ++i)
@@ -53,6 +46,7 @@ class Asvd final : public Method {
  public:
   explicit Asvd(const ConfigNode& options) : rule_(options), alpha_(options.get("alpha", 0.5)) {
     if (!(alpha_ >= 0)) options.fail_at("alpha", cat("expected alpha >= 0, got ", alpha_));
+    by_maxima_ = options.get_one_of("scale", {"abs_mean", "abs_max"}, "abs_mean") == "abs_max";
     const auto search = options.find("search");
     if (!search) return;
     if (!rule_.by_ratio()) search->fail("expected none beside a rank, which is the same everywhere");
@@ -73,19 +67,31 @@ class Asvd final : public Method {
 
   Report compress(Model& model, const Calibration& calibration) const override {
     const std::vector<double> ratios = search_samples_ > 0 ? searched_ratios(model, calibration) : std::vector<double>();
-    return calibration.sweep(model, kNeeds, [&](const Layer& layer, const Inputs& x) {
+    return calibration.sweep(model, needs(), [&](const Layer& layer, const Inputs& x) {
       size_t rank = rule_.rank(layer.op.out(), layer.op.in());
       if (!ratios.empty()) {
         const double ratio = ratios[layer.block * kLinears.size() + static_cast<size_t>(layer.linear)];
         if (ratio == 1) return LinearPtr();
         rank = rank_of_ratio(ratio, layer.op.out(), layer.op.in());
       }
-      const std::vector<double> scales = scales_of(x, alpha_);
+      const std::vector<double> scales = scales_of(x);
       return pack_low_rank(scaled_svd(layer.op, scales), rank, scales, layer.dtype);
     });
   }
 
  private:
+  Needs needs() const { return {.column_magnitudes = !by_maxima_, .column_maxima = by_maxima_, .uncompressed_inputs = true}; }
+
+  std::vector<double> scales_of(const Inputs& x) const {
+    std::vector<double> scales;
+    if (by_maxima_)
+      scales.assign(x.column_maxima().begin(), x.column_maxima().end());
+    else
+      scales = x.column_magnitudes();
+    for (double& s : scales) s = std::pow(s, alpha_) + 1e-6;
+    return scales;
+  }
+
   // Of each layer, 1 where it stays whole.
   std::vector<double> searched_ratios(Model& model, const Calibration& calibration) const {
     std::vector<double> weights;
@@ -96,7 +102,7 @@ class Asvd final : public Method {
 
   std::vector<RankCandidate> losses(Model& model, const Calibration& calibration) const {
     std::vector<std::vector<double>> scales;
-    calibration.observe(model, kNeeds, [&](const Layer&, const Inputs& x) { scales.push_back(scales_of(x, alpha_)); });
+    calibration.observe(model, needs(), [&](const Layer&, const Inputs& x) { scales.push_back(scales_of(x)); });
     BlockwiseLoss loss(model, calibration, search_samples_);
     Progress progress("searching ranks", model.blocks.size());
     std::vector<RankCandidate> candidates;
@@ -121,6 +127,7 @@ class Asvd final : public Method {
 
   RankRule rule_;
   double alpha_;
+  bool by_maxima_ = false;
   size_t search_samples_ = 0;  // 0: no search
 };
 

@@ -19,6 +19,7 @@
 //         bits: 4                  # 2 .. 8
 //         group: 128               # inputs that share a scale: a multiple of 16, or row
 //         sym: false               # a grid symmetric around 0
+//         mse: false               # the range of a group cut to where its weights lose least (the authors' --mse)
 //         act_order: false
 //         static_groups: false
 //         refit: ref               # or fresh
@@ -27,25 +28,15 @@
 //         true_sequential: false   # q, k, v; then o; then gate, up; then down, each seeing those before it rounded
 
 #include <algorithm>
-#include <numeric>
 
-#include "harness/base/parallel.h"
 #include "harness/ops/gathered_input.h"
-#include "harness/ops/uniform_grid.h"
+#include "methods/grid_codes.h"
 #include "methods/method.h"
 #include "methods/obs.h"
 #include "methods/rounding.h"
 
 namespace evalharness {
 namespace {
-
-using Order = std::vector<size_t>;  // of columns: order[j] is the column that has turn j
-
-Order in_place(size_t columns) {
-  Order order(columns);
-  std::iota(order.begin(), order.end(), size_t{0});
-  return order;
-}
 
 Order by_diagonal(const DoubleMatrix& h) {
   Order order = in_place(h.rows());
@@ -67,67 +58,14 @@ DoubleMatrix reorder_both(const DoubleMatrix& m, const Order& order) {
   return result;
 }
 
-// The grids of all groups and the codes, in the matrix' own order of columns; weights come in the order of turns.
-class Codes {
- public:
-  Codes(const Rounding& rounding, size_t out, const Order& order)
-      : rounding_(rounding), order_(order), turn_(order.size()), width_(rounding.group == 0 ? order.size() : rounding.group) {
-    for (size_t j = 0; j < order.size(); ++j) turn_[order[j]] = j;
-    q_.bits = rounding.bits;
-    q_.group = rounding.group;
-    q_.out = out;
-    q_.in = order.size();
-    q_.codes.resize(q_.out * q_.in);
-    q_.scales = Matrix(out, q_.groups());
-    if (!rounding.symmetric) q_.zeros.resize(out * q_.groups());
-    grids_.resize(out * q_.groups());
-  }
-
-  // Fits the grids of the groups whose first column is among first .. end-1.
-  void fit(const DoubleMatrix& w, size_t first, size_t end) {
-    for (size_t group = (first + width_ - 1) / width_; group * width_ < std::min(end, q_.in); ++group)
-      parallel_for(q_.out, [&](size_t i) { fit_group(w.row(i), i, group); });
-  }
-
-  // Fixes the weight of turn j to the nearest level and returns that.
-  double fix(size_t i, size_t j, double weight) {
-    const size_t column = order_[j];
-    const UniformGrid& grid = grids_[i * q_.groups() + column / width_];
-    const uint8_t code = grid.code(static_cast<float>(weight));
-    q_.codes[i * q_.in + column] = code;
-    return static_cast<double>(grid.value(code));
-  }
-
-  const QuantisedMatrix& matrix() const { return q_; }
-
- private:
-  void fit_group(std::span<const double> row, size_t i, size_t group) {
-    std::vector<float> unit;
-    for (size_t column = group * width_; column < std::min(q_.in, (group + 1) * width_); ++column)
-      unit.push_back(static_cast<float>(row[turn_[column]]));
-    const UniformGrid grid = rounding_.fit(rounding_.bits, range_of(unit)).as_stored(rounding_.dtype);
-    grids_[i * q_.groups() + group] = grid;
-    q_.scales(i, group) = grid.scale;
-    if (!rounding_.symmetric) q_.zeros[i * q_.groups() + group] = static_cast<uint8_t>(grid.zero);
-  }
-
-  Rounding rounding_;
-  const Order& order_;
-  Order turn_;  // of each column
-  size_t width_;
-  QuantisedMatrix q_;
-  std::vector<UniformGrid> grids_;  // [out, groups]
-};
-
 class Gptq final : public Method {
  public:
   explicit Gptq(const ConfigNode& options)
-      : obs_(options), bits_(read_bits(options)), group_(read_group(options)),
-        symmetric_(options.get("sym", false)), act_order_(options.get("act_order", false)),
-        static_groups_(options.get("static_groups", false)),
-        fresh_(options.get_one_of("refit", {"ref", "fresh"}, "ref") == "fresh") {
+      : obs_(options), rounding_(read_gptq_rounding(options)), act_order_(options.get("act_order", false)),
+        static_groups_(options.get("static_groups", false)) {
+    const bool fresh = options.get_one_of("refit", {"ref", "fresh"}, "ref") == "fresh";
     // The grids of a block's groups are fitted before its first column: as late as can be in blocks of a group.
-    if (fresh_ && group_ != 0) obs_.block = group_;
+    if (fresh && rounding_.group != 0) obs_.block = rounding_.group;
   }
 
   Effects effects() const override { return {.rounds = true}; }
@@ -157,22 +95,19 @@ class Gptq final : public Method {
 
  private:
   // Whether groups are of neighbouring turns, not of neighbours in the matrix.
-  bool moves_inputs() const { return act_order_ && !static_groups_ && group_ != 0; }
+  bool moves_inputs() const { return act_order_ && !static_groups_ && rounding_.group != 0; }
   Order turns(const DoubleMatrix& h) const { return act_order_ ? by_diagonal(h) : in_place(h.rows()); }
 
   // `w`: its columns by their turns; `order`: of the columns of the result.
   QuantisedMatrix round(DoubleMatrix& w, const DoubleMatrix& u, const Order& order, const Layer& layer) const {
-    const Rounding rounding{.bits = bits_,
-                            .group = group_,
-                            .fit = symmetric_ ? UniformGrid::gptq_symmetric : UniformGrid::gptq_asymmetric,
-                            .symmetric = symmetric_,
-                            .dtype = layer.dtype};
+    Rounding rounding = rounding_;
+    rounding.dtype = layer.dtype;
     // What an earlier step pruned stays zero, a level of every grid here, and the columns behind make up for it; it is
     // not stored (sparse.bitmask.int*).
     const DoubleMatrix before = layer.pruned() ? w : DoubleMatrix();
-    Codes codes(rounding, w.rows(), order);
+    GridCodes codes(rounding, w.rows(), order);
     ColumnRule rule;
-    if (static_groups_ || group_ == 0)
+    if (static_groups_ || rounding_.group == 0)
       codes.fit(w, 0, w.cols());
     else
       rule.begin_block = [&](const DoubleMatrix& updated, size_t first, size_t end) { codes.fit(updated, first, end); };
@@ -184,8 +119,8 @@ class Gptq final : public Method {
   }
 
   ObsOptions obs_;
-  size_t bits_, group_;  // 0: the whole row
-  bool symmetric_, act_order_, static_groups_, fresh_;
+  Rounding rounding_;
+  bool act_order_, static_groups_;
 };
 
 const Register<Gptq> gptq_registration("gptq", "round column by column, the rest making up for it");

@@ -21,6 +21,7 @@
 //         bits: 4              # 2 to 8
 //         group: 128           # inputs that share a scale, a multiple of 16; or row
 //         scheme: asym         # or gptq_sym, awq, absmax
+//         mse: false           # the range of a group cut to where its weights lose least, as GPTQ's code has it
 //         activations: keep    # or the layers' inputs too, in the forward pass, symmetric by absmax: int8 token by token, int8_tensor
 //                              # by the largest of a call, int8_static by that of the calibration text
 //
@@ -42,6 +43,7 @@ Rounding read_rounding(const ConfigNode& options) {
   if (scheme == "gptq_sym") rounding.fit = UniformGrid::gptq_symmetric;
   if (scheme == "absmax") rounding.fit = UniformGrid::absmax;
   rounding.symmetric = scheme == "gptq_sym" || scheme == "absmax";
+  rounding.mse = options.get("mse", false);
   return rounding;
 }
 

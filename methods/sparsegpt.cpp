@@ -10,21 +10,27 @@
 //     S(i, j) = (W(i, j) / U(j, j))^2,   threshold = sorted(S of the block, all rows)[floor(n * sparsity)]
 //
 // S <= threshold goes. With N:M, at each M-th column the M - N lowest of the row's next M go, chosen from weights
-// that carry the updates so far. A pruned weight's error is spread over the columns to its right.
+// that carry the updates so far. A pruned weight's error is spread over the columns to its right. With `round` the weights that
+// stay are rounded in the same loop (section 3.5), each to the nearest level of its row's grid, which holds 0 and is fitted
+// before anything moves (that of a group, as in GPTQ, when its block has its turn); what is left is stored as sparse.bitmask.int*.
 //
 //     compress:
 //       - method: sparsegpt
 //         sparsity: 0.5            # fraction of each block of columns, or instead:
 //         pattern: 2:4             # keep 2 of every 4 neighbours
 //         allocation: {layers: {down_proj: 0.4}}   # or blocks, or sensitivity: methods/allocation.h
+//         round: {bits: 4, group: row, sym: false, mse: false}   # as gptq's; without it weights stay as they are
 //         block: 128               # columns that share a threshold
 //         damping: 0.01            # of the Hessian: a share of its mean diagonal
 //         true_sequential: false   # q, k, v; then o; then gate, up; then down, each seeing those before it pruned
 
 #include <algorithm>
+#include <optional>
 
 #include "harness/base/text.h"
+#include "harness/ops/sparse_bitmask_int.h"
 #include "methods/allocation.h"
+#include "methods/grid_codes.h"
 #include "methods/method.h"
 #include "methods/obs.h"
 
@@ -73,9 +79,13 @@ class SparseGpt final : public Method {
     const SparsityPattern& pattern = allocation_.pattern();
     if (pattern.structured() && obs_.block % pattern.group() != 0)
       options.fail_at("block", cat("expected a multiple of ", pattern.group(), ", got ", obs_.block));
+    if (const auto round = options.find("round")) {
+      rounding_ = read_gptq_rounding(*round);
+      round->reject_unread();
+    }
   }
 
-  Effects effects() const override { return {.prunes = true}; }
+  Effects effects() const override { return {.prunes = true, .rounds = rounding_.has_value()}; }
   void check(const Model& model) const override { allocation_.check(model); }
   bool needs_calibration() const override { return true; }
   size_t needed_samples() const override { return allocation_.needed_samples(); }
@@ -88,31 +98,41 @@ class SparseGpt final : public Method {
       DoubleMatrix w(layer.weight().view());  // [out, in]
       if (!layer.same_inputs) inverse = invert_hessian(hessian(x), obs_.damping);
       inverse.zero_dead(w);
-      prune(w, inverse.u, patterns.of(layer));
       count(inverse, counts);
-      return patterns.of(layer).pack(w.to_float(), layer.dtype);  // sparse.bitmask or sparse.N:M
+      return prune(w, inverse.u, patterns.of(layer), layer.dtype);
     });
     return {std::move(layers), std::move(counts)};
   }
 
  private:
-  void prune(DoubleMatrix& w, const DoubleMatrix& u, const SparsityPattern& pattern) const {
+  // sparse.bitmask or sparse.N:M; sparse.bitmask.int* where weights are rounded too.
+  LinearPtr prune(DoubleMatrix& w, const DoubleMatrix& u, const SparsityPattern& pattern, Dtype dtype) const {
     Mask mask(w.rows(), w.cols());
+    std::optional<GridCodes> codes;
+    if (rounding_) {
+      Rounding rounding = *rounding_;
+      rounding.dtype = dtype;
+      codes.emplace(rounding, w.rows(), in_place(w.cols()));
+      if (rounding.group == 0) codes->fit(w, 0, w.cols());
+    }
     ColumnRule rule;
-    // A sparsity of 0 would still prune the least weight of each block, as `<=` has it.
-    if (!pattern.structured() && pattern.sparsity() > 0)
-      rule.begin_block = [&](const DoubleMatrix& updated, size_t first, size_t end) {
-        mask.choose_block(updated, u, pattern.sparsity(), first, end);
-      };
+    rule.begin_block = [&](const DoubleMatrix& updated, size_t first, size_t end) {
+      // A sparsity of 0 would still prune the least weight of each block, as `<=` has it.
+      if (!pattern.structured() && pattern.sparsity() > 0) mask.choose_block(updated, u, pattern.sparsity(), first, end);
+      if (rounding_ && rounding_->group != 0) codes->fit(updated, first, end);
+    };
     rule.fix = [&](size_t i, size_t j, std::span<const double> row) {
       if (pattern.structured() && j % pattern.group() == 0) mask.choose_group(row, i, u, pattern, j);
-      return mask.keeps(i, j) ? row[j] : 0.0;
+      const double kept = mask.keeps(i, j) ? row[j] : 0.0;
+      return codes ? codes->fix(i, j, kept) : kept;
     };
     fix_columns(w, u, obs_.block, rule);
+    return codes ? make_sparse_bitmask_int(codes->matrix(), dtype) : pattern.pack(w.to_float(), dtype);
   }
 
   SparsityAllocation allocation_;
   ObsOptions obs_;
+  std::optional<Rounding> rounding_;
 };
 
 const Register<SparseGpt> sparsegpt_registration("sparsegpt", "prune column by column, the rest making up for it");

@@ -198,6 +198,7 @@ class Builder {
     row(workload.phase == "decode" ? "TPOT" : "TTFT", &SpeedResult::latency_ms, plain("ms"));
     if (workload.phase == "decode") add_percentiles(find, section);
     row("speedup", &SpeedResult::speedup, factor_text);
+    row("speedup by roofline", &SpeedResult::roofline_speedup, factor_text);
     row("FLOP, dense equivalent", &SpeedResult::flops, [](const Estimate& estimate) {
       return estimate.value ? si_text(*estimate.value) : quantity_text(estimate, "");
     });

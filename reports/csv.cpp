@@ -73,6 +73,7 @@ void add_speed(Csv& csv, Subject subject, const SpeedResult& speed) {
   csv.add(subject, "mbu", speed.mbu);
   csv.add(subject, "share_of_best_gemm", speed.share_of_best_gemm);
   csv.add(subject, "speedup", speed.speedup);
+  csv.add(subject, "roofline_speedup", speed.roofline_speedup);
   for (const std::string& doubt : speed.notes) csv.add(subject, "note", Estimate::missing(doubt));
 }
 

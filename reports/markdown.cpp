@@ -141,6 +141,42 @@ std::string kernels_text(const RunResult& result) {
   return text.empty() ? "" : cat("\n### Kernels that ran\n\n", text);
 }
 
+// Of the parts of a pass, each timed alone, and of the pass.
+std::string parts_text(const std::string& title, const std::vector<const RooflinePoint*>& parts, const RooflinePoint& pass) {
+  std::string text = cat("### ", title, "\n\n", table_line({"part", "kernel", "calls", "a call", "share of the pass", "share of its roof"}),
+                         table_line({":--", ":--", "--:", "--:", "--:", "--:"}));
+  const double whole = *pass.seconds.value;
+  double rest = whole;
+  for (const RooflinePoint* part : parts) {
+    if (!part->seconds.value) continue;
+    const double seconds = *part->seconds.value;
+    rest -= part->calls * seconds;
+    text += table_line({part->name, part->kernel, cat(part->calls), cat(fixed_text(1e6 * seconds, 1), " µs"), fixed_text(100 * part->calls * seconds / whole, 1) + " %",
+                        fixed_text(100 * part->bound_seconds / seconds, 1) + " %"});
+  }
+  text += table_line({"norms, rotation, gates, sums", "", "", "", fixed_text(100 * rest / whole, 1) + " %", ""});
+  return text + table_line({"**pass**", "", "1", cat(fixed_text(1e6 * whole, 1), " µs"), "100 %", fixed_text(100 * pass.bound_seconds / whole, 1) + " %"}) + "\n";
+}
+
+std::string time_text(const RunResult& result) {
+  std::string text;
+  for (const Variant& variant : result.variants)
+    for (const BackendResult& backend : variant.backends)
+      for (const char* phase : {"prefill", "decode"}) {
+        std::vector<const RooflinePoint*> parts;
+        const RooflinePoint* pass = nullptr;  // the first workload's, whose parts they are
+        for (const RooflinePoint& point : backend.roofline.points) {
+          if (point.phase != phase) continue;
+          if (point.name != "model") parts.push_back(&point);
+          else if (pass == nullptr) pass = &point;
+        }
+        if (pass != nullptr && pass->seconds.value && !parts.empty())
+          text += parts_text(cat(variant.name, " on ", backend.name, ", ", phase), parts, *pass);
+      }
+  if (text.empty()) return text;
+  return cat("\n## Where the time goes\n\nParts are timed alone, all layers of a kind one after the other; a roof is the least time that the machine's peaks allow.\n\n", text);
+}
+
 }  // namespace
 
 std::string report_markdown(const RunResult& result) {
@@ -148,6 +184,7 @@ std::string report_markdown(const RunResult& result) {
   std::string text = cat("# ", lines[0], "\n\n");
   for (size_t i = 1; i < lines.size(); ++i) text += lines[i] + "\n\n";
   text += comparison_text(compare_variants(result));
+  text += time_text(result);
   text += cat("\n## Protocols\n\n", protocols_text(result));
   if (!result.steps.empty()) text += cat("\n## Compression\n\n", steps_text(result));
   text += cat("\n## Machine\n\n", list_text(result.context), kernels_text(result));

@@ -50,4 +50,26 @@ CalibrationSet draw_from_documents(std::span<const Document> documents, const To
   return set;
 }
 
+CalibrationSet draw_from_text(const std::string& text, const Tokenizer& tokenizer, size_t samples, size_t length, uint64_t seed) {
+  const std::vector<int32_t> ids = tokenizer.encode(text);
+  if (ids.size() <= length) fail(cat("calibration: the text has ", ids.size(), " tokens, of which no sample of ", length, " can be drawn"));
+  PythonRandom random(seed);
+  CalibrationSet set;
+  for (size_t i = 0; i < samples; ++i) {
+    const auto start = random.randint(0, static_cast<int64_t>(ids.size() - length) - 1);
+    set.samples.emplace_back(ids.begin() + start, ids.begin() + start + static_cast<ptrdiff_t>(length));
+    set.draws.push_back({0, static_cast<size_t>(start)});
+  }
+  return set;
+}
+
+CalibrationSet draw_calibration(const std::string& dataset, std::span<const Document> documents, const Tokenizer& tokenizer,
+                                size_t samples, size_t length, uint64_t seed) {
+  if (dataset == "c4") return draw_from_documents(documents, tokenizer, samples, length, seed);
+  EH_ASSERT(dataset == "wikitext2" || dataset == "ptb");
+  std::vector<std::string> rows;
+  for (const Document& document : documents) rows.push_back(document.string(dataset == "ptb" ? "sentence" : "text"));
+  return draw_from_text(join(rows, dataset == "ptb" ? " " : "\n\n"), tokenizer, samples, length, seed);
+}
+
 }  // namespace evalharness

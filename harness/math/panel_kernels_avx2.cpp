@@ -6,6 +6,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "harness/base/error.h"
 #include "harness/math/panel_kernels.h"
 
 namespace evalharness::detail {
@@ -122,9 +123,15 @@ constexpr size_t kTurnedRows = 4;
 // Inputs that are neighbours in a panel.
 template <class T>
 constexpr size_t kStep = std::is_same_v<T, float> ? 1 : 2;
-// Inputs of a stretch: their part of a panel stays in the first-level cache from one four rows to the next.
-template <class T>
-constexpr size_t kStretch = 256 / sizeof(T);
+
+// A part of a panel that stays in the first-level cache from one four rows to the next: inputs [begin, begin + count) of each
+// of kStrands strands, read by turns. Four strands where the panel is streamed (the order of over_depth), else one.
+template <class T, size_t kStrands>
+struct Stretch {
+  // What is multiplied is 16 KiB of a cached panel; of a streamed one less, the next stretch being on its way beside it.
+  static constexpr size_t kMost = kStrands == 1 ? 256 / sizeof(T) : 48 / sizeof(T);
+  size_t strand, begin, count;
+};
 
 [[gnu::target("avx2"), gnu::always_inline]] inline __m128 four_floats(const float* place) { return _mm_loadu_ps(place); }
 [[gnu::target("avx2"), gnu::always_inline]] inline __m128 four_floats(const uint16_t* place) {
@@ -132,17 +139,22 @@ constexpr size_t kStretch = 256 / sizeof(T);
   return _mm_castsi128_ps(_mm_slli_epi32(_mm_cvtepu16_epi32(four), 16));
 }
 
-// The inputs of four rows, to[input][row]: side by side they cost one address.
-template <class T>
-[[gnu::target("avx2")]] void turn(const PanelProduct<T>& product, float* to) {
-  for (size_t k = 0; k < product.k; k += 4, to += 4 * kTurnedRows) {
-    __m128 row[kTurnedRows];
+// The inputs of four rows in the order of the stretch, to[input][row]: side by side they cost one address.
+template <class T, size_t kStrands>
+[[gnu::target("avx2")]] void turn(const PanelProduct<T>& product, const Stretch<T, kStrands>& stretch, float* to) {
+  constexpr size_t kSteps = 4 / kStep<T>;  // four inputs of a strand lie apart, other strands' between
+  for (size_t k = stretch.begin; k < stretch.begin + stretch.count; k += 4, to += 4 * kStrands * kTurnedRows)
+    for (size_t s = 0; s < kStrands; ++s) {
+      __m128 row[kTurnedRows];
 #pragma GCC unroll 4
-    for (size_t r = 0; r < kTurnedRows; ++r) row[r] = four_floats(product.x + r * product.x_stride + k);
-    _MM_TRANSPOSE4_PS(row[0], row[1], row[2], row[3]);
+      for (size_t r = 0; r < kTurnedRows; ++r) row[r] = four_floats(product.x + r * product.x_stride + s * stretch.strand + k);
+      _MM_TRANSPOSE4_PS(row[0], row[1], row[2], row[3]);
 #pragma GCC unroll 4
-    for (size_t i = 0; i < 4; ++i) _mm_store_ps(to + i * kTurnedRows, row[i]);
-  }
+      for (size_t i = 0; i < 4; ++i) {
+        const size_t step = i / (4 / kSteps), side = i % (4 / kSteps);
+        _mm_store_ps(to + ((step * kStrands + s) * kStep<T> + side) * kTurnedRows, row[i]);
+      }
+    }
 }
 
 [[gnu::target("avx2"), gnu::always_inline]] inline __m256 load_weights(const float* from, size_t) { return _mm256_loadu_ps(from); }
@@ -154,43 +166,51 @@ template <class T>
 }
 
 // Four rows, columns [column, column + 16). Of 105 GFLOP/s that a core of Zen 3 has: 88 in bfloat16, 101 in float32;
-// three rows of 32 columns whose inputs lie apart: 67 and 72.
-template <class T>
-[[gnu::target("avx2,fma")]] void quarter(const PanelProduct<T>& product, const float* x, size_t column) {
+// three rows of 32 columns whose inputs lie apart: 67 and 72. What lies `ahead` values behind the strands in kAsk (bits) is asked for.
+template <class T, size_t kStrands, unsigned kAsk>
+[[gnu::target("avx2,fma")]] void quarter(const PanelProduct<T>& product, const Stretch<T, kStrands>& stretch, const float* x,
+                                         size_t column, ptrdiff_t ahead) {
   constexpr size_t kVectors = 2;
   Sums<kTurnedRows, kVectors> sums(product.y + column, product.y_stride, product.add);
-  const T* weights = product.panel + column * kStep<T>;
-  for (const float* const end = x + product.k * kTurnedRows; x != end; weights += kStep<T> * kPanelWidth, x += kStep<T> * kTurnedRows) {
+  const T* weights = product.panel + stretch.begin * kPanelWidth + column * kStep<T>;
+  const size_t apart = stretch.strand * kPanelWidth;
+  for (const T* const end = weights + stretch.count * kPanelWidth; weights != end; weights += kStep<T> * kPanelWidth) {
+#pragma GCC unroll 4
+    for (size_t s = 0; s < kStrands; ++s, x += kStep<T> * kTurnedRows) {
+      const T* const from = weights + s * apart;
+      if (kAsk >> s & 1) _mm_prefetch(reinterpret_cast<const char*>(from + ahead), _MM_HINT_T0);
 #pragma GCC unroll 2
-    for (size_t side = 0; side < kStep<T>; ++side) {
-      __m256 w[kVectors];
+      for (size_t side = 0; side < kStep<T>; ++side) {
+        __m256 w[kVectors];
 #pragma GCC unroll 8
-      for (size_t v = 0; v < kVectors; ++v) w[v] = load_weights(weights + v * kLanes * kStep<T>, side);
+        for (size_t v = 0; v < kVectors; ++v) w[v] = load_weights(from + v * kLanes * kStep<T>, side);
 #pragma GCC unroll 8
-      for (size_t r = 0; r < kTurnedRows; ++r) {
-        const __m256 value = _mm256_broadcast_ss(x + side * kTurnedRows + r);
+        for (size_t r = 0; r < kTurnedRows; ++r) {
+          const __m256 value = _mm256_broadcast_ss(x + side * kTurnedRows + r);
 #pragma GCC unroll 8
-        for (size_t v = 0; v < kVectors; ++v) sums.sum[r][v] = _mm256_fmadd_ps(value, w[v], sums.sum[r][v]);
+          for (size_t v = 0; v < kVectors; ++v) sums.sum[r][v] = _mm256_fmadd_ps(value, w[v], sums.sum[r][v]);
+        }
       }
     }
   }
   sums.store();
 }
 
-template <class T>
-void four_rows(const PanelProduct<T>& product) {
-  alignas(32) float x[kStretch<T> * kTurnedRows];
-  turn(product, x);
-  for (size_t column = 0; column < kPanelWidth; column += kPanelWidth / 4) quarter(product, x, column);
+template <class T, size_t kStrands, unsigned kAsk>
+void four_rows(const PanelProduct<T>& product, const Stretch<T, kStrands>& stretch, ptrdiff_t ahead) {
+  alignas(32) float x[kStrands * Stretch<T, kStrands>::kMost * kTurnedRows];
+  turn(product, stretch, x);
+  for (size_t column = 0; column < kPanelWidth; column += kPanelWidth / 4) quarter<T, kStrands, kAsk>(product, stretch, x, column, ahead);
 }
 
 template <class T>
 void cached_rows(PanelProduct<T> product) {
+  using Part = Stretch<T, 1>;
   const size_t depth = product.k;
-  for (size_t begin = 0; begin < depth; begin += kStretch<T>) {
-    product.k = std::min(kStretch<T>, depth - begin);
+  for (size_t begin = 0; begin < depth; begin += Part::kMost) {
+    product.k = std::min(Part::kMost, depth - begin);
     size_t row = 0;
-    for (; row + kTurnedRows <= product.rows; row += kTurnedRows) four_rows(rows_of(product, row, kTurnedRows));
+    for (; row + kTurnedRows <= product.rows; row += kTurnedRows) four_rows<T, 1, 0>(rows_of(product, row, kTurnedRows), {0, 0, product.k}, 0);
     up_to_three_rows(rows_of(product, row, product.rows - row));
     product.x += product.k;
     product.panel += product.k * kPanelWidth;
@@ -198,14 +218,41 @@ void cached_rows(PanelProduct<T> product) {
   }
 }
 
+// Rows by four over a panel that comes from memory. While a stretch is multiplied the next one is asked for, half of it by the first four
+// rows and half by the next: of eight rows memory and multiplier have equally much to do, and neither waits for the other.
+template <class T>
+void streamed_fours(PanelProduct<T> product) {
+  const size_t strand = product.k / 4;
+  EH_ASSERT(strand % 4 == 0 && product.rows % kTurnedRows == 0);
+  for (size_t begin = 0; begin < strand; begin += Stretch<T, 4>::kMost) {
+    const Stretch<T, 4> stretch{strand, begin, std::min(Stretch<T, 4>::kMost, strand - begin)};
+    // Behind the last stretch lies the first of the tile that is multiplied next, if it is the neighbour.
+    const size_t next = begin + stretch.count < strand ? stretch.count : 4 * strand - begin;
+    const auto ahead = static_cast<ptrdiff_t>(next * kPanelWidth);
+    if (product.rows == kTurnedRows) {
+      four_rows<T, 4, 0b1111>(product, stretch, ahead);
+    } else {
+      four_rows<T, 4, 0b0011>(rows_of(product, 0, kTurnedRows), stretch, ahead);
+      four_rows<T, 4, 0b1100>(rows_of(product, kTurnedRows, kTurnedRows), stretch, ahead);
+    }
+    product.add = true;
+  }
+}
+
+template <class T>
+void streamed_rows(const PanelProduct<T>& product) {
+  size_t row = 0;
+  for (size_t count = 0; product.rows - row >= kTurnedRows; row += count) {
+    count = product.rows - row >= 2 * kTurnedRows ? 2 * kTurnedRows : kTurnedRows;
+    streamed_fours(rows_of(product, row, count));
+  }
+  up_to_three_rows(rows_of(product, row, product.rows - row));
+}
+
 template <class T>
 void all_rows(const PanelProduct<T>& product) {
-  if (!product.streamed && product.rows >= kTurnedRows) return cached_rows(product);
-  for (size_t row = 0; row < product.rows;) {
-    const size_t count = std::min<size_t>(product.rows - row, 3);
-    up_to_three_rows(rows_of(product, row, count));
-    row += count;
-  }
+  if (product.rows < kTurnedRows) return up_to_three_rows(product);
+  product.streamed ? streamed_rows(product) : cached_rows(product);
 }
 
 }  // namespace

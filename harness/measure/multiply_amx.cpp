@@ -1,56 +1,32 @@
-// The AMX kernels, in assembly throughout: g++ 12 drops the stores to the configuration around its
-// own _tile_loadconfig, and knows nothing of what lives in a tile.
+// The AMX kernels.
 #include <array>
 #include <cstdint>
 
+#include "harness/math/tiles.h"
 #include "harness/measure/multiply_kernels.h"
 
 namespace evalharness {
 namespace {
 
-constexpr size_t kRows = 16, kRowBytes = 64, kTiles = 8;
-
-// The operand of ldtilecfg.
-struct alignas(64) TileConfig {
-  uint8_t palette = 1;
-  uint8_t start_row = 0;
-  uint8_t reserved[14] = {};
-  uint16_t row_bytes[16] = {};
-  uint8_t rows[16] = {};
-};
-static_assert(sizeof(TileConfig) == 64);
-
 template <class T>
 struct alignas(64) Tile {
-  T values[kRows * kRowBytes / sizeof(T)];
+  T values[kTileRows * kTileRowBytes / sizeof(T)];
 };
 
-// The eight tiles, all of 16 rows of 64 bytes, for as long as this lives. Afterwards the thread has
-// the configuration that it had: a matrix library may have left its own and count on it.
+// The eight tiles, all of them whole, for as long as this lives.
 class TilesConfigured {
  public:
-  TilesConfigured() {
-    asm volatile("sttilecfg %0" : "=m"(before_));
-    TileConfig config;
-    for (size_t i = 0; i < kTiles; ++i) {
-      config.row_bytes[i] = kRowBytes;
-      config.rows[i] = kRows;
-    }
-    asm volatile("ldtilecfg %0" : : "m"(config));
-  }
-  ~TilesConfigured() { asm volatile("ldtilecfg %0" : : "m"(before_)); }
-  TilesConfigured(const TilesConfigured&) = delete;
-  TilesConfigured& operator=(const TilesConfigured&) = delete;
+  TilesConfigured() { TileConfig().load(); }
 
  private:
-  TileConfig before_;
+  const KeepTileConfig before_;
 };
 
 // Factors into tiles 4 to 7; the accumulators 0 to 3 become zero.
 template <class T>
 void load_tiles(const Tile<T>& ones) {
   const void* const from = ones.values;
-  const size_t stride = kRowBytes;
+  const size_t stride = kTileRowBytes;
   asm volatile(
       "tileloadd (%0,%1,1), %%tmm4\n\t"
       "tileloadd (%0,%1,1), %%tmm5\n\t"
@@ -69,7 +45,7 @@ void load_tiles(const Tile<T>& ones) {
 template <class T>
 double sum_of_tiles() {
   std::array<Tile<T>, 4> sums;
-  const size_t stride = kRowBytes;
+  const size_t stride = kTileRowBytes;
   asm volatile(
       "tilestored %%tmm0, (%0,%4,1)\n\t"
       "tilestored %%tmm1, (%1,%4,1)\n\t"

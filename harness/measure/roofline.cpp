@@ -70,6 +70,7 @@ Roofline make_roofline(const MachineCeilings& ceilings, std::span<const OpMeasur
     roofline.points.push_back({.name = op.name,
                                .phase = op.phase,
                                .kernel = op.kernel,
+                               .calls = op.calls,
                                .flops = op.cost.dense_flops,
                                .executed_flops = op.cost.executed_flops,
                                .bytes = bytes_of(op.cost),

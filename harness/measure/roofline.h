@@ -13,10 +13,10 @@ namespace evalharness {
 
 struct OpMeasurement {
   std::string name, phase, kernel;
-  Cost cost;  // of one call
-  double working_set =
-      0;             // bytes that pass between two calls on this op: of a model, all its weights
-  Estimate seconds;  // of one call
+  double calls = 1;        // in one pass of the model
+  Cost cost;               // of one call
+  double working_set = 0;  // bytes that pass between two calls on this op: of a model, all its weights
+  Estimate seconds;        // of one call
 };
 
 // FLOP/s of the compute ceiling that is the roof.

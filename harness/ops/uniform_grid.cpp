@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "harness/base/error.h"
 #include "harness/base/parallel.h"
@@ -26,8 +27,15 @@ void each_unit(Row row, const Rounding& rounding, const Take& take) {
   const size_t width = rounding.group == 0 ? row.size() : rounding.group;
   for (size_t first = 0; first < row.size(); first += width) {
     const auto unit = row.subspan(first, std::min(width, row.size() - first));
-    take(first / width, first, unit, rounding.fit(rounding.bits, range_of(unit)).as_stored(rounding.dtype));
+    take(first / width, first, unit, rounding.grid(unit));
   }
+}
+
+// Sum of |x - round(x)|^2.4, or something that is no less than `enough`.
+float rounding_error(std::span<const float> unit, const UniformGrid& grid, float enough) {
+  float sum = 0;
+  for (size_t i = 0; i < unit.size() && sum < enough; ++i) sum += std::pow(std::abs(unit[i] - grid.round(unit[i])), 2.4f);
+  return sum;
 }
 
 float largest_magnitude(Range range) { return std::max(std::abs(range.low), range.high); }
@@ -83,6 +91,22 @@ UniformGrid UniformGrid::absmax(size_t bits, Range range) {
 
 UniformGrid UniformGrid::as_stored(Dtype dtype) const {
   return {bits, stored_scale(scale, dtype), zero};
+}
+
+UniformGrid Rounding::grid(std::span<const float> unit) const {
+  const Range range = range_of(unit);
+  UniformGrid best = fit(bits, range).as_stored(dtype);
+  if (!mse) return best;
+  float least = rounding_error(unit, best, std::numeric_limits<float>::infinity());
+  for (int hundredths = 99; hundredths > 20; --hundredths) {
+    const float share = static_cast<float>(hundredths) / 100;
+    const UniformGrid narrower = fit(bits, {share * range.low, share * range.high}).as_stored(dtype);
+    const float error = rounding_error(unit, narrower, least);
+    if (error >= least) continue;
+    least = error;
+    best = narrower;
+  }
+  return best;
 }
 
 QuantisedMatrix round_to_grid(MatrixView w, const Rounding& rounding) {

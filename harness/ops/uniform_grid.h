@@ -70,7 +70,11 @@ struct Rounding {
   size_t group = 0;  // inputs that share a grid; 0: the whole row
   UniformGrid (*fit)(size_t bits, Range range) = UniformGrid::gptq_asymmetric;
   bool symmetric = false;  // the zero is always 2^(bits-1): it is not stored
+  // GPTQ's --mse: of the grids fitted to 1, 0.99 .. 0.21 of the range, the one with the least sum of |x - round(x)|^2.4.
+  bool mse = false;
   Dtype dtype = Dtype::bf16;
+
+  UniformGrid grid(std::span<const float> unit) const;  // as it is stored
 };
 // Every weight to the nearest level of its unit's grid.
 QuantisedMatrix round_to_grid(MatrixView w, const Rounding& rounding);

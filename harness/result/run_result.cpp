@@ -95,6 +95,7 @@ void visit(auto& archive, Like<SpeedResult> auto& speed) {
   archive("mbu", speed.mbu);
   archive("share_of_best_gemm", speed.share_of_best_gemm);
   archive("speedup", speed.speedup);
+  archive("roofline_speedup", speed.roofline_speedup);
   archive("notes", speed.notes);
 }
 
@@ -109,6 +110,7 @@ void visit(auto& archive, Like<RooflinePoint> auto& point) {
   archive("name", point.name);
   archive("phase", point.phase);
   archive("kernel", point.kernel);
+  archive("calls", point.calls);
   archive("flops", point.flops);
   archive("executed_flops", point.executed_flops);
   archive("bytes", point.bytes);

@@ -31,12 +31,11 @@ void find_original(ModelInputs& inputs) {
     inputs.original = open_checkpoint(path);
 }
 
-void draw_calibration(const CalibrationConfig& config, bool offline, ModelInputs& inputs) {
+void read_calibration_text(const CalibrationConfig& config, bool offline, ModelInputs& inputs) {
   const Dataset train = load_dataset(config.dataset, "train", data_options(offline));
   inputs.calibration_file_hash = train.sha256;
   inputs.calibration_sample = train.sample;
-  inputs.calibration = draw_from_documents(train.documents, *inputs.tokenizer, config.samples,
-                                           config.length, config.seed);
+  inputs.calibration = draw_calibration(config.dataset, train.documents, *inputs.tokenizer, config.samples, config.length, config.seed);
 }
 
 }  // namespace
@@ -62,7 +61,7 @@ ModelInputs open_model_inputs(const RunConfig& config, bool offline) {
                           : config.model;
   inputs.packed = is_packed(inputs.path);
   if (inputs.packed) find_original(inputs);
-  if (calibrates) draw_calibration(config.calibration, offline, inputs);
+  if (calibrates) read_calibration_text(config.calibration, offline, inputs);
   return inputs;
 }
 

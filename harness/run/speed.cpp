@@ -1,11 +1,9 @@
 #include "harness/run/speed.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "harness/base/progress.h"
-#include "harness/base/rng.h"
 #include "harness/base/text.h"
 #include "harness/measure/best_gemm.h"
 #include "harness/measure/rates.h"
@@ -13,24 +11,16 @@
 #include "harness/measure/statistics.h"
 #include "harness/measure/timing.h"
 #include "harness/base/interrupt.h"
+#include "harness/run/op_points.h"
 #include "harness/run/workload.h"
 
 namespace evalharness {
 namespace {
 
 constexpr double kSecondsPerWorkload = 20;
-constexpr double kSecondsPerOp = 0.4;
 
 double weight_bytes(const Model& model) {
   return static_cast<double>(linear_totals(model).bytes + model.head().bytes());
-}
-
-// All layers of one kind, one after the other: between two calls on a layer the others pass through the
-// cache, as they do in a model.
-double kind_bytes(const Model& model, Linear linear) {
-  double sum = 0;
-  for (const Block& block : model.blocks) sum += static_cast<double>(block.slot(linear).op->bytes());
-  return sum;
 }
 
 std::vector<size_t> working_sets(std::span<Transformer* const> variants) {
@@ -53,61 +43,15 @@ Ceiling probe_best_gemm(const Model& model, size_t tokens) {
   return best_gemm(gemm_rates(std::vector<GemmShape>(shapes.begin(), shapes.end()), tokens, model.dtype), tokens);
 }
 
-size_t prefill_tokens(std::span<const SpeedConfig> workloads) {
+// Of the first workload of a phase, or what is usual.
+PassShape pass_of(std::span<const SpeedConfig> workloads, bool decode) {
   for (const SpeedConfig& workload : workloads)
-    if (!workload.decode) return workload.tokens * workload.batch;
-  return 512;
+    if (workload.decode == decode) return {.sequences = workload.batch, .tokens = decode ? 1 : workload.tokens, .past = workload.context};
+  return {.sequences = 1, .tokens = decode ? size_t{1} : size_t{512}, .past = decode ? size_t{512} : size_t{0}};
 }
 
-// Calls every layer of a kind once on random inputs.
-std::function<void()> kind_work(Transformer& t, Linear linear, const Matrix& x, Matrix& y) {
-  return [&t, linear, &x, &y] {
-    for (size_t b = 0; b < t.model().blocks.size(); ++b) t.block(b).linear(linear).forward(x.view(), y.view());
-  };
-}
-
-Matrix random_inputs(size_t rows, size_t cols) {
-  Rng rng(0, "speed.inputs");
-  Matrix x(rows, cols);
-  for (float& value : x.values()) value = static_cast<float>(rng.normal());
-  return x;
-}
-
-// Points of the linear layers of one phase: mean over the layers of a kind.
-void measure_ops(std::span<Transformer* const> variants, const std::string& phase, size_t tokens,
-                 std::vector<std::vector<OpMeasurement>>& ops) {
-  for (const Linear linear : kLinears) {
-    stop_if_interrupted();
-    const LinearOp& first = *variants[0]->model().blocks.front().slot(linear).op;
-    const Matrix x = random_inputs(tokens, first.in());
-    Matrix y(tokens, first.out());
-    std::vector<Timing> timings;
-    TimingOptions options;
-    options.max_seconds = kSecondsPerOp;
-    options.max_warmup_seconds = kSecondsPerOp;
-    if (variants.size() == 1) {
-      timings.push_back(time_one(kind_work(*variants[0], linear, x, y), options));
-    } else {
-      PairTiming pair = time_pair(kind_work(*variants[0], linear, x, y), kind_work(*variants[1], linear, x, y), options);
-      timings = {pair.a, pair.b};
-    }
-    for (size_t v = 0; v < variants.size(); ++v) {
-      const Model& model = variants[v]->model();
-      const double layers = static_cast<double>(model.blocks.size());
-      Cost cost;
-      for (const Block& block : model.blocks) {
-        Cost one = block.slot(linear).op->cost(tokens);
-        cost += one /= layers;
-      }
-      ops[v].push_back({.name = linear_name(linear),
-                        .phase = phase,
-                        .kernel = variants[v]->block(0).linear(linear).kernel(tokens),
-                        .cost = cost,
-                        .working_set = kind_bytes(model, linear),
-                        .seconds = scaled(timings[v].median, 1 / layers)});
-    }
-  }
-}
+// Not measured: it follows from what is known.
+Estimate known(double value) { return {.value = value, .standard_error = 0.0, .low = {}, .high = {}, .n = 1, .reason = ""}; }
 
 // The speed cells of a variant that a fallback computed are not the format's speed.
 bool is_simulated(const Transformer& t) {
@@ -135,13 +79,14 @@ std::vector<VariantSpeed> measure_speed(std::span<Transformer* const> variants, 
   const Model& dense = variants[0]->model();
   const std::vector<size_t> sets = working_sets(variants);
   const MachineCeilings ceilings = probe_machine(dense.dtype, sets);
-  const size_t tokens = prefill_tokens(workloads);
+  const PassShape prefill = pass_of(workloads, false), decode = pass_of(workloads, true);
+  const size_t tokens = prefill.sequences * prefill.tokens;
   const Ceiling gemm = probe_best_gemm(dense, tokens);
   progress.advance();
 
   std::vector<std::vector<OpMeasurement>> ops(variants.size());
-  measure_ops(variants, "prefill", tokens, ops);
-  measure_ops(variants, "decode", 1, ops);
+  measure_ops(variants, "prefill", prefill, ops);
+  measure_ops(variants, "decode", decode, ops);
   progress.advance(2);
 
   TimingOptions options;
@@ -164,15 +109,17 @@ std::vector<VariantSpeed> measure_speed(std::span<Transformer* const> variants, 
       const ModelCost cost = work[v]->cost();
       SpeedResult result = work[v]->speed(timings[v], ceilings, weights);
       result.share_of_best_gemm = model_flops_utilisation(cost, timings[v].median, gemm.per_second);
-      result.speedup = v == 1 ? speedup : Estimate{.value = 1.0, .standard_error = 0.0, .low = {}, .high = {}, .n = 1, .reason = ""};
+      result.speedup = v == 1 ? speedup : known(1);
       if (v == 1) std::ranges::copy(doubts_of_speedup(speedup), std::back_inserter(result.notes));
       if (is_simulated(*variants[v])) mark_simulated(result);
       results[v].speed.push_back(result);
       const double passes = config.decode ? static_cast<double>(config.tokens) : 1;
       Cost one = as_op(cost);
       one /= passes;
-      ops[v].push_back({.name = "model", .phase = result.phase, .kernel = "", .cost = one, .working_set = weights,
+      ops[v].push_back({.name = "model", .phase = config.phase(), .kernel = "", .cost = one, .working_set = weights,
                         .seconds = scaled(timings[v].median, 1 / passes)});
+      SpeedResult& of_variant = results[v].speed.back();
+      if (v == 1) of_variant.roofline_speedup = known(predicted_speedup(ceilings, ops[0].back(), ops[1].back()));
     }
     progress.advance();
   }

@@ -44,7 +44,7 @@ void check_sums(const IntGroupLinear& weight, const Matrix& x, size_t rows, cons
 }  // namespace
 
 TEST_CASE("integer kernels give the exact sums on every instruction set", "[backend][int8]") {
-  const size_t in = 288, rows = 13;
+  const size_t in = 288, rows = 45;  // of AMX: a whole block of rows and part of one, and half a tile of inputs
   const LinearPtr op = extreme_weight(in);
   const auto& weight = dynamic_cast<const IntGroupLinear&>(*op);
   Rng rng(1, "test.int8");
@@ -58,7 +58,7 @@ TEST_CASE("integer kernels give the exact sums on every instruction set", "[back
   for (size_t r = 0; r < rows; ++r) x(r, 0) = 127;  // a scale of 1
   for (const Isa isa : isas()) {
     const Int8Kernels& kernels = int8_kernels(isa);
-    CAPTURE(kernels.name);
+    CAPTURE(kernels.many);
     AlignedVector<uint8_t> codes(in * kPanelWidth);
     AlignedVector<int8_t> integers(rows * in);
     AlignedVector<int32_t> y(rows * kPanelWidth, 7);

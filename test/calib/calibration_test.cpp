@@ -41,6 +41,18 @@ TEST_CASE("the sampler draws as CPython's random does", "[calib]") {
                     "calibration: no document has more than 10 tokens; the longest of 3 has 10");
 }
 
+TEST_CASE("of one text samples start where CPython's random says", "[calib]") {
+  // python3 -c "import random; random.seed(0); print([random.randint(0, 20 - 4 - 1) for _ in range(2)])" prints [12, 13].
+  const std::vector<Document> rows = {Document(Value::Map{{"text", "abcdefgh"}, {"sentence", "abcdefghi"}}, "x:1"),
+                                      Document(Value::Map{{"text", "klmnopqrst"}, {"sentence", "jklmnopqrs"}}, "x:2")};
+  const CalibrationSet wikitext = draw_calibration("wikitext2", rows, ByteTokenizer(), 2, 4, 0);  // abcdefgh, two line breaks, klmnopqrst
+  CHECK(wikitext.samples == std::vector<std::vector<int32_t>>{{'m', 'n', 'o', 'p'}, {'n', 'o', 'p', 'q'}});
+  const CalibrationSet ptb = draw_calibration("ptb", rows, ByteTokenizer(), 2, 4, 0);  // abcdefghi jklmnopqrs
+  CHECK(ptb.samples == std::vector<std::vector<int32_t>>{{'l', 'm', 'n', 'o'}, {'m', 'n', 'o', 'p'}});
+  CHECK_THROWS_WITH(draw_from_text("abc", ByteTokenizer(), 1, 3, 0),
+                    "calibration: the text has 3 tokens, of which no sample of 3 can be drawn");
+}
+
 TEST_CASE("column norms are the root of the sum of squares over the tokens, a sample", "[calib]") {
   const auto backend = make_cpu_backend({});
   Model model = tiny_model(3);

@@ -24,13 +24,14 @@ std::vector<float> pruned(const std::string& yaml, const std::vector<float>& sco
 // The methods that are registered, each with every form of its options that changes its path.
 std::vector<std::string> every_method() {
   return {"{method: magnitude, sparsity: 0.5}", "{method: magnitude, pattern: 2:4}", "{method: wanda, sparsity: 0.5}",
-          "{method: wanda, pattern: 2:4}", "{method: wanda, pattern: 4:8}", "{method: sparsegpt, sparsity: 0.5}",
-          "{method: sparsegpt, pattern: 2:4}", "{method: sparsegpt, sparsity: 0.5, true_sequential: true, block: 8}",
+          "{method: wanda, pattern: 2:4}", "{method: wanda, pattern: 4:8}", "{method: wanda, variant: true}", "{method: sparsegpt, sparsity: 0.5}",
+          "{method: sparsegpt, pattern: 2:4}", "{method: sparsegpt, round: {bits: 4, group: 16}}",
+          "{method: sparsegpt, pattern: 2:4, round: {bits: 3, group: row, sym: true, mse: true}}", "{method: sparsegpt, sparsity: 0.5, true_sequential: true, block: 8}",
           "{method: wanda, sparsity: 0.5, allocation: {sensitivity: {spread: 0.1}}}",
           "{method: awq, bits: 3, group: 16}", "{method: awq, bits: 4, group: row, clip: false}",
           "{method: awq, bits: 4, group: 16, layers: all}",
-          "{method: svd, ratio: 0.5}", "{method: asvd, rank: 3}", "{method: asvd, ratio: 0.7, search: {}}",
-          "{method: laser, blocks: [1], layers: mlp}", "{method: rtn, bits: 4, group: 16}", "{method: rtn, bits: 3, group: row}",
+          "{method: svd, ratio: 0.5}", "{method: asvd, rank: 3}", "{method: asvd, ratio: 0.5, scale: abs_max}", "{method: asvd, ratio: 0.7, search: {}}",
+          "{method: laser, blocks: [1], layers: mlp}", "{method: rtn, bits: 4, group: 16}", "{method: rtn, bits: 3, group: row}", "{method: rtn, bits: 3, group: 16, mse: true}",
           "{method: rtn, bits: 8, group: row, scheme: absmax}", "{method: rtn, bits: 2, group: 16, scheme: awq}",
           "{method: magnitude, sparsity: 0.5, scope: row}", "{method: magnitude, sparsity: 0.5, scope: global}",
           "{method: gptq, bits: 4, group: 16}", "{method: gptq, bits: 3, group: row, sym: true, act_order: true}",

@@ -1,15 +1,13 @@
-// Optimal brain surgeon's loop and the methods on it: SparseGPT and GPTQ.
+// Optimal brain surgeon's loop, and SparseGPT on it.
 #include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <cmath>
 
-#include "harness/ops/gathered_input.h"
-#include "harness/ops/int_group.h"
-#include "harness/ops/uniform_grid.h"
 #include "methods/obs.h"
 #include "test/support/calibration.h"
 #include "test/support/tiny_model.h"
+#include "test/support/unit_inputs.h"
 
 using namespace evalharness;
 
@@ -47,21 +45,6 @@ DoubleMatrix difference(const DoubleMatrix& a, const DoubleMatrix& b) {
 const ColumnRule kThirds{{}, [](size_t i, size_t j, std::span<const double> row) { return (i + j) % 3 == 0 ? 0.0 : row[j]; }};
 const ColumnRule kHalves{{}, [](size_t, size_t j, std::span<const double> row) { return std::nearbyint(row[j] * 2) / 2; }};
 
-// A model whose q, k and v of block 0 see each unit vector (times 4) once: H of block 0 is 32/samples * diag(gain^2).
-Model model_on_unit_vectors(size_t hidden = 16) {
-  Model model = tiny_model(9, Dtype::f32, hidden);
-  Matrix embedding(64, hidden);
-  for (size_t i = 0; i < 64; ++i) embedding(i, i % hidden) = 1;
-  model.embedding = make_dense(embedding.view(), Dtype::f32);
-  model.config.norm_epsilon = 0;
-  return model;
-}
-CalibrationSet each_token_once(size_t tokens = 16) {
-  CalibrationSet set;
-  set.samples.resize(2);
-  for (size_t i = 0; i < tokens; ++i) set.samples[2 * i / tokens].push_back(static_cast<int32_t>(i));
-  return set;
-}
 std::vector<float> without(const Matrix& w, double sparsity) {
   std::vector<float> magnitudes, values(w.values().begin(), w.values().end());
   for (const float value : values) magnitudes.push_back(std::abs(value));
@@ -70,11 +53,6 @@ std::vector<float> without(const Matrix& w, double sparsity) {
   for (float& value : values)
     if (std::abs(value) <= threshold) value = 0;
   return values;
-}
-
-std::vector<float> values_of(const Slot& slot) {
-  const Matrix w = slot.op->to_dense();
-  return {w.values().begin(), w.values().end()};
 }
 
 }  // namespace
@@ -126,6 +104,34 @@ TEST_CASE("the size of the blocks does not change the result", "[methods][obs]")
       fix_columns(w, inverse.u, block, rule);
       for (size_t i = 0; i < w.values().size(); ++i) REQUIRE(w.values()[i] == Approx(expected.values()[i]).margin(1e-12));
     }
+  }
+}
+
+TEST_CASE("the loop is LDLQ on reversed columns", "[methods][obs]") {
+  // QuIP (arXiv:2307.13304, section 3): with H = L D L^T, L unit lower, from the last column to the first
+  //     q(i) = round(w(i) + sum over k > i of (w(k) - q(k)) L(k, i)).
+  const size_t n = 40;
+  const DoubleMatrix before = random_weights(24, n), h = damped(correlated_hessian(n), 0.01);
+  DoubleMatrix l(n, n);
+  std::vector<double> d(n);
+  const auto reversed = [&](size_t i, size_t j) { return h(n - 1 - i, n - 1 - j); };
+  for (size_t j = 0; j < n; ++j)
+    for (size_t i = j; i < n; ++i) {
+      double sum = reversed(i, j);
+      for (size_t k = 0; k < j; ++k) sum -= l(i, k) * d[k] * l(j, k);
+      if (i == j) d[j] = sum;
+      l(i, j) = sum / d[j];
+    }
+  DoubleMatrix w = before;
+  fix_columns(w, invert_hessian(correlated_hessian(n), 0.01).u, 16, kHalves);
+  for (size_t row = 0; row < w.rows(); ++row) {
+    std::vector<double> q(n);
+    for (size_t i = n; i-- > 0;) {
+      double value = before(row, n - 1 - i);
+      for (size_t k = i + 1; k < n; ++k) value += (before(row, n - 1 - k) - q[k]) * l(k, i);
+      q[i] = std::nearbyint(value * 2) / 2;
+    }
+    for (size_t i = 0; i < n; ++i) REQUIRE(w(row, n - 1 - i) == q[i]);
   }
 }
 
@@ -222,98 +228,4 @@ TEST_CASE("options of sparsegpt that cannot be are refused", "[methods][sparsegp
   CHECK_THROWS_WITH(method("{method: sparsegpt, pattern: 2:4, block: 6}"),
                     "test.yaml:1:42: block: expected a multiple of 4, got 6");
   CHECK_THROWS_WITH(method("{method: sparsegpt, damping: 0}"), "test.yaml:1:30: damping: expected damping > 0, got 0");
-}
-
-namespace {
-
-// Rounding to nearest of every layer with GPTQ's grid, as a sweep that reports output errors.
-std::vector<LayerReport> round_all(Model& model, size_t bits, const CalibrationSet& set) {
-  const auto backend = make_cpu_backend({});
-  return Calibration(set, *backend).sweep(model, {.gram = true}, [&](const Layer& layer, const Inputs&) {
-    return make_int_group(round_to_grid(layer.weight().view(), {.bits = bits, .group = 16, .dtype = layer.dtype}), layer.dtype);
-  });
-}
-
-}  // namespace
-
-TEST_CASE("gptq on inputs that do not depend on each other is rounding to nearest", "[methods][gptq]") {
-  // Block 0's q sees unit vectors times these gains: H is diagonal. Its rows have two groups, whose columns come in another order
-  // where they go by the diagonal.
-  const std::string forms[] = {"", ", static_groups: true", ", static_groups: true, act_order: true", ", refit: fresh", ", block: 7"};
-  for (const std::string& form : forms) {
-    CAPTURE(form);
-    Model model = model_on_unit_vectors(32), rounded = model_on_unit_vectors(32);
-    for (Model* m : {&model, &rounded})
-      for (size_t j = 0; j < 32; ++j) m->blocks[0].attention_norm[j] = 0.5f + 0.1f * static_cast<float>(j * 7 % 32);
-    compress_by(model, "{method: gptq, bits: 3, group: 16" + form + "}", each_token_once(32));
-    round_all(rounded, 3, each_token_once(32));
-    CHECK(values_of(model.blocks[0].slot(Linear::q)) == values_of(rounded.blocks[0].slot(Linear::q)));
-  }
-}
-
-TEST_CASE("with act_order alone gptq's groups are of columns whose turns are neighbours", "[methods][gptq]") {
-  // H is diagonal, as above: each column is rounded to the nearest level of its group.
-  Model model = model_on_unit_vectors(32);
-  const auto gain = [](uint32_t j) { return 0.5f + 0.1f * static_cast<float>(j * 7 % 32); };
-  std::vector<uint32_t> turns(32);
-  for (uint32_t j = 0; j < 32; ++j) {
-    model.blocks[0].attention_norm[j] = gain(j);
-    turns[j] = j;
-  }
-  std::ranges::sort(turns, [&](uint32_t a, uint32_t b) { return gain(a) > gain(b); });
-  const Matrix w = model.blocks[0].slot(Linear::q).op->to_dense();
-  compress_by(model, "{method: gptq, bits: 3, group: 16, act_order: true}", each_token_once(32));
-  const LinearOp& q = *model.blocks[0].slot(Linear::q).op;
-  CHECK(q.format() == "permuted_input(int3.g16.f32)");
-  const Matrix rounded =
-      make_int_group(round_to_grid(gather_columns(w.view(), turns).view(), {.bits = 3, .group = 16, .dtype = Dtype::f32}), Dtype::f32)->to_dense();
-  const Matrix made = q.to_dense();
-  for (size_t i = 0; i < w.rows(); ++i)
-    for (size_t j = 0; j < 32; ++j) REQUIRE(made(i, turns[j]) == rounded(i, j));
-}
-
-TEST_CASE("gptq harms the outputs of block 0 less than rounding does", "[methods][gptq]") {
-  for (const size_t bits : {2, 3, 4}) {
-    const std::string options = "{method: gptq, group: 16, bits: " + std::to_string(bits);
-    Model rounded = tiny_model(5);
-    const std::vector<LayerReport> rtn = round_all(rounded, bits, random_text(4, 8));
-    for (const std::string form : {"}", ", act_order: true, static_groups: true}", ", act_order: true}", ", refit: fresh}"}) {
-      Model model = tiny_model(5);
-      const Report report = compress_by(model, options + form, random_text(4, 8));
-      for (size_t i = 0; i < kLinears.size(); ++i) {
-        CAPTURE(bits, form, rtn[i].name);
-        CHECK(*report.layers[i].output_error < *rtn[i].output_error);
-      }
-    }
-  }
-}
-
-TEST_CASE("the block size does not change what gptq gives with a grid a row", "[methods][gptq]") {
-  std::vector<std::vector<float>> found;
-  for (const std::string block : {"1", "7", "32", "128"}) {
-    Model model = tiny_model(5);
-    compress_by(model, "{method: gptq, bits: 3, group: row, block: " + block + "}", random_text(4, 8));
-    found.push_back(values_of(model.blocks[0].slot(Linear::down)));
-  }
-  for (const std::vector<float>& values : found) CHECK(values == found[0]);
-}
-
-TEST_CASE("a dead input's weights are zero after gptq", "[methods][gptq]") {
-  Model model = tiny_model(5);
-  model.blocks[0].attention_norm[3] = 0;
-  compress_by(model, "{method: gptq, bits: 3, group: 16}", random_text(4, 8));
-  const Matrix q = model.blocks[0].slot(Linear::q).op->to_dense();
-  for (size_t i = 0; i < q.rows(); ++i) CHECK(q(i, 3) == 0);
-}
-
-TEST_CASE("a symmetric grid stores no zeros", "[methods][gptq]") {
-  Model model = tiny_model(5, Dtype::bf16);
-  const Report report = compress_by(model, "{method: gptq, bits: 4, group: 16, sym: true}", random_text(4, 8));
-  CHECK(report.layers[0].format == "int4.g16.sym.bf16");
-}
-
-TEST_CASE("options of gptq that cannot be are refused", "[methods][gptq][config]") {
-  const auto method = [](const std::string& yaml) { return make_method(ConfigNode::parse(yaml, "test.yaml")); };
-  CHECK_THROWS_WITH(method("{method: gptq, bits: 9}"), "test.yaml:1:22: bits: expected 2..8, got 9");
-  CHECK_THROWS_WITH(method("{method: gptq, group: 24}"), "test.yaml:1:23: group: expected a multiple of 16, or row, got 24");
 }

@@ -258,8 +258,8 @@ TEST_CASE("csv has a row a number, and quotes what needs it", "[reports]") {
   record.name = "a \"small\" run";
   record.variants.pop_back();
   const std::vector<std::string> lines = split(report_csv(record), "\r\n");
-  // Header, 7 of size, 1 metric, 10 of speed, 2 of memory, and what follows the last line's end.
-  REQUIRE(lines.size() == 22);
+  // Header, 7 of size, 1 metric, 11 of speed, 2 of memory, and what follows the last line's end.
+  REQUIRE(lines.size() == 23);
   CHECK(lines[0] ==
         "run,section,variant,backend,task,metric,value,standard_error,low,high,n,reason,protocol,"
         "documents,available,sample");
@@ -270,10 +270,10 @@ TEST_CASE("csv has a row a number, and quotes what needs it", "[reports]") {
   CHECK(lines[9] ==
         "\"a \"\"small\"\" run\",speed,dense,cpu,decode,tokens_per_second,80,2,,,7,,"
         "\"batch 1, 128 tokens, context 0\",,,");
-  CHECK(lines[20] ==
+  CHECK(lines[21] ==
         "\"a \"\"small\"\" run\",memory,dense,cuda,,peak_memory_bytes,,,,,0,no CUDA device on this "
         "machine,,,,");
-  CHECK(lines[21].empty());
+  CHECK(lines[22].empty());
 }
 
 TEST_CASE("what was cut, not found or left out stands beside the numbers it touches", "[reports]") {
@@ -289,6 +289,24 @@ TEST_CASE("what was cut, not found or left out stands beside the numbers it touc
   CHECK(contains(csv, "gptq_4bit,task,dense,cpu,gsm8k,unfinished,1,,,,1,,"));
   CHECK(contains(csv, "gptq_4bit,task,dense,cpu,gsm8k,truncated,2,,,,1,,"));
   CHECK(contains(csv, "gptq_4bit,task,dense,cpu,gsm8k,\"skipped,limit\",1295,,,,1,,"));
+}
+
+TEST_CASE("report.md says where the time of a pass goes", "[reports]") {
+  // Ten calls of 2 us in a pass of 25 us; the roof of a call is 1 us, of the pass 10.
+  RunResult record = one_point(1e6, 1e4, 2e-6);
+  std::vector<RooflinePoint>& points = record.variants[0].backends[0].roofline.points;
+  points[0].calls = 10;
+  points.push_back(points[0]);
+  points[1].name = "model";
+  points[1].calls = 1;
+  points[1].seconds = measured(25e-6, 0, 5);
+  points[1].bound_seconds = 10e-6;
+  const std::string text = report_markdown(record);
+  CHECK(contains(text, "### dense on cpu, decode\n"));
+  CHECK(contains(text, "| q_proj | k<1> | 10 | 2.0 µs | 80.0 % | 50.0 % |\n"));
+  CHECK(contains(text, "| norms, rotation, gates, sums |  |  |  | 20.0 % |  |\n"));
+  CHECK(contains(text, "| **pass** |  | 1 | 25.0 µs | 100 % | 40.0 % |\n"));
+  CHECK_FALSE(contains(report_markdown(small_record()), "Where the time goes"));
 }
 
 TEST_CASE("report.md holds the table, its protocols and the config to run again", "[reports]") {

@@ -102,8 +102,21 @@ TEST_CASE("a record of a run with speed fits the schema and reads back", "[run][
   REQUIRE(cpu.speed.size() == 2);
   CHECK(*cpu.speed[1].tokens_per_second.value > 0);
   CHECK(cpu.speed[1].speedup.value.has_value());
-  CHECK(!cpu.roofline.points.empty());
   CHECK(!cpu.roofline.bandwidth.empty());
+  // Seven kinds of layers, attention, the head and the pass, in both phases.
+  CHECK(cpu.roofline.points.size() == 20);
+  const ModelConfig config = tiny_config({.context = 2048});
+  for (const RooflinePoint& point : cpu.roofline.points) {
+    CAPTURE(point.name, point.phase);
+    CHECK(point.calls == (point.name == "head" || point.name == "model" ? 1 : static_cast<double>(config.layers)));
+    CHECK(*point.seconds.value > 0);
+    // The decode of two sequences behind 8 tokens: each new one sees 9; two products of 2 FLOP.
+    if (point.name == "attention" && point.phase == "decode")
+      CHECK(point.flops == 2 * 2 * 2 * 9 * static_cast<double>(config.heads * config.head_dim));
+    if (point.name == "head") CHECK(point.flops == (point.phase == "decode" ? 2 : 1) * 2 * static_cast<double>(config.vocab * config.hidden));
+  }
+  CHECK_FALSE(result.variants.at(0).backends.at(0).speed[1].roofline_speedup.value.has_value());
+  CHECK(*cpu.speed[1].roofline_speedup.value > 0);
 }
 
 TEST_CASE("a model that gives no numbers ends as diverged, and the record says where", "[run]") {

@@ -38,6 +38,7 @@ RooflinePoint point(const Shape& shape, const char* phase, double bits, double e
   RooflinePoint point;
   point.name = shape.name;
   point.phase = phase;
+  point.calls = head ? 1 : 30;
   point.kernel = bits < 16 && !head ? "int4.g64 avx512vnni" : "dense.bf16 amx";
   point.flops = point.executed_flops = 2 * tokens * shape.in * shape.out;
   point.bytes = shape.in * shape.out * (head ? 16 : bits) / 8 + 2 * tokens * (shape.in + shape.out);
@@ -55,10 +56,9 @@ RooflinePoint whole_model(const std::vector<RooflinePoint>& points, const char* 
   double seconds = 0;
   for (const RooflinePoint& part : points) {
     if (part.phase != phase) continue;
-    const double calls = part.name == "lm_head" ? 1 : 30;
-    model.flops += calls * part.flops;
-    model.bytes += calls * part.bytes;
-    seconds += calls * *part.seconds.value;
+    model.flops += part.calls * part.flops;
+    model.bytes += part.calls * part.bytes;
+    seconds += part.calls * *part.seconds.value;
   }
   model.executed_flops = model.flops;
   model.bound_seconds = std::max(model.flops / kPeak, model.bytes / kBandwidth);

@@ -5,6 +5,7 @@
 #include "harness/base/error.h"
 #include "harness/base/text.h"
 #include "tasks/task.h"
+#include "test/support/environment.h"
 #include "test/support/temporary_folder.h"
 
 using namespace evalharness;

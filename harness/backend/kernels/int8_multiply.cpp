@@ -109,11 +109,13 @@ void multiply_scalar(const Int8Product& product) {
 }  // namespace
 
 const Int8Kernels& int8_kernels(Isa isa) {
-  static const Int8Kernels kScalar{"scalar", unpack_scalar, quantise_scalar, multiply_scalar, nullptr};
-  static const Int8Kernels kAvx2{"avx2", unpack_avx2, quantise_avx2, detail::multiply_int8_avx2, detail::multiply_int8_packed_avx2};
-  static const Int8Kernels kVnni{"avx512vnni", unpack_avx512, quantise_avx512, detail::multiply_int8_vnni, detail::multiply_int8_packed_vnni};
+  static const Int8Kernels kScalar{"scalar", "scalar", unpack_scalar, quantise_scalar, multiply_scalar, nullptr};
+  static const Int8Kernels kAvx2{"avx2", "avx2", unpack_avx2, quantise_avx2, detail::multiply_int8_avx2, detail::multiply_int8_packed_avx2};
+  static const Int8Kernels kVnni{"avx512vnni", "avx512vnni", unpack_avx512, quantise_avx512, detail::multiply_int8_vnni, detail::multiply_int8_packed_vnni};
+  static const Int8Kernels kAmx{"avx512vnni", "amx", unpack_avx512, quantise_avx512, detail::multiply_int8_amx, detail::multiply_int8_packed_vnni};
   if (isa == Isa::scalar) return kScalar;
-  return isa >= Isa::avx512 && __builtin_cpu_supports("avx512vnni") ? kVnni : kAvx2;
+  if (isa < Isa::avx512 || !__builtin_cpu_supports("avx512vnni")) return kAvx2;
+  return isa == Isa::amx && amx_types().int8 ? kAmx : kVnni;
 }
 
 void multiply_int8_few(const Int8Kernels& kernels, const IntGroupLinear& weight, size_t panel, size_t begin,

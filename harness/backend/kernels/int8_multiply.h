@@ -33,7 +33,8 @@ struct Int8Token {
 void load_int8_scales(const IntGroupLinear& weight, size_t panel, float* scales);
 
 struct Int8Kernels {
-  const char* name;  // "avx512vnni"
+  const char* few;   // what multiplies packed codes: "avx512vnni"
+  const char* many;  // what multiplies unpacked ones: "amx"
   // Codes of inputs [begin, end) of a panel, multiples of 32: 64 * (end - begin) bytes.
   void (*unpack)(const IntGroupLinear& weight, size_t panel, size_t begin, size_t end, uint8_t* to);
   // quantise_token() of x [n], in the order above, padded with zeros to `depth`, a multiple of 32; by its own scale where

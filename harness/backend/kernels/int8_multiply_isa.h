@@ -12,6 +12,7 @@ namespace evalharness::detail {
 void multiply_int8_avx2(const Int8Product& product);
 void multiply_int8_packed_avx2(const IntGroupLinear& weight, size_t panel, size_t begin, const Int8Product& product);
 void multiply_int8_vnni(const Int8Product& product);
+void multiply_int8_amx(const Int8Product& product);
 void multiply_int8_packed_vnni(const IntGroupLinear& weight, size_t panel, size_t begin, const Int8Product& product);
 
 inline constexpr size_t kQuad = 4;  // neighbouring codes of an output in an unpacked panel

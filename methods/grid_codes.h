@@ -1,0 +1,40 @@
+// Codes of a weight whose columns are fixed one after another (methods/obs.h), with grids that are fitted on the way.
+#pragma once
+
+#include <vector>
+
+#include "harness/base/config_node.h"
+#include "harness/math/linalg.h"
+#include "harness/ops/uniform_grid.h"
+
+namespace evalharness {
+
+// Reads `bits`, `group`, `sym` and `mse`: a grid by GPTQ's Quantizer.
+Rounding read_gptq_rounding(const ConfigNode& options);
+
+using Order = std::vector<size_t>;  // of columns: order[j] is the column that has turn j
+Order in_place(size_t columns);
+
+// The grids of all groups and the codes, in the matrix' own order of columns; weights [out, in] come in the order of turns.
+class GridCodes {
+ public:
+  GridCodes(const Rounding& rounding, size_t out, Order order);
+
+  // Fits the grids of the groups whose first column is among first .. end-1.
+  void fit(const DoubleMatrix& w, size_t first, size_t end);
+  // Fixes the weight of turn j to the nearest level and returns that.
+  double fix(size_t i, size_t j, double weight);
+
+  const QuantisedMatrix& matrix() const { return q_; }
+
+ private:
+  void fit_group(std::span<const double> row, size_t i, size_t group);
+
+  Rounding rounding_;
+  Order order_, turn_;  // turn_: of each column
+  size_t width_;        // columns of a group
+  QuantisedMatrix q_;
+  std::vector<UniformGrid> grids_;  // [out, groups]
+};
+
+}  // namespace evalharness
