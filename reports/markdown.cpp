@@ -141,7 +141,7 @@ std::string kernels_text(const RunResult& result) {
   return text.empty() ? "" : cat("\n### Kernels that ran\n\n", text);
 }
 
-// Of the parts of a pass, each timed alone, and of the pass.
+// Of the parts of a pass, and of the pass.
 std::string parts_text(const std::string& title, const std::vector<const RooflinePoint*>& parts, const RooflinePoint& pass) {
   std::string text = cat("### ", title, "\n\n", table_line({"part", "kernel", "calls", "a call", "share of the pass", "share of its roof"}),
                          table_line({":--", ":--", "--:", "--:", "--:", "--:"}));
@@ -152,10 +152,10 @@ std::string parts_text(const std::string& title, const std::vector<const Rooflin
     const double seconds = *part->seconds.value;
     rest -= part->calls * seconds;
     text += table_line({part->name, part->kernel, cat(part->calls), cat(fixed_text(1e6 * seconds, 1), " µs"), fixed_text(100 * part->calls * seconds / whole, 1) + " %",
-                        fixed_text(100 * part->bound_seconds / seconds, 1) + " %"});
+                        part->bound_seconds > 0 ? fixed_text(100 * part->bound_seconds / seconds, 1) + " %" : ""});
   }
-  text += table_line({"norms, rotation, gates, sums", "", "", "", fixed_text(100 * rest / whole, 1) + " %", ""});
-  return text + table_line({"**pass**", "", "1", cat(fixed_text(1e6 * whole, 1), " µs"), "100 %", fixed_text(100 * pass.bound_seconds / whole, 1) + " %"}) + "\n";
+  text += table_line({"what is left", "", "", "", fixed_text(100 * rest / whole, 1) + " %", ""});
+  return text + table_line({"**pass**", "", "1", cat(fixed_text(1e6 * whole, 1), " µs"), "100 %", ""}) + "\n";
 }
 
 std::string time_text(const RunResult& result) {
@@ -164,17 +164,17 @@ std::string time_text(const RunResult& result) {
     for (const BackendResult& backend : variant.backends)
       for (const char* phase : {"prefill", "decode"}) {
         std::vector<const RooflinePoint*> parts;
-        const RooflinePoint* pass = nullptr;  // the first workload's, whose parts they are
+        const RooflinePoint* pass = nullptr;
         for (const RooflinePoint& point : backend.roofline.points) {
-          if (point.phase != phase) continue;
-          if (point.name != "model") parts.push_back(&point);
-          else if (pass == nullptr) pass = &point;
+          if (point.phase != phase || point.name == "model") continue;
+          if (point.name == "pass") pass = &point;
+          else parts.push_back(&point);
         }
-        if (pass != nullptr && pass->seconds.value && !parts.empty())
+        if (pass != nullptr && pass->seconds.value)
           text += parts_text(cat(variant.name, " on ", backend.name, ", ", phase), parts, *pass);
       }
   if (text.empty()) return text;
-  return cat("\n## Where the time goes\n\nParts are timed alone, all layers of a kind one after the other; a roof is the least time that the machine's peaks allow.\n\n", text);
+  return cat("\n## Where the time goes\n\nOps are timed within passes of the first workload of each phase (medians); a roof is the least time that the machine's peaks allow.\n\n", text);
 }
 
 }  // namespace

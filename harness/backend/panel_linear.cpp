@@ -119,23 +119,33 @@ class PanelLinear final : public BoundLinear {
     return tokens <= few_tokens(options_.gemm, options_.isa);
   }
 
+  // The inputs of each part as kernels read them, one part behind the other; null where they read them as they are.
+  const float* turn(const Inputs<Stored>& inputs, size_t rows) const {
+    struct Turned;
+    if (reader_->block() != SIZE_MAX || !reads_turned_rows(options_.isa, rows)) return nullptr;
+    float* const turned = scratch<float, Turned>(rows * layout_.depth());
+    for (size_t begin = 0; begin < layout_.depth(); begin += depth_step_) {
+      const size_t depth = std::min(depth_step_, layout_.depth() - begin);
+      turn_rows(PanelProduct<Stored>{.x = inputs.data + begin, .x_stride = inputs.stride, .rows = rows, .k = depth}, turned + rows * begin);
+    }
+    return turned;
+  }
+
   // Tiles are (panel, part of the inputs); their sums are added in the order of the parts.
   void few(MatrixView x, size_t first_panel, MutableMatrixView y) const {
     struct Sums;
     const Inputs<Stored> inputs = convert<Stored>(x, kBf16, layout_.depth());
+    const float* const turned = turn(inputs, x.rows);
     const size_t panels = ceil_div(y.cols, kPanelWidth);
     const size_t parts = ceil_div(layout_.depth(), depth_step_);
     const size_t tile = x.rows * kPanelWidth;
     float* const sums = scratch<float, Sums>(panels * parts * tile);  // [panels][parts][rows][64]
     parallel_for(panels * parts, [&](size_t index) {
       const size_t begin = index % parts * depth_step_;
-      PanelProduct<Stored> product;
-      product.x = inputs.data + begin;
-      product.x_stride = inputs.stride;
-      product.rows = x.rows;
-      product.k = std::min(depth_step_, layout_.depth() - begin);
+      PanelProduct<Stored> product{.x = inputs.data + begin, .x_stride = inputs.stride, .rows = x.rows, .k = std::min(depth_step_, layout_.depth() - begin)};
       product.y = sums + index * tile;
       product.y_stride = kPanelWidth;
+      if (turned != nullptr) product.turned = turned + x.rows * begin;
       reader_->multiply_few(options_.isa, first_panel + index / parts, begin, product);
     });
     for (size_t panel = 0; panel < panels; ++panel) {
@@ -181,11 +191,7 @@ class PanelLinear final : public BoundLinear {
     const size_t row_tiles = ceil_div(x.rows, kRowTile);
     parallel_for(panels * row_tiles, [&](size_t index) {
       const size_t panel = index / row_tiles, row = index % row_tiles * kRowTile;
-      PanelProduct<T> product;
-      product.x = inputs.row(row);
-      product.x_stride = inputs.stride;
-      product.rows = std::min(kRowTile, x.rows - row);
-      product.k = layout_.depth();
+      PanelProduct<T> product{.x = inputs.row(row), .x_stride = inputs.stride, .rows = std::min(kRowTile, x.rows - row), .k = layout_.depth()};
       product.panel = decode<T>(first_panel + panel);
       const size_t column = panel * kPanelWidth;
       const size_t width = std::min(kPanelWidth, y.cols - column);

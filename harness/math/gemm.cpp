@@ -61,6 +61,10 @@ void multiply_in_registers(Isa isa, const PanelProduct<uint16_t>& product) {
   }
 }
 
+bool reads_turned_rows(Isa isa, size_t rows) { return isa == Isa::avx2 && rows >= detail::kTurnedRows; }
+void turn_rows(const PanelProduct<float>& product, float* to) { detail::turn_rows_avx2(product, to); }
+void turn_rows(const PanelProduct<uint16_t>& product, float* to) { detail::turn_rows_avx2(product, to); }
+
 size_t few_tokens(GemmLibrary library, Isa isa) {
   if (isa == Isa::scalar) return SIZE_MAX;  // the reference of the whole: no library takes part
   constexpr size_t kMostStreamed = 64;

@@ -34,6 +34,7 @@ struct PanelProduct {
   size_t y_stride = 0;
   bool add = false;
   bool streamed = false;  // the panel comes from memory, not from a cache: it may be read in several strands
+  const float* turned = nullptr;  // of a streamed one, from turn_rows(): x again, for those who come to it for many panels
 };
 
 // Our kernels: the panel streams by once for each six rows, and what lies behind it in memory is
@@ -41,6 +42,12 @@ struct PanelProduct {
 // accumulated in float32.
 void multiply_in_registers(Isa isa, const PanelProduct<float>& product);
 void multiply_in_registers(Isa isa, const PanelProduct<uint16_t>& product);
+
+// Whether streamed products of so many rows read x as turn_rows() writes it: they do that for themselves where it is not done.
+bool reads_turned_rows(Isa isa, size_t rows);
+// Float32 and in the order in which those products read x: rows * k values, 32-byte aligned. Of `product` only x is read.
+void turn_rows(const PanelProduct<float>& product, float* to);
+void turn_rows(const PanelProduct<uint16_t>& product, float* to);
 
 // Any number of rows, `add` unset. Multiples of 8 rows run in the library. The fastest: ours with
 // AVX-512 (96 to 98 % of the multiply peak of Zen 4 at 64 outputs, oneDNN 2.6 85 to 95 %); oneDNN

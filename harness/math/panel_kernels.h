@@ -9,6 +9,9 @@ void rows_scalar(const PanelProduct<float>& product);
 void rows_scalar(const PanelProduct<uint16_t>& product);
 void rows_avx2(const PanelProduct<float>& product);
 void rows_avx2(const PanelProduct<uint16_t>& product);
+inline constexpr size_t kTurnedRows = 4;  // that are side by side: what is left of a multiple is not turned
+void turn_rows_avx2(const PanelProduct<float>& product, float* to);
+void turn_rows_avx2(const PanelProduct<uint16_t>& product, float* to);
 void rows_avx512(const PanelProduct<float>& product);
 void rows_avx512(const PanelProduct<uint16_t>& product);  // widens: no BF16 instructions
 void rows_avx512bf16(const PanelProduct<uint16_t>& product);

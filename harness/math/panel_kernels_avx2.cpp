@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "harness/base/error.h"
+#include "harness/math/aligned.h"
 #include "harness/math/panel_kernels.h"
 
 namespace evalharness::detail {
@@ -119,7 +120,6 @@ void up_to_three_rows(const PanelProduct<T>& product) {
   if (product.rows == 3) halves<3>(product);
 }
 
-constexpr size_t kTurnedRows = 4;
 // Inputs that are neighbours in a panel.
 template <class T>
 constexpr size_t kStep = std::is_same_v<T, float> ? 1 : 2;
@@ -197,20 +197,24 @@ template <class T, size_t kStrands, unsigned kAsk>
 }
 
 template <class T, size_t kStrands, unsigned kAsk>
-void four_rows(const PanelProduct<T>& product, const Stretch<T, kStrands>& stretch, ptrdiff_t ahead) {
-  alignas(32) float x[kStrands * Stretch<T, kStrands>::kMost * kTurnedRows];
-  turn(product, stretch, x);
+void four_rows(const PanelProduct<T>& product, const Stretch<T, kStrands>& stretch, const float* x, ptrdiff_t ahead) {
   for (size_t column = 0; column < kPanelWidth; column += kPanelWidth / 4) quarter<T, kStrands, kAsk>(product, stretch, x, column, ahead);
 }
 
 template <class T>
 void cached_rows(PanelProduct<T> product) {
   using Part = Stretch<T, 1>;
+  alignas(32) float x[Part::kMost * kTurnedRows];
   const size_t depth = product.k;
   for (size_t begin = 0; begin < depth; begin += Part::kMost) {
     product.k = std::min(Part::kMost, depth - begin);
     size_t row = 0;
-    for (; row + kTurnedRows <= product.rows; row += kTurnedRows) four_rows<T, 1, 0>(rows_of(product, row, kTurnedRows), {0, 0, product.k}, 0);
+    for (; row + kTurnedRows <= product.rows; row += kTurnedRows) {
+      const PanelProduct<T> four = rows_of(product, row, kTurnedRows);
+      const Part stretch{0, 0, product.k};
+      turn(four, stretch, x);
+      four_rows<T, 1, 0>(four, stretch, x, 0);
+    }
     up_to_three_rows(rows_of(product, row, product.rows - row));
     product.x += product.k;
     product.panel += product.k * kPanelWidth;
@@ -218,33 +222,58 @@ void cached_rows(PanelProduct<T> product) {
   }
 }
 
+// Calls at(stretch, where it begins in turned rows) for the stretches of a streamed panel.
+template <class T, class At>
+void over_stretches(size_t depth, const At& at) {
+  constexpr size_t kMost = Stretch<T, 4>::kMost;
+  const size_t strand = depth / 4;
+  EH_ASSERT(strand % 4 == 0);
+  for (size_t begin = 0; begin < strand; begin += kMost)
+    at(Stretch<T, 4>{strand, begin, std::min(kMost, strand - begin)}, 4 * begin * kTurnedRows);
+}
+
+// Four rows and then the next, each in the order of its stretches.
+template <class T>
+void turn_all(const PanelProduct<T>& product, float* to) {
+  for (size_t row = 0; row + kTurnedRows <= product.rows; row += kTurnedRows)
+    over_stretches<T>(product.k, [&](const Stretch<T, 4>& stretch, size_t place) {
+      turn(rows_of(product, row, kTurnedRows), stretch, to + row * product.k + place);
+    });
+}
+
 // Rows by four over a panel that comes from memory. While a stretch is multiplied the next one is asked for, half of it by the first four
 // rows and half by the next: of eight rows memory and multiplier have equally much to do, and neither waits for the other.
 template <class T>
-void streamed_fours(PanelProduct<T> product) {
-  const size_t strand = product.k / 4;
-  EH_ASSERT(strand % 4 == 0 && product.rows % kTurnedRows == 0);
-  for (size_t begin = 0; begin < strand; begin += Stretch<T, 4>::kMost) {
-    const Stretch<T, 4> stretch{strand, begin, std::min(Stretch<T, 4>::kMost, strand - begin)};
+void streamed_fours(PanelProduct<T> product, const float* turned) {
+  const size_t depth = product.k;
+  over_stretches<T>(depth, [&](const Stretch<T, 4>& stretch, size_t place) {
     // Behind the last stretch lies the first of the tile that is multiplied next, if it is the neighbour.
-    const size_t next = begin + stretch.count < strand ? stretch.count : 4 * strand - begin;
+    const size_t next = stretch.begin + stretch.count < stretch.strand ? stretch.count : depth - stretch.begin;
     const auto ahead = static_cast<ptrdiff_t>(next * kPanelWidth);
+    const float* const x = turned + place;
     if (product.rows == kTurnedRows) {
-      four_rows<T, 4, 0b1111>(product, stretch, ahead);
+      four_rows<T, 4, 0b1111>(product, stretch, x, ahead);
     } else {
-      four_rows<T, 4, 0b0011>(rows_of(product, 0, kTurnedRows), stretch, ahead);
-      four_rows<T, 4, 0b1100>(rows_of(product, kTurnedRows, kTurnedRows), stretch, ahead);
+      four_rows<T, 4, 0b0011>(rows_of(product, 0, kTurnedRows), stretch, x, ahead);
+      four_rows<T, 4, 0b1100>(rows_of(product, kTurnedRows, kTurnedRows), stretch, x + kTurnedRows * depth, ahead);
     }
     product.add = true;
-  }
+  });
 }
 
 template <class T>
 void streamed_rows(const PanelProduct<T>& product) {
+  thread_local AlignedVector<float> own;
+  const float* turned = product.turned;
+  if (turned == nullptr) {
+    own.resize(product.rows * product.k);
+    turn_all(product, own.data());
+    turned = own.data();
+  }
   size_t row = 0;
   for (size_t count = 0; product.rows - row >= kTurnedRows; row += count) {
     count = product.rows - row >= 2 * kTurnedRows ? 2 * kTurnedRows : kTurnedRows;
-    streamed_fours(rows_of(product, row, count));
+    streamed_fours(rows_of(product, row, count), turned + row * product.k);
   }
   up_to_three_rows(rows_of(product, row, product.rows - row));
 }
@@ -259,5 +288,7 @@ void all_rows(const PanelProduct<T>& product) {
 
 void rows_avx2(const PanelProduct<float>& product) { all_rows(product); }
 void rows_avx2(const PanelProduct<uint16_t>& product) { all_rows(product); }
+void turn_rows_avx2(const PanelProduct<float>& product, float* to) { turn_all(product, to); }
+void turn_rows_avx2(const PanelProduct<uint16_t>& product, float* to) { turn_all(product, to); }
 
 }  // namespace evalharness::detail

@@ -1,151 +1,113 @@
 #include "harness/run/op_points.h"
 
-#include <functional>
+#include <chrono>
+#include <map>
+#include <memory>
 
-#include "harness/base/error.h"
+#include "harness/backend/timed_backend.h"
 #include "harness/base/interrupt.h"
-#include "harness/base/rng.h"
 #include "harness/base/text.h"
+#include "harness/measure/flops.h"
 #include "harness/measure/statistics.h"
-#include "harness/measure/timing.h"
+#include "harness/run/workload.h"
 
 namespace evalharness {
 namespace {
 
-constexpr double kSecondsPerOp = 0.4;
+constexpr double kMostSeconds = 6;
+constexpr size_t kWarmUpPasses = 2, kFewestPasses = 7, kMostPasses = 100;
 
-// One kind of op in one variant: `work` does its calls of a pass.
-struct TimedOp {
-  OpMeasurement point;  // but for its time
-  std::function<void()> work;
-};
-using OpMaker = std::function<TimedOp(Transformer& t, const PassShape& pass)>;
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-std::shared_ptr<Matrix> random_inputs(size_t rows, size_t cols) {
-  Rng rng(0, "speed.inputs");
-  auto x = std::make_shared<Matrix>(rows, cols);
-  for (float& value : x->values()) value = static_cast<float>(rng.normal());
-  return x;
+SpeedConfig one_pass(SpeedConfig workload) {
+  if (workload.decode) workload.tokens = 1;
+  return workload;
 }
 
-TimedOp linear_op(Transformer& t, Linear linear, const PassShape& pass) {
-  const size_t rows = pass.sequences * pass.tokens;
-  const Model& model = t.model();
-  const LinearOp& first = *model.blocks.front().slot(linear).op;
-  const auto x = random_inputs(rows, first.in());
-  const auto y = std::make_shared<Matrix>(rows, first.out());
-  const double layers = static_cast<double>(model.blocks.size());
-  Cost cost;
-  for (const Block& block : model.blocks) {
-    Cost one = block.slot(linear).op->cost(rows);
-    cost += one /= layers;
-  }
-  return {{.name = linear_name(linear), .phase = "", .kernel = t.block(0).linear(linear).kernel(rows), .calls = layers, .cost = cost,
-           .working_set = kind_bytes(model, linear), .seconds = {}},
-          [&t, linear, x, y] {
-            for (size_t b = 0; b < t.model().blocks.size(); ++b) t.block(b).linear(linear).forward(x->view(), y->view());
-          }};
-}
-
-TimedOp head_op(Transformer& t, const PassShape& pass) {
-  const LinearOp& head = t.model().head();
-  const size_t rows = pass.sequences;
-  const auto x = random_inputs(rows, head.in());
-  return {{.name = "head", .phase = "", .kernel = t.bound_head().kernel(rows), .calls = 1, .cost = head.cost(rows),
-           .working_set = static_cast<double>(head.bytes()), .seconds = {}},
-          [&t, x] { t.head(x->view(), std::vector<int32_t>(x->rows(), -1)); }};
-}
-
-// Attention of all layers, with the cache that a pass finds.
-class AttentionWork {
+// A variant whose passes tell what their ops took.
+class Profile {
  public:
-  AttentionWork(Transformer& t, const PassShape& pass)
-      : t_(t), pass_(pass), shape_(attention_shape(t.model().config)),
-        cache_(t.make_cache(std::vector<size_t>(pass.sequences, pass.past + pass.tokens), true)) {
-    if (pass.past > 0) {
-      prepare(pass.past);
-      run();
-      for (size_t s = 0; s < pass.sequences; ++s) cache_->set_length(s, pass.past);
-    }
-    prepare(pass.tokens);
+  Profile(const Transformer& t, const SpeedConfig& workload)
+      : workload_(one_pass(workload)), kinds_(kinds_of(t.model())),
+        backend_(t.backend(), [this](const LinearOp& op) { return kinds_.contains(&op) ? kinds_.at(&op) : ""; }),
+        transformer_(t.model(), backend_, t.cache_dtype()), work_(transformer_, workload_) {
+    for (size_t i = 0; i < kWarmUpPasses; ++i) work_.run();
+    backend_.take_seconds();
   }
 
-  void run() {
-    for (size_t layer = 0; layer < t_.model().blocks.size(); ++layer)
-      t_.backend().attention(q_->view(), kv_->view(), kv_->view(), segments_, shape_, layer, *cache_, out_.view());
+  void run_pass() {
+    const double start = now();
+    work_.run();
+    samples_["pass"].push_back(now() - start);
+    for (const auto& [name, seconds] : backend_.take_seconds()) samples_[name].push_back(seconds);
+  }
+
+  std::vector<OpMeasurement> points() const {
+    std::vector<OpMeasurement> points;
+    const Model& model = transformer_.model();
+    const size_t rows = workload_.batch * workload_.tokens;
+    const auto layers = static_cast<double>(model.blocks.size());
+    for (const Linear linear : kLinears) {
+      Cost mean;
+      for (const Block& block : model.blocks) mean += block.slot(linear).op->cost(rows);
+      points.push_back(point(linear_name(linear), transformer_.block(0).linear(linear).kernel(rows), layers, mean /= layers));
+    }
+    points.push_back(point("attention", cat("cache ", dtype_name(transformer_.cache_dtype())), layers, attention_cost()));
+    points.push_back(point("head", transformer_.bound_head().kernel(workload_.batch), 1, model.head().cost(workload_.batch)));
+    for (const std::string& name : {kSmallOps, std::string("pass")}) points.push_back(point(name, "", 1, {}));
+    return points;
   }
 
  private:
-  void prepare(size_t tokens) {
-    const size_t rows = pass_.sequences * tokens;
-    q_ = random_inputs(rows, shape_.heads * shape_.head_dim);
-    kv_ = random_inputs(rows, shape_.kv_heads * shape_.head_dim);
-    out_ = Matrix(rows, shape_.heads * shape_.head_dim);
-    segments_.clear();
-    for (size_t s = 0; s < pass_.sequences; ++s) segments_.push_back({.first = s * tokens, .count = tokens, .sequence = s});
+  static std::map<const LinearOp*, std::string> kinds_of(const Model& model) {
+    std::map<const LinearOp*, std::string> kinds;
+    for (const Block& block : model.blocks)
+      for (const Linear linear : kLinears) kinds[block.slot(linear).op.get()] = linear_name(linear);
+    return kinds;
   }
 
-  Transformer& t_;
-  PassShape pass_;
-  AttentionShape shape_;
-  std::unique_ptr<KvCache> cache_;
-  std::shared_ptr<Matrix> q_, kv_;
-  Matrix out_;
-  std::vector<Segment> segments_;
+  OpMeasurement point(const std::string& name, const std::string& kernel, double calls, const Cost& cost) const {
+    return {.name = name, .phase = workload_.phase(), .kernel = kernel, .calls = calls, .cost = cost,
+            .working_set = streamed_bytes(transformer_.model()), .seconds = scaled(median_estimate(samples_.at(name)), 1 / calls)};
+  }
+
+  // Of one layer: the past read once, the pass' own keys and values read and kept, queries in and sums out.
+  Cost attention_cost() const {
+    const AttentionShape heads = attention_shape(transformer_.model().config);
+    const auto values = static_cast<double>(2 * heads.kv_heads * heads.head_dim), outer = static_cast<double>(2 * heads.heads * heads.head_dim);
+    const auto sequences = static_cast<double>(workload_.batch), tokens = static_cast<double>(workload_.tokens);
+    const auto kept_bytes = static_cast<double>(dtype_bytes(transformer_.cache_dtype()));
+    const PassShape pass{.sequences = workload_.batch, .tokens = workload_.tokens, .past = workload_.context};
+    Cost cost;
+    cost.dense_flops = cost.executed_flops = cost.effective_flops = attention_flops({heads, kept_bytes}, pass);
+    cost.activation_bytes = sequences * (values * (static_cast<double>(pass.past) + tokens) * kept_bytes + tokens * (values + outer) * sizeof(float));
+    return cost;
+  }
+
+  SpeedConfig workload_;
+  std::map<const LinearOp*, std::string> kinds_;
+  TimedBackend backend_;
+  Transformer transformer_;
+  Workload work_;
+  std::map<std::string, std::vector<double>> samples_;  // seconds of each pass
 };
-
-TimedOp attention_op(Transformer& t, const PassShape& pass) {
-  const AttentionShape heads = attention_shape(t.model().config);
-  const AttentionCost attention{heads, static_cast<double>(dtype_bytes(t.cache_dtype()))};
-  Cost cost;
-  cost.dense_flops = cost.executed_flops = cost.effective_flops = attention_flops(attention, pass);
-  // The past read once, the pass' own keys and values read and kept, queries in and sums out.
-  const auto values = static_cast<double>(2 * heads.kv_heads * heads.head_dim), sums = static_cast<double>(2 * heads.heads * heads.head_dim);
-  const auto sequences = static_cast<double>(pass.sequences), tokens = static_cast<double>(pass.tokens);
-  const double kept = sequences * values * (static_cast<double>(pass.past) + tokens) * attention.kv_value_bytes;
-  cost.activation_bytes = kept + sequences * tokens * (values + sums) * sizeof(float);
-  const auto layers = static_cast<double>(t.model().blocks.size());
-  const auto work = std::make_shared<AttentionWork>(t, pass);
-  return {{.name = "attention", .phase = "", .kernel = cat("cache ", dtype_name(t.cache_dtype())), .calls = layers, .cost = cost,
-           .working_set = kept * layers, .seconds = {}},
-          [work] { work->run(); }};
-}
-
-std::vector<Timing> time_all(const std::vector<TimedOp>& ops) {
-  TimingOptions options;
-  options.max_seconds = kSecondsPerOp;
-  options.max_warmup_seconds = kSecondsPerOp;
-  if (ops.size() == 1) return {time_one(ops[0].work, options)};
-  const PairTiming pair = time_pair(ops[0].work, ops[1].work, options);
-  return {pair.a, pair.b};
-}
 
 }  // namespace
 
-double kind_bytes(const Model& model, Linear linear) {
-  double sum = 0;
-  for (const Block& block : model.blocks) sum += static_cast<double>(block.slot(linear).op->bytes());
-  return sum;
-}
+double streamed_bytes(const Model& model) { return static_cast<double>(linear_totals(model).bytes + model.head().bytes()); }
 
-void measure_ops(std::span<Transformer* const> variants, const std::string& phase, const PassShape& pass,
-                 std::vector<std::vector<OpMeasurement>>& ops) {
-  std::vector<OpMaker> makers;
-  for (const Linear linear : kLinears)
-    makers.push_back([linear](Transformer& t, const PassShape& shape) { return linear_op(t, linear, shape); });
-  makers.push_back(attention_op);
-  makers.push_back(head_op);
-  for (const OpMaker& make : makers) {
-    stop_if_interrupted();
-    std::vector<TimedOp> timed;
-    for (Transformer* t : variants) timed.push_back(make(*t, pass));
-    const std::vector<Timing> timings = time_all(timed);
-    for (size_t v = 0; v < variants.size(); ++v) {
-      OpMeasurement point = timed[v].point;
-      point.phase = phase;
-      point.seconds = scaled(timings[v].median, 1 / point.calls);
-      ops[v].push_back(std::move(point));
+void measure_ops(std::span<Transformer* const> variants, const SpeedConfig& workload, std::vector<std::vector<OpMeasurement>>& ops) {
+  std::vector<std::unique_ptr<Profile>> profiles;
+  for (const Transformer* t : variants) profiles.push_back(std::make_unique<Profile>(*t, workload));
+  const double end = now() + kMostSeconds;
+  for (size_t pass = 0; pass < kFewestPasses || (pass < kMostPasses && now() < end); ++pass)
+    for (const auto& profile : profiles) {
+      stop_if_interrupted();
+      profile->run_pass();
     }
+  for (size_t v = 0; v < variants.size(); ++v) {
+    const std::vector<OpMeasurement> points = profiles[v]->points();
+    ops[v].insert(ops[v].end(), points.begin(), points.end());
   }
 }
 

@@ -1,23 +1,21 @@
-// The parts of a pass, each timed alone: points of the roofline, and where a pass' time goes.
+// The parts of a pass, timed where they stand: points of the roofline, and where a pass' time goes.
 #pragma once
 
 #include <span>
-#include <string>
 #include <vector>
 
-#include "harness/measure/flops.h"
 #include "harness/measure/roofline.h"
 #include "harness/model/transformer.h"
+#include "harness/run/run_config.h"
 
 namespace evalharness {
 
-// Bytes of all layers of one kind.
-double kind_bytes(const Model& model, Linear linear);
+// Bytes of the weights that a pass streams: the blocks' and the head's.
+double streamed_bytes(const Model& model);
 
-// Adds to ops[v], for each variant, the linear layers by their kind, attention and the head, the variants timed by turns. All layers of
-// a kind are called one after the other, so that weights (and keys and values) come from where they come from in a model; a
-// point is the mean over them. The head sees a row of each sequence.
-void measure_ops(std::span<Transformer* const> variants, const std::string& phase, const PassShape& pass,
-                 std::vector<std::vector<OpMeasurement>>& ops);
+// Adds to ops[v], for each variant, what its ops take in one pass of a workload (a prefill, or one step of decoding): the linear layers
+// by their kind, attention, the head, and, without a cost, the small ops between them together and the whole pass that they are parts
+// of. Passes of the variants run by turns; a point is the mean over the layers of a kind.
+void measure_ops(std::span<Transformer* const> variants, const SpeedConfig& workload, std::vector<std::vector<OpMeasurement>>& ops);
 
 }  // namespace evalharness

@@ -19,16 +19,9 @@ namespace {
 
 constexpr double kSecondsPerWorkload = 20;
 
-double weight_bytes(const Model& model) {
-  return static_cast<double>(linear_totals(model).bytes + model.head().bytes());
-}
-
 std::vector<size_t> working_sets(std::span<Transformer* const> variants) {
   std::set<size_t> sizes;
-  for (const Transformer* t : variants) {
-    sizes.insert(static_cast<size_t>(weight_bytes(t->model())));
-    for (const Linear linear : kLinears) sizes.insert(static_cast<size_t>(kind_bytes(t->model(), linear)));
-  }
+  for (const Transformer* t : variants) sizes.insert(static_cast<size_t>(streamed_bytes(t->model())));
   // Sizes within a quarter of each other share a probe: the smaller, whose rate is not the lower.
   std::vector<size_t> distinct;
   for (const size_t size : sizes)
@@ -43,11 +36,15 @@ Ceiling probe_best_gemm(const Model& model, size_t tokens) {
   return best_gemm(gemm_rates(std::vector<GemmShape>(shapes.begin(), shapes.end()), tokens, model.dtype), tokens);
 }
 
-// Of the first workload of a phase, or what is usual.
-PassShape pass_of(std::span<const SpeedConfig> workloads, bool decode) {
+// The first workload of a phase, or what is usual.
+SpeedConfig workload_of(std::span<const SpeedConfig> workloads, bool decode) {
   for (const SpeedConfig& workload : workloads)
-    if (workload.decode == decode) return {.sequences = workload.batch, .tokens = decode ? 1 : workload.tokens, .past = workload.context};
-  return {.sequences = 1, .tokens = decode ? size_t{1} : size_t{512}, .past = decode ? size_t{512} : size_t{0}};
+    if (workload.decode == decode) return workload;
+  SpeedConfig usual;
+  usual.decode = decode;
+  usual.tokens = decode ? 1 : 512;
+  usual.context = decode ? 512 : 0;
+  return usual;
 }
 
 // Not measured: it follows from what is known.
@@ -79,14 +76,14 @@ std::vector<VariantSpeed> measure_speed(std::span<Transformer* const> variants, 
   const Model& dense = variants[0]->model();
   const std::vector<size_t> sets = working_sets(variants);
   const MachineCeilings ceilings = probe_machine(dense.dtype, sets);
-  const PassShape prefill = pass_of(workloads, false), decode = pass_of(workloads, true);
-  const size_t tokens = prefill.sequences * prefill.tokens;
+  const SpeedConfig prefill = workload_of(workloads, false), decode = workload_of(workloads, true);
+  const size_t tokens = prefill.batch * prefill.tokens;
   const Ceiling gemm = probe_best_gemm(dense, tokens);
   progress.advance();
 
   std::vector<std::vector<OpMeasurement>> ops(variants.size());
-  measure_ops(variants, "prefill", prefill, ops);
-  measure_ops(variants, "decode", decode, ops);
+  measure_ops(variants, prefill, ops);
+  measure_ops(variants, decode, ops);
   progress.advance(2);
 
   TimingOptions options;
@@ -105,7 +102,7 @@ std::vector<VariantSpeed> measure_speed(std::span<Transformer* const> variants, 
       speedup = pair.speedup;
     }
     for (size_t v = 0; v < variants.size(); ++v) {
-      const double weights = weight_bytes(variants[v]->model());
+      const double weights = streamed_bytes(variants[v]->model());
       const ModelCost cost = work[v]->cost();
       SpeedResult result = work[v]->speed(timings[v], ceilings, weights);
       result.share_of_best_gemm = model_flops_utilisation(cost, timings[v].median, gemm.per_second);
