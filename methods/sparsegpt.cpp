@@ -19,7 +19,7 @@
 //         sparsity: 0.5            # fraction of each block of columns, or instead:
 //         pattern: 2:4             # keep 2 of every 4 neighbours
 //         allocation: {layers: {down_proj: 0.4}}   # or blocks, or sensitivity: methods/allocation.h
-//         round: {bits: 4, group: row, sym: false, mse: false}   # as gptq's; without it weights stay as they are
+//         round: {bits: 4, group: row, sym: false, mse: false}   # as gptq's, but for the group; without it weights stay as they are
 //         block: 128               # columns that share a threshold
 //         damping: 0.01            # of the Hessian: a share of its mean diagonal
 //         true_sequential: false   # q, k, v; then o; then gate, up; then down, each seeing those before it pruned
@@ -28,6 +28,7 @@
 #include <optional>
 
 #include "harness/base/text.h"
+#include "harness/ops/int_group.h"
 #include "harness/ops/sparse_bitmask_int.h"
 #include "methods/allocation.h"
 #include "methods/grid_codes.h"
@@ -81,6 +82,7 @@ class SparseGpt final : public Method {
       options.fail_at("block", cat("expected a multiple of ", pattern.group(), ", got ", obs_.block));
     if (const auto round = options.find("round")) {
       rounding_ = read_gptq_rounding(*round);
+      if (!round->has("group")) rounding_->group = 0;  // as in the authors' code
       round->reject_unread();
     }
   }
@@ -105,7 +107,7 @@ class SparseGpt final : public Method {
   }
 
  private:
-  // sparse.bitmask or sparse.N:M; sparse.bitmask.int* where weights are rounded too.
+  // sparse.bitmask or sparse.N:M; where weights are rounded too sparse.bitmask.int*, or int* where none was pruned.
   LinearPtr prune(DoubleMatrix& w, const DoubleMatrix& u, const SparsityPattern& pattern, Dtype dtype) const {
     Mask mask(w.rows(), w.cols());
     std::optional<GridCodes> codes;
@@ -127,7 +129,8 @@ class SparseGpt final : public Method {
       return codes ? codes->fix(i, j, kept) : kept;
     };
     fix_columns(w, u, obs_.block, rule);
-    return codes ? make_sparse_bitmask_int(codes->matrix(), dtype) : pattern.pack(w.to_float(), dtype);
+    if (!codes) return pattern.pack(w.to_float(), dtype);
+    return pattern.sparsity() > 0 ? make_sparse_bitmask_int(codes->matrix(), dtype) : make_int_group(codes->matrix(), dtype);
   }
 
   SparsityAllocation allocation_;

@@ -13,7 +13,7 @@
 //
 // The authors' `use_variant` gives each row a sparsity of its own: of a row as many of the lowest go as together have at
 // most alpha of the sum of its scores (and what ties with the last of them); alpha is found by bisection of [0, 0.8], from 0.4 on, until
-// the whole layer's sparsity is within 0.001 of the one asked for.
+// the whole layer's sparsity is within 0.001 of the one asked for, or alpha within 0.001: layers that end further off are counted.
 //
 //     compress:
 //       - method: wanda
@@ -64,8 +64,9 @@ class RowShares {
     return static_cast<double>(std::accumulate(gone.begin(), gone.end(), size_t{0})) / static_cast<double>(scores_.size());
   }
 
+  static constexpr double kClose = 0.001;
+
   double alpha_for(double sparsity_wanted) const {
-    constexpr double kClose = 0.001;
     double low = 0, high = 0.8, alpha = 0.4;
     for (double found = sparsity(alpha); std::abs(found - sparsity_wanted) > kClose && high - low >= kClose; found = sparsity(alpha)) {
       (found > sparsity_wanted ? high : low) = alpha;
@@ -93,7 +94,8 @@ class Wanda final : public Method {
 
   Report compress(Model& model, const Calibration& calibration) const override {
     const LayerPatterns patterns = allocation_.patterns(model, calibration);
-    return calibration.sweep(model, {.column_norms = true}, [&](const Layer& layer, const Inputs& x) {
+    std::map<std::string, size_t> counts;
+    auto layers = calibration.sweep(model, {.column_norms = true}, [&](const Layer& layer, const Inputs& x) {
       const SparsityPattern& pattern = patterns.of(layer);
       Matrix w = layer.weight();                         // [out, in]
       const std::vector<float> norm = x.column_norms();  // [in]
@@ -102,13 +104,15 @@ class Wanda final : public Method {
         for (size_t j = 0; j < w.cols(); ++j) score(i, j) = std::abs(w(i, j)) * norm[j];
         if (!variant_) pattern.prune(score.row(i), w.row(i));
       });
-      if (variant_ && pattern.sparsity() > 0) prune_by_shares(score, pattern.sparsity(), w);
+      if (variant_ && pattern.sparsity() > 0) counts["layers_off_their_sparsity"] += !prune_by_shares(score, pattern.sparsity(), w);
       return pattern.pack(w, layer.dtype);  // sparse.bitmask or sparse.N:M
     });
+    return {std::move(layers), std::move(counts)};
   }
 
  private:
-  static void prune_by_shares(const Matrix& score, double sparsity, Matrix& w) {
+  // Returns whether the sparsity was met.
+  static bool prune_by_shares(const Matrix& score, double sparsity, Matrix& w) {
     const RowShares shares(score);
     const double alpha = shares.alpha_for(sparsity);
     parallel_for(w.rows(), [&](size_t i) {
@@ -116,6 +120,7 @@ class Wanda final : public Method {
       for (size_t j = 0; j < w.cols(); ++j)
         if (score(i, j) <= threshold) w(i, j) = 0;
     });
+    return std::abs(shares.sparsity(alpha) - sparsity) <= RowShares::kClose;
   }
 
   SparsityAllocation allocation_;

@@ -116,7 +116,7 @@ class PanelLinear final : public BoundLinear {
   static constexpr bool kBf16 = std::is_same_v<Stored, uint16_t>;
 
   bool runs_as_few(size_t tokens) const {
-    return tokens <= few_tokens(options_.gemm, options_.isa);
+    return tokens <= few_tokens(options_.gemm, options_.isa, kBf16 && reader_->block() == SIZE_MAX);
   }
 
   // The inputs of each part as kernels read them, one part behind the other; null where they read them as they are.

@@ -1,4 +1,4 @@
-// A backend that counts the time of each op of a pass, beside another that runs them.
+// A backend that counts the time of each op of a pass, beside another that runs them. One pass at a time: ops are called by one thread.
 #pragma once
 
 #include <functional>
@@ -15,7 +15,7 @@ class TimedBackend final : public Backend {
  public:
   // What the time of a weight's products counts as; "" where they are part of another op, as the head's are.
   using NameOf = std::function<std::string(const LinearOp& op)>;
-  // `inner` is borrowed.
+  // `inner` is borrowed; what is bound must not outlive this.
   TimedBackend(const Backend& inner, NameOf name_of) : inner_(inner), name_of_(std::move(name_of)) {}
 
   // Seconds by name since the last call of this, or the beginning: weights by theirs, "attention", "head", and "norms, rotation, gates".
@@ -41,6 +41,6 @@ class TimedBackend final : public Backend {
   mutable std::map<std::string, double> seconds_;
 };
 
-inline const std::string kSmallOps = "norms, rotation, gates";
+inline constexpr const char* kSmallOps = "norms, rotation, gates";
 
 }  // namespace evalharness

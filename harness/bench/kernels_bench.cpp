@@ -101,7 +101,7 @@ void add_all() {
   for (const WeightFormat& format : weight_formats()) {
     for (const std::string& name : format.examples) {
       for (const auto& [out, in] : kShapes) {
-        for (const size_t tokens : {1, 8, 512}) add({name, out, in, tokens});
+        for (const size_t tokens : {1, 8, 32, 512}) add({name, out, in, tokens});
         if (name.starts_with("dense.")) add({name, out, in, 512, GemmLibrary::openblas});
       }
     }

@@ -148,7 +148,7 @@ int main(int argc, char** argv) {
   verb->add_option("--batch", bench.batch, "sequences at a time")->delimiter(',');
   verb->add_option("--depth", bench.depth, "tokens in the cache before")->delimiter(',');
   verb->add_option("--sparsity", bench.sparsity, "zeros for formats that leave them out");
-  verb->add_option("--head", bench.head, "dense or int8");
+  verb->add_option("--head", bench.head, "dense, bf16, f32 or int8");
   verb->add_option("--seconds", bench.seconds, "for each test and format, warm-up apart");
   verb->add_option("--output", output, "md, csv or json");
   verb->add_flag("--offline", bench.offline, "never touch the network");

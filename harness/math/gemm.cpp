@@ -65,10 +65,11 @@ bool reads_turned_rows(Isa isa, size_t rows) { return isa == Isa::avx2 && rows >
 void turn_rows(const PanelProduct<float>& product, float* to) { detail::turn_rows_avx2(product, to); }
 void turn_rows(const PanelProduct<uint16_t>& product, float* to) { detail::turn_rows_avx2(product, to); }
 
-size_t few_tokens(GemmLibrary library, Isa isa) {
+size_t few_tokens(GemmLibrary library, Isa isa, bool dense_bf16) {
   if (isa == Isa::scalar) return SIZE_MAX;  // the reference of the whole: no library takes part
   constexpr size_t kMostStreamed = 64;
-  return is_ours(library, isa, true) && is_ours(library, isa, false) ? kMostStreamed : kFewTokens;
+  const bool ours = is_ours(library, isa, true) && is_ours(library, isa, false);
+  return ours || (dense_bf16 && isa == Isa::avx2 && library == GemmLibrary::fastest) ? kMostStreamed : kFewTokens;
 }
 
 GemmLibrary gemm_library(const std::string& name) {

@@ -34,18 +34,19 @@ struct PanelProduct {
   size_t y_stride = 0;
   bool add = false;
   bool streamed = false;  // the panel comes from memory, not from a cache: it may be read in several strands
-  const float* turned = nullptr;  // of a streamed one, from turn_rows(): x again, for those who come to it for many panels
+  const float* turned = nullptr;  // of a streamed one where reads_turned_rows(): x again, from turn_rows()
 };
 
-// Our kernels: the panel streams by once for each six rows, and what lies behind it in memory is
+// Our kernels: the panel streams by once for each few rows, and what lies behind it in memory is
 // fetched meanwhile. A row's result does not depend on the other rows. bfloat16 products are
 // accumulated in float32.
 void multiply_in_registers(Isa isa, const PanelProduct<float>& product);
 void multiply_in_registers(Isa isa, const PanelProduct<uint16_t>& product);
 
-// Whether streamed products of so many rows read x as turn_rows() writes it: they do that for themselves where it is not done.
+// Whether streamed products of so many rows read x as turn_rows() writes it too.
 bool reads_turned_rows(Isa isa, size_t rows);
-// Float32 and in the order in which those products read x: rows * k values, 32-byte aligned. Of `product` only x is read.
+// For them only: float32 in the order in which those products read x, rows * k values, 32-byte aligned; what is left of a multiple of
+// four rows is not written. Of `product` only x is read.
 void turn_rows(const PanelProduct<float>& product, float* to);
 void turn_rows(const PanelProduct<uint16_t>& product, float* to);
 
@@ -56,8 +57,8 @@ enum class GemmLibrary { fastest, onednn, openblas };
 GemmLibrary gemm_library(const std::string& name);  // "fastest", "onednn", "openblas"
 inline const std::vector<std::string> kGemmNames = {"fastest", "onednn", "openblas"};
 // Up to so many rows a weight is streamed through our own kernels, in parts that keep every core
-// busy: kFewTokens, or more where our kernels win anyway.
-size_t few_tokens(GemmLibrary library, Isa isa);
+// busy: kFewTokens, or more where our kernels win anyway; with AVX2 that is a dense bfloat16 weight, which a library wants widened first.
+size_t few_tokens(GemmLibrary library, Isa isa, bool dense_bf16);
 void multiply_rows(GemmLibrary library, Isa isa, const PanelProduct<float>& product);
 // Only where multiplies_bfloat16() says so; elsewhere widen and use the float32 one. Rows of x are neighbours
 // (x_stride is k): for others oneDNN 2.6 has its reference code only, with AMX too.

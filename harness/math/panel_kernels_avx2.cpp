@@ -1,5 +1,5 @@
 // AVX2 + FMA. Sixteen registers: one row keeps all 64 sums; two or three rows take the panel in two
-// halves, four rows of a panel in a cache in quarters. bfloat16 pairs are widened by a shift and a mask.
+// halves, four rows of it in quarters, whose inputs are turned side by side. bfloat16 pairs are widened by a shift and a mask.
 #include <immintrin.h>
 
 #include <algorithm>
@@ -7,7 +7,6 @@
 #include <type_traits>
 
 #include "harness/base/error.h"
-#include "harness/math/aligned.h"
 #include "harness/math/panel_kernels.h"
 
 namespace evalharness::detail {
@@ -18,23 +17,31 @@ constexpr size_t kLanes = 8;
 // Bytes between the load and the line asked for.
 constexpr size_t kAhead = 1024;
 
-// Calls at(k) for k = 0, step, 2 step, ... < depth. What is streamed is read in four strands side by side: of one strand too few lines
-// are under way to fill the memory's bandwidth (Zen 3: 35 of 50 GB/s, with software prefetch 40; four strands 47). Several rows
-// would not need them, but a row's sum has one order whoever is beside it.
-template <size_t kStep, class At>
+// Calls at(k, values from what it reads to what it asks for, or 0) for k = 0, step, 2 step, ... < depth. What is streamed is read in
+// four strands side by side: of one strand too few lines are under way to fill the memory's bandwidth (Zen 3: 35 of 50 GB/s, with
+// software prefetch 40; four strands 47). Several rows would not need them, but a row's sum has one order whoever is beside it; they ask
+// for lines all along. The end of each strand asks for its beginning in the tile behind this one in memory: strands that begin
+// unasked lose half a microsecond a tile.
+template <class T, bool kAsks, class At>
 [[gnu::target("avx2,fma"), gnu::always_inline]] inline void over_depth(size_t depth, bool streamed, const At& at) {
-  const size_t strand = streamed ? depth / (4 * kStep) * kStep : 0;
-  for (size_t k = 0; k < strand; k += kStep)
+  constexpr size_t kStep = sizeof(float) / sizeof(T), kAheadInputs = kAhead / (kPanelWidth * sizeof(T));
+  const size_t strand = streamed ? depth / (4 * kStep) * kStep : 0, last = strand - std::min(strand, kAheadInputs);
+  const auto strands = [&](size_t begin, size_t end, size_t ahead) __attribute__((target("avx2,fma"), always_inline)) {
+    for (size_t k = begin; k < end; k += kStep)
 #pragma GCC unroll 1
-    for (size_t s = 0; s < 4; ++s) at(s * strand + k);
-  for (size_t k = 4 * strand; k < depth; k += kStep) at(k);
+      for (size_t s = 0; s < 4; ++s) at(s * strand + k, ahead);
+  };
+  constexpr size_t kAlong = kAsks ? kAheadInputs * kPanelWidth : 0;
+  strands(0, last, kAlong);
+  strands(last, strand, (kAheadInputs + depth - strand) * kPanelWidth);
+  for (size_t k = 4 * strand; k < depth; k += kStep) at(k, kAlong);
 }
 
 // Where several rows take a panel in halves the first asks for the lines of the second too.
-template <size_t Rows>
-[[gnu::target("avx2,fma"), gnu::always_inline]] inline void ask_for_row(const void* weights, size_t column) {
-  if (Rows == 1 || column != 0) return;
-  for (size_t line = 0; line < 256; line += 64) _mm_prefetch(static_cast<const char*>(weights) + kAhead + line, _MM_HINT_T0);
+template <class T>
+[[gnu::target("avx2,fma"), gnu::always_inline]] inline void ask_for_row(const T* weights, size_t ahead, size_t column) {
+  if (ahead == 0 || column != 0) return;
+  for (size_t line = 0; line < 256; line += 64) _mm_prefetch(reinterpret_cast<const char*>(weights + ahead) + line, _MM_HINT_T0);
 }
 
 // Columns [column, column + 8 * Vectors).
@@ -60,12 +67,12 @@ struct Sums {
 template <size_t Rows, size_t Vectors>
 [[gnu::target("avx2,fma")]] void block(const PanelProduct<float>& product, size_t column) {
   Sums<Rows, Vectors> sums(product.y + column, product.y_stride, product.add);
-  over_depth<1>(product.k, product.streamed, [&](size_t k) __attribute__((target("avx2,fma"), always_inline)) {
+  over_depth<float, (Rows > 1)>(product.k, product.streamed, [&](size_t k, size_t ahead) __attribute__((target("avx2,fma"), always_inline)) {
     __m256 x[Rows];
 #pragma GCC unroll 8
     for (size_t r = 0; r < Rows; ++r) x[r] = _mm256_broadcast_ss(product.x + r * product.x_stride + k);
     const float* const weights = product.panel + k * kPanelWidth + column;
-    ask_for_row<Rows>(weights, column);
+    ask_for_row(weights, ahead, column);
 #pragma GCC unroll 8
     for (size_t v = 0; v < Vectors; ++v) {
       const __m256 w = _mm256_loadu_ps(weights + v * kLanes);
@@ -80,7 +87,7 @@ template <size_t Rows, size_t Vectors>
 [[gnu::target("avx2,fma")]] void block(const PanelProduct<uint16_t>& product, size_t column) {
   Sums<Rows, Vectors> sums(product.y + column, product.y_stride, product.add);
   const __m256i upper = _mm256_set1_epi32(static_cast<int>(0xffff0000u));
-  over_depth<2>(product.k, product.streamed, [&](size_t k) __attribute__((target("avx2,fma"), always_inline)) {
+  over_depth<uint16_t, (Rows > 1)>(product.k, product.streamed, [&](size_t k, size_t ahead) __attribute__((target("avx2,fma"), always_inline)) {
     __m256 even[Rows], odd[Rows];
 #pragma GCC unroll 8
     for (size_t r = 0; r < Rows; ++r) {
@@ -90,7 +97,7 @@ template <size_t Rows, size_t Vectors>
       even[r] = _mm256_castsi256_ps(_mm256_slli_epi32(both, 16));
       odd[r] = _mm256_castsi256_ps(_mm256_and_si256(both, upper));
     }
-    ask_for_row<Rows>(product.panel + k * kPanelWidth, column);
+    ask_for_row(product.panel + k * kPanelWidth, ahead, column);
     const uint16_t* const weights = product.panel + k * kPanelWidth + column * 2;
 #pragma GCC unroll 8
     for (size_t v = 0; v < Vectors; ++v) {
@@ -241,41 +248,30 @@ void turn_all(const PanelProduct<T>& product, float* to) {
     });
 }
 
-// Rows by four over a panel that comes from memory. While a stretch is multiplied the next one is asked for, half of it by the first four
-// rows and half by the next: of eight rows memory and multiplier have equally much to do, and neither waits for the other.
+// Rows by four, and the rest, over a panel that comes from memory. While a stretch is multiplied the next one is asked for, half of it by
+// the first four rows and half by the next: of eight rows memory and multiplier have equally much to do, and neither waits for the other.
 template <class T>
-void streamed_fours(PanelProduct<T> product, const float* turned) {
-  const size_t depth = product.k;
+void streamed_rows(PanelProduct<T> product) {
+  EH_ASSERT(product.turned != nullptr);
+  const size_t depth = product.k, fours = product.rows / kTurnedRows;
   over_stretches<T>(depth, [&](const Stretch<T, 4>& stretch, size_t place) {
     // Behind the last stretch lies the first of the tile that is multiplied next, if it is the neighbour.
     const size_t next = stretch.begin + stretch.count < stretch.strand ? stretch.count : depth - stretch.begin;
     const auto ahead = static_cast<ptrdiff_t>(next * kPanelWidth);
-    const float* const x = turned + place;
-    if (product.rows == kTurnedRows) {
-      four_rows<T, 4, 0b1111>(product, stretch, x, ahead);
-    } else {
-      four_rows<T, 4, 0b0011>(rows_of(product, 0, kTurnedRows), stretch, x, ahead);
-      four_rows<T, 4, 0b1100>(rows_of(product, kTurnedRows, kTurnedRows), stretch, x + kTurnedRows * depth, ahead);
+    for (size_t four = 0; four < fours; ++four) {
+      const PanelProduct<T> rows = rows_of(product, four * kTurnedRows, kTurnedRows);
+      const float* const x = product.turned + four * kTurnedRows * depth + place;
+      if (four > 1)
+        four_rows<T, 4, 0>(rows, stretch, x, ahead);
+      else if (four == 1)
+        four_rows<T, 4, 0b1100>(rows, stretch, x, ahead);
+      else
+        fours == 1 ? four_rows<T, 4, 0b1111>(rows, stretch, x, ahead) : four_rows<T, 4, 0b0011>(rows, stretch, x, ahead);
     }
     product.add = true;
   });
-}
-
-template <class T>
-void streamed_rows(const PanelProduct<T>& product) {
-  thread_local AlignedVector<float> own;
-  const float* turned = product.turned;
-  if (turned == nullptr) {
-    own.resize(product.rows * product.k);
-    turn_all(product, own.data());
-    turned = own.data();
-  }
-  size_t row = 0;
-  for (size_t count = 0; product.rows - row >= kTurnedRows; row += count) {
-    count = product.rows - row >= 2 * kTurnedRows ? 2 * kTurnedRows : kTurnedRows;
-    streamed_fours(rows_of(product, row, count), turned + row * product.k);
-  }
-  up_to_three_rows(rows_of(product, row, product.rows - row));
+  product.add = false;
+  up_to_three_rows(rows_of(product, fours * kTurnedRows, product.rows - fours * kTurnedRows));
 }
 
 template <class T>

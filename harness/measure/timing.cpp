@@ -15,10 +15,6 @@ constexpr size_t kGroup = 3;  // repetitions of one warm-up median
 using Work = std::function<void()>;
 using Clock = std::function<double()>;
 
-double steady_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 // Runs all works once, in order, and appends the seconds of each to its list.
 class Rounds {
  public:
@@ -68,6 +64,10 @@ std::vector<Timing> warmed_up(const Rounds& rounds, const TimingOptions& options
 }
 
 }  // namespace
+
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 std::vector<Timing> time_by_turns(std::span<const Work> works, const TimingOptions& options) {
   EH_ASSERT(options.min_repetitions > 0 && options.max_repetitions >= options.min_repetitions);

@@ -1,5 +1,7 @@
 #include "harness/model/model.h"
 
+#include <algorithm>
+
 #include "harness/base/error.h"
 #include "harness/base/parallel.h"
 #include "harness/base/text.h"
@@ -7,6 +9,9 @@
 
 namespace evalharness {
 namespace {
+
+constexpr const char* kEmbeddingName = "model.embed_tokens.weight";
+constexpr const char* kHeadName = "lm_head.weight";
 
 std::vector<float> read_vector(const Checkpoint& checkpoint, const std::string& name) {
   const Matrix m = checkpoint.read(name);
@@ -41,9 +46,9 @@ void count(const LinearOp& op, WeightTotals& totals) {
 Model read_model(const Checkpoint& checkpoint, const WeightReader& ends, const WeightReader& linears) {
   Model model;
   model.config = checkpoint.config();
-  model.embedding = ends("model.embed_tokens.weight");
+  model.embedding = ends(kEmbeddingName);
   model.final_norm = read_vector(checkpoint, "model.norm.weight");
-  if (!model.config.tied_head) model.separate_head = ends("lm_head.weight");
+  if (!model.config.tied_head) model.separate_head = ends(kHeadName);
   model.blocks.resize(model.config.layers);
   parallel_for(model.blocks.size(), [&](size_t i) { model.blocks[i] = read_block(checkpoint, i, linears); });
   checkpoint.release();  // or the file would count beside the model for as long as it is open
@@ -78,18 +83,21 @@ Model load_model(const Checkpoint& checkpoint, Dtype dtype, const WeightMaker& m
   return model;
 }
 
-void store_head(Model& model, const std::string& name) {
-  EH_ASSERT(name == "dense" || name == "int8");
+void store_head(Model& model, const std::string& name, const Checkpoint& from) {
+  EH_ASSERT(std::ranges::find(kHeadNames, name) != kHeadNames.end());
   if (name == "dense") return;
   LinearPtr& head = model.config.tied_head ? model.embedding : model.separate_head;
-  const std::string format = cat("int8.g32.sym.", dtype_name(model.dtype));
-  head = nearest_weight(format, head->to_dense().view());
+  if (name == "int8")
+    head = nearest_weight(cat("int8.g32.sym.", dtype_name(model.dtype)), head->to_dense().view());
+  else
+    head = make_dense(from.read(model.config.tied_head ? kEmbeddingName : kHeadName).view(), dtype_named(name));
+  from.release();  // or the pages of the file would count beside the model
 }
 
 void visit_weights(const Model& model,
                    const std::function<void(const std::string& name, const LinearOp& op)>& on_weight,
                    const std::function<void(const std::string& name, std::span<const float> values)>& on_vector) {
-  on_weight("model.embed_tokens.weight", *model.embedding);
+  on_weight(kEmbeddingName, *model.embedding);
   for (size_t i = 0; i < model.blocks.size(); ++i) {
     const Block& block = model.blocks[i];
     const std::string prefix = cat("model.layers.", i, ".");
@@ -101,7 +109,7 @@ void visit_weights(const Model& model,
     }
   }
   on_vector("model.norm.weight", model.final_norm);
-  if (model.separate_head) on_weight("lm_head.weight", *model.separate_head);
+  if (model.separate_head) on_weight(kHeadName, *model.separate_head);
 }
 
 WeightTotals linear_totals(const Model& model) {

@@ -54,10 +54,11 @@ Model load_model(const Checkpoint& checkpoint, Dtype dtype);
 // The same with the blocks' linears made by `make`: no dense copy of the model is ever held.
 Model load_model(const Checkpoint& checkpoint, Dtype dtype, const WeightMaker& make);
 
-// How the head is stored, the tied embedding with it: "dense" as it is, "int8" to the nearest of 8-bit
-// codes with a half-precision scale for each 32 inputs (llama.cpp's Q8_0).
-inline const std::vector<std::string> kHeadNames = {"dense", "int8"};
-void store_head(Model& model, const std::string& name);
+// How the head is stored, the tied embedding with it: "dense" as it is; "bf16" and "f32" as `from` has it, in that type (x is rounded
+// to bfloat16 for the former only); "int8" to the nearest of 8-bit codes with a half-precision scale for each 32 inputs
+// (llama.cpp's Q8_0).
+inline const std::vector<std::string> kHeadNames = {"dense", "bf16", "f32", "int8"};
+void store_head(Model& model, const std::string& name, const Checkpoint& from);
 
 // All that a model holds, under the checkpoint's names, in a fixed order: weights, and vectors (norms,
 // biases).

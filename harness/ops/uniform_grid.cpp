@@ -32,9 +32,10 @@ void each_unit(Row row, const Rounding& rounding, const Take& take) {
 }
 
 // Sum of |x - round(x)|^2.4, or something that is no less than `enough`.
-float rounding_error(std::span<const float> unit, const UniformGrid& grid, float enough) {
-  float sum = 0;
-  for (size_t i = 0; i < unit.size() && sum < enough; ++i) sum += std::pow(std::abs(unit[i] - grid.round(unit[i])), 2.4f);
+double rounding_error(std::span<const float> unit, const UniformGrid& grid, double enough) {
+  double sum = 0;
+  for (size_t i = 0; i < unit.size() && sum < enough; ++i)
+    sum += static_cast<double>(std::pow(std::abs(unit[i] - grid.round(unit[i])), 2.4f));
   return sum;
 }
 
@@ -97,11 +98,11 @@ UniformGrid Rounding::grid(std::span<const float> unit) const {
   const Range range = range_of(unit);
   UniformGrid best = fit(bits, range).as_stored(dtype);
   if (!mse) return best;
-  float least = rounding_error(unit, best, std::numeric_limits<float>::infinity());
+  double least = rounding_error(unit, best, std::numeric_limits<double>::infinity());
   for (int hundredths = 99; hundredths > 20; --hundredths) {
     const float share = static_cast<float>(hundredths) / 100;
     const UniformGrid narrower = fit(bits, {share * range.low, share * range.high}).as_stored(dtype);
-    const float error = rounding_error(unit, narrower, least);
+    const double error = rounding_error(unit, narrower, least);
     if (error >= least) continue;
     least = error;
     best = narrower;

@@ -20,6 +20,7 @@
 #include "harness/model/checkpoint.h"
 #include "harness/ops/format_registry.h"
 #include "harness/run/model_list.h"
+#include "harness/run/op_points.h"
 #include "harness/run/workload.h"
 
 namespace evalharness {
@@ -89,8 +90,8 @@ std::unique_ptr<Contender> ready(Model model, const std::string& format, const B
   auto contender = std::make_unique<Contender>();
   contender->format = format;
   contender->model = std::move(model);
-  const size_t streamed[] = {linear_totals(contender->model).bytes + contender->model.head().bytes()};
-  contender->streamed = static_cast<double>(streamed[0]);
+  contender->streamed = streamed_bytes(contender->model);
+  const size_t streamed[] = {static_cast<size_t>(contender->streamed)};
   contender->ceilings = probe_machine(contender->model.dtype, streamed);
   contender->transformer = std::make_unique<Transformer>(contender->model, backend);
   return contender;
@@ -99,7 +100,7 @@ std::unique_ptr<Contender> ready(Model model, const std::string& format, const B
 std::unique_ptr<Contender> load(const Checkpoint& checkpoint, const BenchFormat& format, const BenchConfig& config,
                                 const Backend& backend) {
   Model model = load_model(checkpoint, model_dtype_of(format.name), [&](MatrixView w) { return format.make(w, config.sparsity); });
-  store_head(model, config.head);
+  store_head(model, config.head, checkpoint);
   return ready(std::move(model), format.name, backend);
 }
 
@@ -113,7 +114,7 @@ std::string formats_of_linears(const Model& model) {
 // A packed model as it is.
 std::unique_ptr<Contender> load_as_stored(const Checkpoint& checkpoint, const BenchConfig& config, const Backend& backend) {
   Model model = load_model(checkpoint, *checkpoint.dtype());
-  store_head(model, config.head);
+  store_head(model, config.head, checkpoint);
   const std::string formats = formats_of_linears(model);
   return ready(std::move(model), formats, backend);
 }

@@ -47,7 +47,7 @@ Variant sized_variant(const std::string& name, const Model& model) {
 void check_can_be_saved(const RunConfig& config, const ModelInputs& inputs,
                         const std::string& folder) {
   if (!config.compresses())
-    fail(cat(config.name, ": neither compress: nor head: int8, so there is nothing to save"));
+    fail(cat(config.name, ": neither compress: nor head:, so there is nothing to save"));
   if (is_synthetic(inputs.path))
     fail(cat(config.model, ": a synthetic model can be timed, not saved"));
   if (std::filesystem::exists(folder + "/config.json"))
@@ -89,7 +89,7 @@ std::vector<StepReport> compress_model(Model& model, const RunConfig& config,
         for (const Slot& slot : block.slots) before_pruning[slot.name] = copy_of(*slot.op);
     steps.push_back(compress_step(model, config, i, inputs, calibration));
   }
-  store_head(model, config.head);
+  store_head(model, config.head, *inputs.checkpoint);
   return steps;
 }
 

@@ -35,6 +35,7 @@ void read_calibration_text(const CalibrationConfig& config, bool offline, ModelI
   const Dataset train = load_dataset(config.dataset, "train", data_options(offline));
   inputs.calibration_file_hash = train.sha256;
   inputs.calibration_sample = train.sample;
+  inputs.calibration_subset = train.subset;
   inputs.calibration = draw_calibration(config.dataset, train.documents, *inputs.tokenizer, config.samples, config.length, config.seed);
 }
 
@@ -91,6 +92,7 @@ Value calibration_details(const ModelInputs& inputs, const CalibrationConfig& co
   Value details;
   details.set("dataset", config.dataset);
   details.set("sample", inputs.calibration_sample);  // the bundled documents, not the real set
+  if (!inputs.calibration_subset.empty()) details.set("subset", inputs.calibration_subset);
   details.set("file_sha256", inputs.calibration_file_hash);
   details.set("tokens", inputs.calibration.tokens());
   details.set("token_sha256", inputs.calibration.token_hash());

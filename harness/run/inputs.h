@@ -20,6 +20,7 @@ struct ModelInputs {
   CalibrationSet calibration;            // empty where no method asks for one
   std::string calibration_file_hash;
   bool calibration_sample = false;
+  std::string calibration_subset;  // what part of the split the file is; "" for all of it
 
   // Of a packed model: it is compressed already, and the dense one that it was made of takes part
   // where it is on this machine.

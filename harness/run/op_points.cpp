@@ -1,6 +1,5 @@
 #include "harness/run/op_points.h"
 
-#include <chrono>
 #include <map>
 #include <memory>
 
@@ -9,6 +8,7 @@
 #include "harness/base/text.h"
 #include "harness/measure/flops.h"
 #include "harness/measure/statistics.h"
+#include "harness/measure/timing.h"
 #include "harness/run/workload.h"
 
 namespace evalharness {
@@ -16,8 +16,6 @@ namespace {
 
 constexpr double kMostSeconds = 6;
 constexpr size_t kWarmUpPasses = 2, kFewestPasses = 7, kMostPasses = 100;
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 SpeedConfig one_pass(SpeedConfig workload) {
   if (workload.decode) workload.tokens = 1;
@@ -36,9 +34,9 @@ class Profile {
   }
 
   void run_pass() {
-    const double start = now();
+    const double start = steady_seconds();
     work_.run();
-    samples_["pass"].push_back(now() - start);
+    samples_["pass"].push_back(steady_seconds() - start);
     for (const auto& [name, seconds] : backend_.take_seconds()) samples_[name].push_back(seconds);
   }
 
@@ -54,7 +52,7 @@ class Profile {
     }
     points.push_back(point("attention", cat("cache ", dtype_name(transformer_.cache_dtype())), layers, attention_cost()));
     points.push_back(point("head", transformer_.bound_head().kernel(workload_.batch), 1, model.head().cost(workload_.batch)));
-    for (const std::string& name : {kSmallOps, std::string("pass")}) points.push_back(point(name, "", 1, {}));
+    for (const char* const name : {kSmallOps, "pass"}) points.push_back(point(name, "", 1, {}));
     return points;
   }
 
@@ -99,8 +97,8 @@ double streamed_bytes(const Model& model) { return static_cast<double>(linear_to
 void measure_ops(std::span<Transformer* const> variants, const SpeedConfig& workload, std::vector<std::vector<OpMeasurement>>& ops) {
   std::vector<std::unique_ptr<Profile>> profiles;
   for (const Transformer* t : variants) profiles.push_back(std::make_unique<Profile>(*t, workload));
-  const double end = now() + kMostSeconds;
-  for (size_t pass = 0; pass < kFewestPasses || (pass < kMostPasses && now() < end); ++pass)
+  const double end = steady_seconds() + kMostSeconds;
+  for (size_t pass = 0; pass < kFewestPasses || (pass < kMostPasses && steady_seconds() < end); ++pass)
     for (const auto& profile : profiles) {
       stop_if_interrupted();
       profile->run_pass();

@@ -250,7 +250,7 @@ class Run {
       cpu.speed = speeds[v].speed;
       cpu.roofline = speeds[v].roofline;
       if (dense == nullptr)
-        for (SpeedResult& result : cpu.speed) result.speedup = Estimate::missing(inputs_.no_original);
+        for (SpeedResult& result : cpu.speed) result.speedup = result.roofline_speedup = Estimate::missing(inputs_.no_original);
     }
   }
 

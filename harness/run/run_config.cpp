@@ -194,6 +194,7 @@ RunConfig read_run_config(ConfigNode root, const std::string& name, const RunOve
   config.kv_cache = dtype_named(root.get_one_of("kv_cache", {"bf16", "f16", "f32"}, dtype_name(config.dtype)));
   config.gemm = gemm_library(root.get_one_of("gemm", kGemmNames, kGemmNames.front()));
   config.head = root.get_one_of("head", kHeadNames, kHeadNames.front());
+  if (config.head == dtype_name(config.dtype)) root.fail_at("head", cat("expected another type than the model's dtype, got '", config.head, "'"));
   config.calibration = read_calibration(root);
   read_methods(root, config);
   read_tasks(root, overrides, config);

@@ -57,7 +57,7 @@ bool is_simulated(const Transformer& t) {
 
 void mark_simulated(SpeedResult& result) {
   for (Estimate* cell : {&result.tokens_per_second, &result.latency_ms, &result.mfu, &result.mbu,
-                         &result.share_of_best_gemm, &result.speedup})
+                         &result.share_of_best_gemm, &result.speedup, &result.roofline_speedup})
     *cell = Estimate::missing("simulated");
   for (LatencyPercentile& percentile : result.percentiles)
     percentile.nearest_rank_ms = percentile.conservative_ms = Estimate::missing("simulated");
@@ -106,17 +106,16 @@ std::vector<VariantSpeed> measure_speed(std::span<Transformer* const> variants, 
       const ModelCost cost = work[v]->cost();
       SpeedResult result = work[v]->speed(timings[v], ceilings, weights);
       result.share_of_best_gemm = model_flops_utilisation(cost, timings[v].median, gemm.per_second);
-      result.speedup = v == 1 ? speedup : known(1);
-      if (v == 1) std::ranges::copy(doubts_of_speedup(speedup), std::back_inserter(result.notes));
-      if (is_simulated(*variants[v])) mark_simulated(result);
-      results[v].speed.push_back(result);
       const double passes = config.decode ? static_cast<double>(config.tokens) : 1;
       Cost one = as_op(cost);
       one /= passes;
       ops[v].push_back({.name = "model", .phase = config.phase(), .kernel = "", .cost = one, .working_set = weights,
                         .seconds = scaled(timings[v].median, 1 / passes)});
-      SpeedResult& of_variant = results[v].speed.back();
-      if (v == 1) of_variant.roofline_speedup = known(predicted_speedup(ceilings, ops[0].back(), ops[1].back()));
+      result.speedup = v == 1 ? speedup : known(1);
+      result.roofline_speedup = known(predicted_speedup(ceilings, ops[0].back(), ops[v].back()));
+      if (v == 1) std::ranges::copy(doubts_of_speedup(speedup), std::back_inserter(result.notes));
+      if (is_simulated(*variants[v])) mark_simulated(result);
+      results[v].speed.push_back(result);
     }
     progress.advance();
   }

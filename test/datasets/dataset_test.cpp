@@ -175,6 +175,20 @@ TEST_CASE("Hugging Face names lead to ours", "[datasets]") {
       "dataset 'lukaemon/bbh' has no config 'navigat' here (did you mean 'navigate'?)");
 }
 
+TEST_CASE("no bundled text both calibrates and is scored", "[datasets]") {
+  std::map<std::string, std::set<std::string>> splits;  // of the corpora that calibrate, by their sample
+  for (const Manifest& manifest : read_manifests())
+    if (manifest.name == "c4" || manifest.name == "wikitext2" || manifest.name == "ptb")
+      for (const DatasetPart& part : manifest.parts)
+        for (const DataSplit& split : part.splits)
+          for (const DataFile& sample : split.samples) splits[sample.file.name].insert(split.name == "train" ? "train" : "scored");
+  CHECK(splits.size() == 4);
+  for (const auto& [sample, uses] : splits) {
+    CAPTURE(sample);
+    CHECK(uses.size() == 1);
+  }
+}
+
 TEST_CASE("a manifest's mistakes are errors with their place", "[datasets]") {
   const TemporaryFolder folder;
   const std::string head =

@@ -93,6 +93,46 @@ TEST_CASE("a few rows by a panel are exact on integers, on every instruction set
   }
 }
 
+TEST_CASE("a streamed panel gives the bytes that its rows give alone, for any number of rows", "[math]") {
+  for (const Isa isa : kIsas) {
+    if (!has_isa(isa)) continue;
+    INFO(isa_name(isa));
+    const auto check = [&](auto type) {
+      using T = decltype(type);
+      for (const size_t k : {32, 96, 160, 288}) {
+        // Values whose sums depend on their order.
+        Rng rng(k, "test.gemm.streamed");
+        Matrix x(37, k), w(kPanelWidth, k);
+        for (Matrix* const m : {&x, &w})
+          for (float& value : m->values()) value = static_cast<float>(rng.normal());
+        const AlignedVector<T> x_values = rows_of<T>(x), panel = panel_of<T>(w);
+        const auto multiply = [&](size_t first, size_t rows) {
+          Matrix y(rows, kPanelWidth);
+          PanelProduct<T> product{.x = x_values.data() + first * k, .x_stride = k, .rows = rows, .k = k, .panel = panel.data(), .y = y.values().data()};
+          product.y_stride = kPanelWidth;
+          product.streamed = true;
+          AlignedVector<float> turned(rows * k);
+          if (reads_turned_rows(isa, rows)) {
+            turn_rows(product, turned.data());
+            product.turned = turned.data();
+          }
+          multiply_in_registers(isa, product);
+          return y;
+        };
+        for (const size_t rows : {1, 4, 5, 8, 11, 12, 37}) {
+          const Matrix together = multiply(0, rows);
+          for (size_t i = 0; i < rows; ++i) {
+            const Matrix alone = multiply(i, 1);
+            REQUIRE(std::ranges::equal(alone.row(0), together.row(i)));
+          }
+        }
+      }
+    };
+    check(float{});
+    check(uint16_t{});
+  }
+}
+
 TEST_CASE("a few rows are added to what is there where asked", "[math]") {
   const AlignedVector<float> x(16, 1), panel(16 * kPanelWidth, 2);
   for (const Isa isa : kIsas) {

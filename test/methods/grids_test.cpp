@@ -112,6 +112,37 @@ TEST_CASE("on inputs that do not depend on each other sparsegpt rounds what it k
   }
 }
 
+TEST_CASE("the grids of sparsegpt's groups are each fitted to their own columns", "[methods][sparsegpt]") {
+  // Two groups a row; blocks of half a group, and some that end within one. H is diagonal, so that nothing moves.
+  const auto model_after = [](const std::string& yaml) {
+    Model model = model_on_unit_vectors(32);
+    compress_by(model, yaml, each_token_once(32));
+    return weight(model, 0, Linear::q);
+  };
+  const Matrix before = weight(model_on_unit_vectors(32), 0, Linear::q);
+  for (const std::string block : {"8", "24", "32"}) {
+    CAPTURE(block);
+    const Matrix pruned = model_after("{method: sparsegpt, sparsity: 0.5, block: " + block + "}");
+    const Matrix made = model_after("{method: sparsegpt, sparsity: 0.5, block: " + block + ", round: {bits: 3, group: 16}}");
+    for (size_t i = 0; i < before.rows(); ++i)
+      for (const size_t first : {size_t{0}, size_t{16}}) {
+        const UniformGrid grid = Rounding{.bits = 3, .dtype = Dtype::f32}.grid(before.row(i).subspan(first, 16));
+        for (size_t j = first; j < first + 16; ++j) REQUIRE(made(i, j) == (pruned(i, j) == 0 ? 0.0f : grid.round(before(i, j))));
+      }
+  }
+}
+
+TEST_CASE("where sparsegpt prunes nothing its codes are those of gptq, without a mask", "[methods][sparsegpt]") {
+  Model pruned = tiny_model(5), rounded = tiny_model(5);
+  compress_by(pruned, "{method: sparsegpt, sparsity: 0, round: {bits: 3, group: 16}}", random_text(4, 8));
+  compress_by(rounded, "{method: gptq, bits: 3, group: 16}", random_text(4, 8));
+  for (const Linear linear : kLinears) {
+    const LinearOp& op = *pruned.blocks[0].slot(linear).op;
+    CHECK(op.format() == "int3.g16.f32");
+    CHECK(op.to_dense() == weight(rounded, 0, linear));
+  }
+}
+
 TEST_CASE("rounding in sparsegpt's loop makes up for what it prunes and rounds", "[methods][sparsegpt]") {
   const auto larger = [] { return tiny_model(5, Dtype::f32, 64); };
   for (const std::string pattern : {"sparsity: 0.5", "pattern: 2:4"}) {

@@ -39,13 +39,16 @@ Model with_large_inputs() {
   return model;
 }
 
-std::vector<double> magnitudes_of_q() {
+// Of the inputs of block 0's q.
+std::vector<double> inputs_of_q(bool maxima) {
   const auto backend = make_cpu_backend({});
   Model model = with_large_inputs();
   std::vector<double> found;
-  Calibration(random_text(8, 4), *backend).sweep(model, {.column_magnitudes = true, .uncompressed_inputs = true},
+  Calibration(random_text(8, 4), *backend).sweep(model, {.column_magnitudes = true, .column_maxima = true, .uncompressed_inputs = true},
                                            [&](const Layer& layer, const Inputs& x) {
-                                             if (layer.block == 0 && layer.linear == Linear::q) found = x.column_magnitudes();
+                                             if (layer.block != 0 || layer.linear != Linear::q) return LinearPtr();
+                                             found = x.column_magnitudes();
+                                             if (maxima) found.assign(x.column_maxima().begin(), x.column_maxima().end());
                                              return LinearPtr();
                                            });
   return found;
@@ -88,12 +91,15 @@ TEST_CASE("a ratio of the parameters gives a rank, and the factors have no more 
 
 TEST_CASE("asvd leaves out the least of the scaled matrix", "[methods][asvd]") {
   const Model dense = with_large_inputs();
-  std::vector<double> scales = magnitudes_of_q();
-  for (double& s : scales) s = std::sqrt(s) + 1e-6;
-  Model model = with_large_inputs();
-  compress_by(model, "{method: asvd, rank: 3}");
   const Matrix w = weight(dense, 0, Linear::q);
-  CHECK(squared_distance(w, weight(model, 0, Linear::q), scales) == Approx(energy_behind(w, 3, scales)).epsilon(1e-4));
+  for (const bool maxima : {false, true}) {
+    std::vector<double> scales = inputs_of_q(maxima);
+    for (double& s : scales) s = std::sqrt(s) + 1e-6;
+    Model model = with_large_inputs();
+    compress_by(model, std::string("{method: asvd, rank: 3, scale: ") + (maxima ? "abs_max}" : "abs_mean}"));
+    CAPTURE(maxima);
+    CHECK(squared_distance(w, weight(model, 0, Linear::q), scales) == Approx(energy_behind(w, 3, scales)).epsilon(1e-4));
+  }
 }
 
 TEST_CASE("asvd with alpha 0 is svd", "[methods][asvd]") {

@@ -68,6 +68,9 @@ TEST_CASE("wanda's variant takes a share of the scores of each row: by hand", "[
   const Matrix mask = mask_of(model);
   for (size_t i = 0; i < 16; ++i)
     for (size_t j = 0; j < 16; ++j) CHECK(mask(i, j) == ((i < 8 ? j == 3 : j >= 8) ? 1.0f : 0.0f));
+  // Alpha ends at 0.8: a layer that would need more is counted.
+  Model far = with_q(model_on_unit_vectors(), w);
+  CHECK(compress_by(far, "{method: wanda, variant: true, sparsity: 0.99}", each_token_once()).counts.at("layers_off_their_sparsity") > 0);
   CHECK_THROWS_WITH(method_of("{method: wanda, variant: true, pattern: 2:4}"),
                     "test.yaml:1:26: variant: expected a sparsity: with a pattern every group of a row has as many zeros");
 }

@@ -9,10 +9,54 @@
 
 using namespace evalharness;
 
+namespace {
+
+// Has one matrix, whatever it is asked for.
+class OneMatrix final : public Checkpoint {
+ public:
+  explicit OneMatrix(Matrix w) : w_(std::move(w)) {}
+  const ModelConfig& config() const override { return config_; }
+  bool has(const std::string&) const override { return true; }
+  Matrix read(const std::string& name) const override {
+    asked = name;
+    return w_;
+  }
+  std::string path() const override { return "one"; }
+  size_t file_bytes() const override { return 0; }
+  mutable std::string asked;
+
+ private:
+  Matrix w_;
+  ModelConfig config_;
+};
+
+const OneMatrix& nothing() {
+  static const OneMatrix none(Matrix(1, 1));
+  return none;
+}
+
+}  // namespace
+
+TEST_CASE("a head of its own type holds the checkpoint's values, not the model's rounded ones", "[model][head]") {
+  Model model = tiny_model(1, Dtype::bf16);
+  const OneMatrix checkpoint(random_matrix(64, 16, 1));  // what the model's embedding was rounded from
+  store_head(model, "f32", checkpoint);
+  CHECK(checkpoint.asked == "model.embed_tokens.weight");
+  CHECK(model.head().format() == "dense.f32");
+  CHECK(model.head().to_dense() == random_matrix(64, 16, 1));
+  store_head(model, "bf16", checkpoint);
+  CHECK(model.head().format() == "dense.bf16");
+  CHECK(model.head().to_dense() == tiny_model(1, Dtype::bf16).head().to_dense());
+  model.config.tied_head = false;
+  store_head(model, "f32", checkpoint);
+  CHECK(checkpoint.asked == "lm_head.weight");
+  CHECK(model.embedding->format() == "dense.bf16");
+}
+
 TEST_CASE("an int8 head is within half a step of the dense one, and a tied embedding reads it", "[model][head]") {
   Model model = tiny_model(1);
   const Matrix dense = model.head().to_dense();  // [vocab, 16]: one group a row
-  store_head(model, "int8");
+  store_head(model, "int8", nothing());
   CHECK(model.head().format() == "int8.g32.sym.f32");
   CHECK(&model.head() == model.embedding.get());
   const Matrix stored = model.head().to_dense();
@@ -29,7 +73,7 @@ TEST_CASE("an int8 head of its own leaves the embedding as it is", "[model][head
   model.config.tied_head = false;
   model.separate_head = make_dense(random_matrix(64, 16, 9).view(), Dtype::bf16);
   model.dtype = Dtype::bf16;
-  store_head(model, "int8");
+  store_head(model, "int8", nothing());
   CHECK(model.head().format() == "int8.g32.sym.bf16");
   CHECK(model.embedding->format() == "dense.f32");
 }
@@ -37,6 +81,6 @@ TEST_CASE("an int8 head of its own leaves the embedding as it is", "[model][head
 TEST_CASE("a dense head stays", "[model][head]") {
   Model model = tiny_model(1);
   const LinearOp* const before = &model.head();
-  store_head(model, "dense");
+  store_head(model, "dense", nothing());
   CHECK(&model.head() == before);
 }

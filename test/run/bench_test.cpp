@@ -80,7 +80,7 @@ TEST_CASE("bench refuses what it cannot read", "[run][bench]") {
                     "expected a --prefill or --decode of at least 1 token");
   CHECK_THROWS_WITH(bench({.model = "synthetic:llama-1b", .batch = {0}}), "--batch: expected at least 1 sequence, got 0");
   CHECK_THROWS_WITH(bench({.model = "synthetic:llama-1b", .head = "int9"}),
-                    "--head: expected one of dense, int8, got 'int9'");
+                    "--head: expected one of dense, bf16, f32, int8, got 'int9'");
   CHECK_THROWS_WITH(bench_text({}, "cvs"),
                     "--output: expected one of md, csv, json, got 'cvs'");
 }

@@ -72,6 +72,8 @@ TEST_CASE("the journal of another config is refused", "[run][journal]") {
 
 TEST_CASE("an int8 head alone makes a compressed variant, on the head's own kernels", "[run][head]") {
   const TinyBench bench;
+  CHECK_THROWS_WITH(bench.run_in("same", bench.config("dtype: f32\nhead: f32\ntasks: [piqa]\n")),
+                    Catch::Contains("head: expected another type than the model's dtype, got 'f32'"));
   const RunResult result = bench.run_in("head", bench.config("head: int8\ntasks: [piqa]\nlimits: {piqa: 1}\n"));
   REQUIRE(result.variants.size() == 2);
   CHECK(result.variants[0].backends[0].kernels.count("int8.g32.sym.bf16 few tokens") == 0);
@@ -116,8 +118,13 @@ TEST_CASE("a record of a run with speed fits the schema and reads back", "[run][
       CHECK(point.flops == 2 * 2 * 2 * 9 * static_cast<double>(config.heads * config.head_dim));
     if (point.name == "head") CHECK(point.flops == (point.phase == "decode" ? 2 : 1) * 2 * static_cast<double>(config.vocab * config.hidden));
   }
-  CHECK_FALSE(result.variants.at(0).backends.at(0).speed[1].roofline_speedup.value.has_value());
-  CHECK(*cpu.speed[1].roofline_speedup.value > 0);
+  CHECK(*result.variants.at(0).backends.at(0).speed[1].roofline_speedup.value == 1);
+  const auto bound = [&](size_t variant, const std::string& phase) {
+    for (const RooflinePoint& point : result.variants.at(variant).backends.at(0).roofline.points)
+      if (point.name == "model" && point.phase == phase) return point.bound_seconds;
+    return 0.0;
+  };
+  CHECK(*cpu.speed[1].roofline_speedup.value == Approx(bound(0, "decode") / bound(1, "decode")));
 }
 
 TEST_CASE("a model that gives no numbers ends as diverged, and the record says where", "[run]") {

@@ -28,12 +28,12 @@ constexpr Shape kShapes[] = {
     {"q_proj", 576, 576, 0.42, 0.71},     {"k_proj", 192, 576, 0.27, 0.55},
     {"v_proj", 192, 576, 0.26, 0.56},     {"o_proj", 576, 576, 0.41, 0.72},
     {"gate_proj", 1536, 576, 0.55, 0.83}, {"up_proj", 1536, 576, 0.54, 0.84},
-    {"down_proj", 576, 1536, 0.47, 0.80}, {"lm_head", 49152, 576, 0.61, 0.90}};
+    {"down_proj", 576, 1536, 0.47, 0.80}, {"head", 49152, 576, 0.61, 0.90}};
 
 // bits: of a weight, scales included. The head stays dense.
 RooflinePoint point(const Shape& shape, const char* phase, double bits, double efficiency) {
   const bool prefill = std::string(phase) == "prefill";
-  const bool head = std::string(shape.name) == "lm_head";
+  const bool head = std::string(shape.name) == "head";
   const double tokens = prefill && !head ? 512 : 1;
   RooflinePoint point;
   point.name = shape.name;

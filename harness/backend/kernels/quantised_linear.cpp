@@ -23,8 +23,12 @@ constexpr size_t kUnit = IntGroupLinear::kUnit;
 constexpr size_t kRowBlock = 128;
 
 // Rows of x that share an unpacked panel: unpacking costs VNNI a quarter of the product with a block of rows, AMX more than
-// the product, but tiles must be enough for all cores.
-size_t row_tile(size_t panels) { return panels >= 8 ? 8 * kRowBlock : kRowBlock; }
+// the product, but tiles must be enough for many cores.
+size_t row_tile(size_t panels, size_t rows) {
+  constexpr size_t kWantedTiles = 64, kMostBlocks = 8;
+  const size_t tiles_of_a_panel = std::max<size_t>(1, kWantedTiles / panels);
+  return kRowBlock * std::clamp<size_t>(rows / (tiles_of_a_panel * kRowBlock), 1, kMostBlocks);
+}
 
 // All tokens of a call as integers.
 struct Int8Inputs {
@@ -94,7 +98,7 @@ class Int8Linear final : public BoundLinear {
 
   // Tiles are (panel, rows of x).
   void many(const Int8Inputs& inputs, size_t first_panel, MutableMatrixView y) const {
-    const size_t panels = ceil_div(y.cols, kPanelWidth), tile = row_tile(panels), row_tiles = ceil_div(y.rows, tile);
+    const size_t panels = ceil_div(y.cols, kPanelWidth), tile = row_tile(panels, y.rows), row_tiles = ceil_div(y.rows, tile);
     parallel_for(panels * row_tiles, [&](size_t index) {
       struct Codes;
       struct Sums;

@@ -1,0 +1,50 @@
+// A backend that counts time gives what the one beside it gives.
+#include "harness/backend/timed_backend.h"
+
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <set>
+
+#include "harness/model/transformer.h"
+#include "test/support/tiny_model.h"
+
+using namespace evalharness;
+
+namespace {
+
+std::vector<float> scores(Transformer& transformer) {
+  Batch batch;
+  const std::vector<int32_t> ids = {5, 9, 2, 60, 31};
+  batch.add(0, 0, ids);
+  const auto cache = transformer.make_cache(std::vector<size_t>{8}, true);
+  const MatrixView hidden = transformer.forward(batch, *cache);
+  std::vector<float> found;
+  for (const TokenScore& score : transformer.head(hidden, ids)) found.push_back(score.log_prob);
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("passes on a timed backend give the same bytes, and the time of each op once", "[backend][timed]") {
+  const Model model = tiny_model(3);
+  const auto inner = make_cpu_backend({});
+  const LinearOp* const down = model.blocks[1].slot(Linear::down).op.get();
+  TimedBackend timed(*inner, [&](const LinearOp& op) { return &op == down ? "down" : &op == &model.head() ? "" : "others"; });
+  Transformer plain(model, *inner), counted(model, timed);
+  CHECK(scores(plain) == scores(counted));
+  const std::map<std::string, double> seconds = timed.take_seconds();
+  std::set<std::string> names;
+  for (const auto& [name, spent] : seconds) {
+    names.insert(name);
+    CHECK(spent > 0);
+  }
+  CHECK(names == std::set<std::string>{"attention", "down", "head", "norms, rotation, gates", "others"});
+  CHECK(timed.take_seconds().empty());
+  // No time counts twice.
+  const auto start = std::chrono::steady_clock::now();
+  scores(counted);
+  const double whole = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  double sum = 0;
+  for (const auto& [name, spent] : timed.take_seconds()) sum += spent;
+  CHECK(sum <= whole);
+}
