@@ -8,11 +8,12 @@
 //     W diag(s) = U diag(sigma) V^T,   W_r = (U_r diag(sigma_r)^1/2) (diag(sigma_r)^1/2 V_r^T diag(1/s)),
 //     r = floor(p * out * in / (out + in))
 //
-// so that columns with large inputs are kept nearer; alpha 0 is plain SVD; the authors' abs_max takes the largest |x_j| in place of the mean. With `search` each layer gets a ratio of its
-// own: alone in the dense model at 0.4, 0.5 .. 0.9 it costs some loss on calibration text; of all (layer, ratio) from the
-// most harmful on, as many are ruled out as the ratio of the whole allows, and each layer takes the least ratio that is left
-// to it (or stays whole). The authors' code has a randomised SVD, treats the head too and ends its search one entry off
-// what it found; the paper's search treats all layers of a model, here those of the blocks.
+// so that columns with large inputs are kept nearer; alpha 0 is plain SVD; the authors' abs_max takes the largest |x_j| in
+// place of the mean. With `search` each layer gets a ratio of its own: alone in the dense model at 0.4, 0.5 .. 0.9 it costs
+// some loss on calibration text; of all (layer, ratio) from the most harmful on, as many are ruled out as the ratio of the
+// whole allows, and each layer takes the least ratio that is left to it (or stays whole). The authors' code has a randomised
+// SVD, treats the head too and ends its search one entry off what it found; the paper's search treats all layers of a model,
+// here those of the blocks.
 //
 //     compress:
 //       - method: asvd

@@ -84,7 +84,8 @@ class RowShares {
 class Wanda final : public Method {
  public:
   explicit Wanda(const ConfigNode& options) : allocation_(options), variant_(options.get("variant", false)) {
-    if (variant_ && allocation_.pattern().structured()) options.fail_at("variant", "expected a sparsity: with a pattern every group of a row has as many zeros");
+    if (variant_ && allocation_.pattern().structured())
+      options.fail_at("variant", "expected a sparsity: with a pattern every group of a row has as many zeros");
   }
 
   Effects effects() const override { return {.prunes = true}; }

@@ -151,8 +151,9 @@ std::string parts_text(const std::string& title, const std::vector<const Rooflin
     if (!part->seconds.value) continue;
     const double seconds = *part->seconds.value;
     rest -= part->calls * seconds;
-    text += table_line({part->name, part->kernel, cat(part->calls), cat(fixed_text(1e6 * seconds, 1), " µs"), fixed_text(100 * part->calls * seconds / whole, 1) + " %",
-                        part->bound_seconds > 0 ? fixed_text(100 * part->bound_seconds / seconds, 1) + " %" : ""});
+    const std::string share_of_roof = part->bound_seconds > 0 ? fixed_text(100 * part->bound_seconds / seconds, 1) + " %" : "";
+    text += table_line({part->name, part->kernel, cat(part->calls), cat(fixed_text(1e6 * seconds, 1), " µs"),
+                        fixed_text(100 * part->calls * seconds / whole, 1) + " %", share_of_roof});
   }
   text += table_line({"what is left", "", "", "", fixed_text(100 * rest / whole, 1) + " %", ""});
   return text + table_line({"**pass**", "", "1", cat(fixed_text(1e6 * whole, 1), " µs"), "100 %", ""}) + "\n";
@@ -174,7 +175,8 @@ std::string time_text(const RunResult& result) {
           text += parts_text(cat(variant.name, " on ", backend.name, ", ", phase), parts, *pass);
       }
   if (text.empty()) return text;
-  return cat("\n## Where the time goes\n\nOps are timed within passes of the first workload of each phase (medians); a roof is the least time that the machine's peaks allow.\n\n", text);
+  return cat("\n## Where the time goes\n\nOps are timed within passes of the first workload of each phase, of none a prefill of 512 tokens or a step behind "
+             "512 (medians); a roof is the least time that the machine's peaks allow.\n\n", text);
 }
 
 }  // namespace

@@ -23,7 +23,8 @@ class TimedBackend final : public Backend {
 
   std::string name() const override { return inner_.name(); }
   std::unique_ptr<BoundLinear> bind(const LinearOp& op) const override;
-  std::unique_ptr<KvCache> make_cache(const AttentionShape& shape, size_t layers, std::span<const size_t> capacities, Dtype dtype) const override {
+  std::unique_ptr<KvCache> make_cache(const AttentionShape& shape, size_t layers, std::span<const size_t> capacities,
+                                      Dtype dtype) const override {
     return inner_.make_cache(shape, layers, capacities, dtype);
   }
   void rms_norm(MatrixView x, std::span<const float> weight, float epsilon, MutableMatrixView y) const override;

@@ -251,15 +251,16 @@ void turn_all(const PanelProduct<T>& product, float* to) {
 // Rows by four, and the rest, over a panel that comes from memory. While a stretch is multiplied the next one is asked for, half of it by
 // the first four rows and half by the next: of eight rows memory and multiplier have equally much to do, and neither waits for the other.
 template <class T>
-void streamed_rows(PanelProduct<T> product) {
+void streamed_rows(const PanelProduct<T>& product) {
   EH_ASSERT(product.turned != nullptr);
   const size_t depth = product.k, fours = product.rows / kTurnedRows;
+  PanelProduct<T> part = product;
   over_stretches<T>(depth, [&](const Stretch<T, 4>& stretch, size_t place) {
     // Behind the last stretch lies the first of the tile that is multiplied next, if it is the neighbour.
     const size_t next = stretch.begin + stretch.count < stretch.strand ? stretch.count : depth - stretch.begin;
     const auto ahead = static_cast<ptrdiff_t>(next * kPanelWidth);
     for (size_t four = 0; four < fours; ++four) {
-      const PanelProduct<T> rows = rows_of(product, four * kTurnedRows, kTurnedRows);
+      const PanelProduct<T> rows = rows_of(part, four * kTurnedRows, kTurnedRows);
       const float* const x = product.turned + four * kTurnedRows * depth + place;
       if (four > 1)
         four_rows<T, 4, 0>(rows, stretch, x, ahead);
@@ -268,9 +269,8 @@ void streamed_rows(PanelProduct<T> product) {
       else
         fours == 1 ? four_rows<T, 4, 0b1111>(rows, stretch, x, ahead) : four_rows<T, 4, 0b0011>(rows, stretch, x, ahead);
     }
-    product.add = true;
+    part.add = true;
   });
-  product.add = false;
   up_to_three_rows(rows_of(product, fours * kTurnedRows, product.rows - fours * kTurnedRows));
 }
 
