@@ -105,7 +105,7 @@ struct SpeedResult {
   Estimate mfu, mbu;
   Estimate share_of_best_gemm;
   Estimate speedup;          // against the dense variant in the same run; of dense: 1
-  Estimate roofline_speedup;  // the bound of the dense pass over that of this one: what the roofs allow; none of dense
+  Estimate roofline_speedup;  // the bound of the dense pass over that of this one: what the roofs allow; of dense: 1
   std::vector<std::string> notes;  // doubts: "the warm-up ended before the times settled"
   bool operator==(const SpeedResult&) const = default;
 };
@@ -119,7 +119,7 @@ struct Ceiling {
   bool operator==(const Ceiling&) const = default;
 };
 struct RooflinePoint {
-  std::string name;          // "q_proj", "attention", "head", "model"
+  std::string name;          // "q_proj", "attention", "head", "norms, rotation, gates", "pass" that these are parts of, "model" as timed
   std::string phase;         // "prefill", "decode"
   std::string kernel;        // what ran
   double calls = 1;          // in one pass of the model
