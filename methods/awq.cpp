@@ -160,7 +160,7 @@ class Awq final : public Method {
     const Needs clipping{.some_tokens = tokens, .only_some = true, .uncompressed_inputs = true};
     return calibration.sweep(model, clipping, [&](const Layer& layer, const Inputs& x) {
       if (!rounds_) return LinearPtr();
-      const Rounding rounding = rounding_for(layer.dtype);
+      const Rounding rounding = rounding_.in(layer.dtype);
       Matrix w = layer.weight();  // [out, in]
       if (clips_ && layer.linear != Linear::q && layer.linear != Linear::k)
         w = clip_groups(w, spread_rows(x.some().view()).view(), rounding);
@@ -169,12 +169,6 @@ class Awq final : public Method {
   }
 
  private:
-  Rounding rounding_for(Dtype dtype) const {
-    Rounding rounding = rounding_;
-    rounding.dtype = dtype;
-    return rounding;
-  }
-
   // Searches all scales in the model as it is, on the first `tokens`, then applies them: it computes the same before and
   // after.
   void scale(Model& model, const Calibration& calibration, size_t tokens) const {
@@ -225,7 +219,7 @@ class Awq final : public Method {
 
   // Q(W diag(s)) diag(1/s), dense.
   LinearPtr rounded(const Matrix& w, std::span<const float> s, Dtype dtype) const {
-    const Rounding rounding = rounding_for(dtype);
+    const Rounding rounding = rounding_.in(dtype);
     Matrix q(w.rows(), w.cols());
     parallel_for(ceil_div(w.rows(), kRowTile), [&](size_t tile) {
       for (size_t i = tile * kRowTile; i < std::min(w.rows(), (tile + 1) * kRowTile); ++i) {

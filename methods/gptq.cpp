@@ -65,7 +65,10 @@ class Gptq final : public Method {
         static_groups_(options.get("static_groups", false)) {
     const bool fresh = options.get_one_of("refit", {"ref", "fresh"}, "ref") == "fresh";
     // The grids of a block's groups are fitted before its first column: as late as can be in blocks of a group.
-    if (fresh && rounding_.group != 0) obs_.block = rounding_.group;
+    if (!fresh || rounding_.group == 0) return;
+    if (options.has("block") && obs_.block != rounding_.group)
+      options.fail_at("block", cat("expected the group's ", rounding_.group, ", as refit: fresh has it, got ", obs_.block));
+    obs_.block = rounding_.group;
   }
 
   Effects effects() const override { return {.rounds = true}; }
@@ -100,17 +103,12 @@ class Gptq final : public Method {
 
   // `w`: its columns by their turns; `order`: of the columns of the result.
   QuantisedMatrix round(DoubleMatrix& w, const DoubleMatrix& u, const Order& order, const Layer& layer) const {
-    Rounding rounding = rounding_;
-    rounding.dtype = layer.dtype;
     // What an earlier step pruned stays zero, a level of every grid here, and the columns behind make up for it; it is
     // not stored (sparse.bitmask.int*).
     const DoubleMatrix before = layer.pruned() ? w : DoubleMatrix();
-    GridCodes codes(rounding, w.rows(), order);
+    GridCodes codes(rounding_.in(layer.dtype), w, order, static_groups_);
     ColumnRule rule;
-    if (static_groups_ || rounding_.group == 0)
-      codes.fit(w, 0, w.cols());
-    else
-      rule.begin_block = [&](const DoubleMatrix& updated, size_t first, size_t end) { codes.fit(updated, first, end); };
+    rule.begin_block = [&](const DoubleMatrix& updated, size_t first, size_t end) { codes.begin_block(updated, first, end); };
     rule.fix = [&](size_t i, size_t j, std::span<const double> row) {
       return codes.fix(i, j, layer.pruned() && before(i, j) == 0 ? 0.0 : row[j]);
     };

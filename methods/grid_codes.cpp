@@ -22,17 +22,23 @@ Order in_place(size_t columns) {
   return order;
 }
 
-GridCodes::GridCodes(const Rounding& rounding, size_t out, Order order)
-    : rounding_(rounding), order_(std::move(order)), turn_(order_.size()), width_(rounding.group == 0 ? order_.size() : rounding.group) {
+GridCodes::GridCodes(const Rounding& rounding, const DoubleMatrix& w, Order order, bool fit_now)
+    : rounding_(rounding), order_(std::move(order)), turn_(order_.size()), width_(rounding.group == 0 ? order_.size() : rounding.group),
+      fitted_(fit_now || rounding.group == 0) {
   for (size_t j = 0; j < order_.size(); ++j) turn_[order_[j]] = j;
   q_.bits = rounding.bits;
   q_.group = rounding.group;
-  q_.out = out;
+  q_.out = w.rows();
   q_.in = order_.size();
   q_.codes.resize(q_.out * q_.in);
-  q_.scales = Matrix(out, q_.groups());
-  if (!rounding.symmetric) q_.zeros.resize(out * q_.groups());
-  grids_.resize(out * q_.groups());
+  q_.scales = Matrix(q_.out, q_.groups());
+  if (!rounding.symmetric) q_.zeros.resize(q_.out * q_.groups());
+  grids_.resize(q_.out * q_.groups());
+  if (fitted_) fit(w, 0, q_.in);
+}
+
+void GridCodes::begin_block(const DoubleMatrix& w, size_t first, size_t end) {
+  if (!fitted_) fit(w, first, end);
 }
 
 void GridCodes::fit(const DoubleMatrix& w, size_t first, size_t end) {

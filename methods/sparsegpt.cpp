@@ -111,17 +111,12 @@ class SparseGpt final : public Method {
   LinearPtr prune(DoubleMatrix& w, const DoubleMatrix& u, const SparsityPattern& pattern, Dtype dtype) const {
     Mask mask(w.rows(), w.cols());
     std::optional<GridCodes> codes;
-    if (rounding_) {
-      Rounding rounding = *rounding_;
-      rounding.dtype = dtype;
-      codes.emplace(rounding, w.rows(), in_place(w.cols()));
-      if (rounding.group == 0) codes->fit(w, 0, w.cols());
-    }
+    if (rounding_) codes.emplace(rounding_->in(dtype), w, in_place(w.cols()));
     ColumnRule rule;
     rule.begin_block = [&](const DoubleMatrix& updated, size_t first, size_t end) {
       // A sparsity of 0 would still prune the least weight of each block, as `<=` has it.
       if (!pattern.structured() && pattern.sparsity() > 0) mask.choose_block(updated, u, pattern.sparsity(), first, end);
-      if (rounding_ && rounding_->group != 0) codes->fit(updated, first, end);
+      if (codes) codes->begin_block(updated, first, end);
     };
     rule.fix = [&](size_t i, size_t j, std::span<const double> row) {
       if (pattern.structured() && j % pattern.group() == 0) mask.choose_group(row, i, u, pattern, j);

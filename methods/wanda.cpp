@@ -64,15 +64,19 @@ class RowShares {
     return static_cast<double>(std::accumulate(gone.begin(), gone.end(), size_t{0})) / static_cast<double>(scores_.size());
   }
 
-  static constexpr double kClose = 0.001;
-
-  double alpha_for(double sparsity_wanted) const {
-    double low = 0, high = 0.8, alpha = 0.4;
-    for (double found = sparsity(alpha); std::abs(found - sparsity_wanted) > kClose && high - low >= kClose; found = sparsity(alpha)) {
+  struct Share {
+    double alpha;
+    bool met;  // the sparsity that it was searched for
+  };
+  Share share_for(double sparsity_wanted) const {
+    constexpr double kClose = 0.001;
+    double low = 0, high = 0.8;
+    for (double alpha = 0.4;; alpha = (low + high) / 2) {
+      const double found = sparsity(alpha);
+      const bool met = std::abs(found - sparsity_wanted) <= kClose;
+      if (met || high - low < kClose) return {alpha, met};
       (found > sparsity_wanted ? high : low) = alpha;
-      alpha = (low + high) / 2;
     }
-    return alpha;
   }
 
  private:
@@ -100,28 +104,36 @@ class Wanda final : public Method {
       const SparsityPattern& pattern = patterns.of(layer);
       Matrix w = layer.weight();                         // [out, in]
       const std::vector<float> norm = x.column_norms();  // [in]
-      Matrix score(w.rows(), w.cols());
-      parallel_for(w.rows(), [&](size_t i) {
-        for (size_t j = 0; j < w.cols(); ++j) score(i, j) = std::abs(w(i, j)) * norm[j];
-        if (!variant_) pattern.prune(score.row(i), w.row(i));
-      });
-      if (variant_ && pattern.sparsity() > 0) counts["layers_off_their_sparsity"] += !prune_by_shares(score, pattern.sparsity(), w);
+      if (variant_)
+        counts["layers_off_their_sparsity"] += !prune_by_shares(pattern.sparsity(), norm, w);
+      else
+        parallel_for(w.rows(), [&](size_t i) { pattern.prune(scores(w.row(i), norm), w.row(i)); });
       return pattern.pack(w, layer.dtype);  // sparse.bitmask or sparse.N:M
     });
     return {std::move(layers), std::move(counts)};
   }
 
  private:
+  // Of one row: |w| * norm.
+  static std::vector<float> scores(std::span<const float> w, std::span<const float> norm) {
+    std::vector<float> scores(w.size());
+    for (size_t j = 0; j < w.size(); ++j) scores[j] = std::abs(w[j]) * norm[j];
+    return scores;
+  }
+
   // Returns whether the sparsity was met.
-  static bool prune_by_shares(const Matrix& score, double sparsity, Matrix& w) {
+  static bool prune_by_shares(double sparsity, std::span<const float> norm, Matrix& w) {
+    if (sparsity == 0) return true;
+    Matrix score(w.rows(), w.cols());
+    parallel_for(w.rows(), [&](size_t i) { std::ranges::copy(scores(w.row(i), norm), score.row(i).begin()); });
     const RowShares shares(score);
-    const double alpha = shares.alpha_for(sparsity);
+    const RowShares::Share share = shares.share_for(sparsity);
     parallel_for(w.rows(), [&](size_t i) {
-      const float threshold = shares.threshold(i, alpha);
+      const float threshold = shares.threshold(i, share.alpha);
       for (size_t j = 0; j < w.cols(); ++j)
         if (score(i, j) <= threshold) w(i, j) = 0;
     });
-    return std::abs(shares.sparsity(alpha) - sparsity) <= RowShares::kClose;
+    return share.met;
   }
 
   SparsityAllocation allocation_;

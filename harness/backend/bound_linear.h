@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "harness/math/gemm.h"
@@ -24,6 +25,12 @@ class BoundLinear {
                              MutableMatrixView y) const = 0;
   void forward(MatrixView x, MutableMatrixView y) const { forward_slice(x, 0, out(), y); }
   virtual size_t resident_bytes() const = 0;  // at most 1.1 times the op's bytes
+  // This and the others as one product of one input, their outputs side by side; null where they do not go together. The result
+  // borrows them.
+  virtual std::unique_ptr<BoundLinear> join(std::span<const BoundLinear* const> others) const {
+    static_cast<void>(others);
+    return nullptr;
+  }
   // The kernel that `tokens` rows run on: "dense.bf16 few avx512bf16", "dense.f32 many onednn".
   virtual std::string kernel(size_t tokens) const = 0;
 };
@@ -36,5 +43,11 @@ struct CpuOptions {
 // `op` is borrowed and must outlive the result: CPU kernels read its bytes in place. Fails with a
 // line where the format has no kernel or this machine lacks options.isa.
 std::unique_ptr<BoundLinear> bind_cpu(const LinearOp& op, const CpuOptions& options);
+
+// How bind_cpu finds a format's kernels, by the prefix of its name; the longest one wins.
+using Binder = std::unique_ptr<BoundLinear> (*)(const LinearOp& op, const CpuOptions& options);
+struct RegisterKernels {
+  RegisterKernels(const std::string& prefix, Binder bind);
+};
 
 }  // namespace evalharness

@@ -4,9 +4,9 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
-#include <map>
 
 #include "harness/backend/scratch.h"
+#include "harness/backend/side_by_side.h"
 #include "harness/base/error.h"
 #include "harness/base/integers.h"
 #include "harness/base/parallel.h"
@@ -74,25 +74,45 @@ void widen(const uint16_t* pairs, size_t depth, float* to) {
   }
 }
 
-// Stored is float or uint16_t (bfloat16).
+// Stored is float or uint16_t (bfloat16). One weight, or several of one format side by side.
 template <class Stored>
 class PanelLinear final : public BoundLinear {
+  using Readers = SideBySide<PanelReader<Stored>>;
+
  public:
-  PanelLinear(std::unique_ptr<const PanelReader<Stored>> reader, const CpuOptions& options)
-      : reader_(std::move(reader)), layout_(reader_->layout()), options_(options) {
+  PanelLinear(const Readers& readers, const CpuOptions& options)
+      : readers_(readers), first_(*readers.parts().front()), layout_(readers.layout()), options_(options) {
     const size_t unit = kDepthMultipleBf16;
-    const size_t block = reader_->block() == SIZE_MAX ? unit : std::max(unit, reader_->block());
+    const size_t block = first_.block() == SIZE_MAX ? unit : std::max(unit, first_.block());
     depth_step_ = few_tokens_depth(layout_.panels(), layout_.depth(), block);
+  }
+  PanelLinear(std::unique_ptr<const PanelReader<Stored>> reader, const CpuOptions& options) : PanelLinear(Readers({reader.get()}), options) {
+    own_ = std::move(reader);
   }
 
   size_t out() const override { return layout_.out; }
   size_t in() const override { return layout_.in; }
-  size_t resident_bytes() const override { return reader_->op().bytes(); }
+  size_t resident_bytes() const override {
+    size_t bytes = 0;
+    for (const PanelReader<Stored>* reader : readers_.parts()) bytes += reader->op().bytes();
+    return bytes;
+  }
+
+  std::unique_ptr<BoundLinear> join(std::span<const BoundLinear* const> others) const override {
+    std::vector<const PanelReader<Stored>*> readers = {&first_};
+    for (const BoundLinear* other : others) {
+      const auto* const same = dynamic_cast<const PanelLinear*>(other);
+      if (same == nullptr || same->first_.op().format() != first_.op().format()) return nullptr;
+      readers.push_back(&same->first_);
+    }
+    const Readers all(std::move(readers));
+    return all.fits() ? std::make_unique<PanelLinear>(all, options_) : nullptr;
+  }
 
   std::string kernel(size_t tokens) const override {
-    const std::string format = reader_->op().format();
-    if (runs_as_few(tokens)) return cat(format, " few ", reader_->few_kernel(options_.isa, tokens));
-    const std::string decoder = reader_->decoder().empty() ? "" : cat(" ", reader_->decoder());
+    const std::string format = first_.op().format();
+    if (runs_as_few(tokens)) return cat(format, " few ", first_.few_kernel(options_.isa, tokens));
+    const std::string decoder = first_.decoder().empty() ? "" : cat(" ", first_.decoder());
     const bool widened = kBf16 && !multiplies_bfloat16(options_.gemm, options_.isa);
     const std::string library = multiply_rows_kernel(options_.gemm, options_.isa, kBf16 && !widened);
     return cat(format, " many ", library, widened ? " f32" : "", decoder);
@@ -116,13 +136,13 @@ class PanelLinear final : public BoundLinear {
   static constexpr bool kBf16 = std::is_same_v<Stored, uint16_t>;
 
   bool runs_as_few(size_t tokens) const {
-    return tokens <= few_tokens(options_.gemm, options_.isa, kBf16 && reader_->block() == SIZE_MAX);
+    return tokens <= few_tokens(options_.gemm, options_.isa, kBf16 && first_.block() == SIZE_MAX);
   }
 
   // The inputs of each part as kernels read them, one part behind the other; null where they read them as they are.
   const float* turn(const Inputs<Stored>& inputs, size_t rows) const {
     struct Turned;
-    if (reader_->block() != SIZE_MAX || !reads_turned_rows(options_.isa, rows)) return nullptr;
+    if (first_.block() != SIZE_MAX || !reads_turned_rows(options_.isa, rows)) return nullptr;
     float* const turned = scratch<float, Turned>(rows * layout_.depth());
     for (size_t begin = 0; begin < layout_.depth(); begin += depth_step_) {
       const size_t depth = std::min(depth_step_, layout_.depth() - begin);
@@ -146,7 +166,8 @@ class PanelLinear final : public BoundLinear {
       product.y = sums + index * tile;
       product.y_stride = kPanelWidth;
       if (turned != nullptr) product.turned = turned + x.rows * begin;
-      reader_->multiply_few(options_.isa, first_panel + index / parts, begin, product);
+      const auto [reader, panel] = readers_[first_panel + index / parts];
+      reader.multiply_few(options_.isa, panel, begin, product);
     });
     for (size_t panel = 0; panel < panels; ++panel) {
       add_parts(sums + panel * parts * tile, parts, panel * kPanelWidth, y);
@@ -171,9 +192,10 @@ class PanelLinear final : public BoundLinear {
     struct Decoded;
     struct Widened;
     const size_t depth = layout_.depth(), size = depth * kPanelWidth;
-    const bool in_place = reader_->block() == SIZE_MAX;
+    const bool in_place = first_.block() == SIZE_MAX;
     Stored* const values = in_place ? nullptr : scratch<Stored, Decoded>(size);
-    const Stored* const stored = reader_->read(panel, 0, depth, values);
+    const auto [reader, of_reader] = readers_[panel];
+    const Stored* const stored = reader.read(of_reader, 0, depth, values);
     if constexpr (std::is_same_v<T, Stored>) {
       return stored;
     } else {
@@ -217,16 +239,13 @@ class PanelLinear final : public BoundLinear {
     }
   }
 
-  std::unique_ptr<const PanelReader<Stored>> reader_;
+  std::unique_ptr<const PanelReader<Stored>> own_;  // of one weight; those of several are borrowed
+  Readers readers_;
+  const PanelReader<Stored>& first_;  // of the same kind as the others
   PanelLayout layout_;
   CpuOptions options_;
   size_t depth_step_ = 0;  // inputs of a tile for few tokens: a function of the shape only
 };
-
-std::map<std::string, Binder>& binders() {
-  static std::map<std::string, Binder> by_prefix;
-  return by_prefix;
-}
 
 }  // namespace
 
@@ -267,10 +286,6 @@ std::string PanelReader<T>::few_kernel(Isa isa, size_t) const {
 template class PanelReader<float>;
 template class PanelReader<uint16_t>;
 
-RegisterKernels::RegisterKernels(const std::string& prefix, Binder bind) {
-  EH_ASSERT(binders().emplace(prefix, bind).second);
-}
-
 template <class T>
 std::unique_ptr<BoundLinear> bind_panels(std::unique_ptr<const PanelReader<T>> reader,
                                          const CpuOptions& options) {
@@ -280,19 +295,5 @@ template std::unique_ptr<BoundLinear> bind_panels(std::unique_ptr<const PanelRea
                                                   const CpuOptions&);
 template std::unique_ptr<BoundLinear> bind_panels(std::unique_ptr<const PanelReader<uint16_t>>,
                                                   const CpuOptions&);
-
-std::unique_ptr<BoundLinear> bind_cpu(const LinearOp& op, const CpuOptions& options) {
-  if (!has_isa(options.isa)) fail(cat("this machine has no ", isa_name(options.isa)));
-  const std::string format = op.format();
-  size_t longest = 0;
-  Binder bind = nullptr;
-  for (const auto& [prefix, binder] : binders()) {
-    if (!format.starts_with(prefix) || prefix.size() < longest) continue;
-    longest = prefix.size();
-    bind = binder;
-  }
-  if (bind == nullptr) fail(cat("no CPU kernel for weight format '", format, "'"));
-  return bind(op, options);
-}
 
 }  // namespace evalharness

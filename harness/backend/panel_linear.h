@@ -46,10 +46,4 @@ template <class T>
 std::unique_ptr<BoundLinear> bind_panels(std::unique_ptr<const PanelReader<T>> reader,
                                          const CpuOptions& options);
 
-// How bind_cpu finds a format's kernels, by the prefix of its name; the longest one wins.
-using Binder = std::unique_ptr<BoundLinear> (*)(const LinearOp& op, const CpuOptions& options);
-struct RegisterKernels {
-  RegisterKernels(const std::string& prefix, Binder bind);
-};
-
 }  // namespace evalharness

@@ -1,6 +1,6 @@
 #include "harness/backend/timed_backend.h"
 
-#include <chrono>
+#include "harness/base/clock.h"
 
 namespace evalharness {
 namespace {
@@ -9,13 +9,13 @@ namespace {
 class Stopwatch {
  public:
   explicit Stopwatch(double& total) : total_(total) {}
-  ~Stopwatch() { total_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  ~Stopwatch() { total_ += steady_seconds() - start_; }
   Stopwatch(const Stopwatch&) = delete;
   Stopwatch& operator=(const Stopwatch&) = delete;
 
  private:
   double& total_;
-  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  const double start_ = steady_seconds();
 };
 
 class TimedLinear final : public BoundLinear {
@@ -26,6 +26,17 @@ class TimedLinear final : public BoundLinear {
   size_t in() const override { return inner_->in(); }
   size_t resident_bytes() const override { return inner_->resident_bytes(); }
   std::string kernel(size_t tokens) const override { return inner_->kernel(tokens); }
+  // What counts apart runs apart.
+  std::unique_ptr<BoundLinear> join(std::span<const BoundLinear* const> others) const override {
+    std::vector<const BoundLinear*> inner;
+    for (const BoundLinear* other : others) {
+      const auto* const timed = dynamic_cast<const TimedLinear*>(other);
+      if (timed == nullptr || timed->name_ != name_) return nullptr;
+      inner.push_back(timed->inner_.get());
+    }
+    auto joined = inner_->join(inner);
+    return joined ? std::make_unique<TimedLinear>(std::move(joined), name_, seconds_) : nullptr;
+  }
   void forward_slice(MatrixView x, size_t first, size_t count, MutableMatrixView y) const override {
     const Stopwatch watch(seconds_[name_]);
     inner_->forward_slice(x, first, count, y);

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "harness/base/clock.h"
 #include "harness/base/text.h"
 
 namespace evalharness {
@@ -19,13 +20,7 @@ bool on_terminal() {
 }
 
 // A terminal's line is renewed often, a log file gets few lines.
-std::chrono::milliseconds interval() {
-  return std::chrono::milliseconds(on_terminal() ? 200 : 10000);
-}
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
+double interval() { return on_terminal() ? 0.2 : 10; }  // seconds
 
 }  // namespace
 
@@ -34,7 +29,7 @@ void Progress::set_enabled(bool on) { enabled = on; }
 Progress::Progress(std::string title, size_t total)
     : title_(std::move(title)),
       total_(total),
-      start_(std::chrono::steady_clock::now()),
+      start_(steady_seconds()),
       printed_(start_) {
   if (enabled && on_terminal()) print(false);
 }
@@ -47,17 +42,17 @@ Progress::~Progress() {
 void Progress::advance(size_t done, const std::string& detail) {
   done_ += done;
   detail_ = detail;
-  if (!enabled || std::chrono::steady_clock::now() - printed_ < interval()) return;
+  if (!enabled || steady_seconds() - printed_ < interval()) return;
   print(false);
 }
 
 void Progress::print(bool last) {
-  printed_ = std::chrono::steady_clock::now();
+  printed_ = steady_seconds();
   const std::string line = progress_text({.title = title_,
                                           .detail = detail_,
                                           .done = done_,
                                           .total = total_,
-                                          .seconds = seconds_since(start_),
+                                          .seconds = steady_seconds() - start_,
                                           .is_last = last});
   if (on_terminal()) {
     std::fprintf(stderr, "\r\033[K%s%s", line.c_str(), last ? "\n" : "");

@@ -2,7 +2,6 @@
 // seconds elsewhere, with the share done and the time left.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <string>
 
@@ -35,7 +34,7 @@ class Progress {
   std::string title_, detail_;
   size_t total_, done_ = 0;
   bool ended_ = false;  // a line of a log said that all is done
-  std::chrono::steady_clock::time_point start_, printed_;
+  double start_, printed_;  // steady_seconds()
 };
 
 }  // namespace evalharness

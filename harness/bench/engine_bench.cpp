@@ -55,7 +55,7 @@ void run(benchmark::State& state, Engine& engine, const std::string& format, con
   const size_t passes = config.decode ? config.tokens : 1;
   state.counters["tokens"] = rate(config.tokens * config.batch);
   state.counters["weight_bytes"] =
-      rate(passes * (linear_totals(transformer.model()).bytes + transformer.model().head().bytes()));
+      rate(passes * static_cast<size_t>(streamed_bytes(transformer.model())));
 }
 
 void add(Engine& engine, const std::string& format, const SpeedConfig& config) {

@@ -17,13 +17,9 @@
 namespace evalharness {
 namespace {
 
-// Layers with one and the same input: it is looked at once, at the first of them.
-using Group = std::span<const Linear>;
-using Groups = std::span<const Group>;
+// What layers of a group read is looked at once, at the first of them.
+using Groups = std::span<const LinearGroup>;
 constexpr size_t kErrorTokens = 512;
-constexpr std::array<Group, 4> kGroups = {Group(kLinears).subspan(0, 3), Group(kLinears).subspan(3, 1),
-                                          Group(kLinears).subspan(4, 2), Group(kLinears).subspan(6, 1)};
-static_assert(kGroups[0].back() == Linear::v && kGroups[1].front() == Linear::o && kGroups[3].front() == Linear::down);
 
 // Relative squared error of the layer's outputs on some of its inputs.
 double error_on(const Backend& backend, MatrixView x, const LinearOp& before, const LinearOp& after) {
@@ -97,7 +93,7 @@ struct GroupInputs {
 class Observer {
  public:
   // Trees are looked into; where a group has nothing else, of their shared input only the first tokens are kept.
-  Observer(const Block& block, Group group, const Inputs& empty, const Backend& backend)
+  Observer(const Block& block, LinearGroup group, const Inputs& empty, const Backend& backend)
       : block_(block), group_(group), empty_(empty), multiply_(multiply_on(backend)) {
     for (const Linear linear : group) any_leaf_ = any_leaf_ || is_leaf(block.slot(linear));
     seen_.shared = any_leaf_ ? empty : Inputs({}, empty.samples());
@@ -131,7 +127,7 @@ class Observer {
   }
 
   const Block& block_;
-  Group group_;
+  LinearGroup group_;
   const Inputs& empty_;
   Multiply multiply_;
   bool any_leaf_ = false;
@@ -162,7 +158,7 @@ class Sweep {
 
   void at_once(size_t b) {
     const Block& block = model_.blocks[b];
-    step(b, kGroups, [&](const InputObserver& see) {
+    step(b, kInputGroups, [&](const InputObserver& see) {
       needs_.uncompressed_inputs ? walk_->advance(block, see) : walk_->observe(block, see);
     });
     if (walk_ && !needs_.uncompressed_inputs && goes_on_behind(b)) walk_->advance(block, nullptr);
@@ -170,9 +166,9 @@ class Sweep {
 
   void by_groups(size_t b) {
     const Block& block = model_.blocks[b];
-    for (size_t g = 0; g < kGroups.size(); ++g) {
-      const Linear last = kGroups[g].back();
-      step(b, Groups(kGroups).subspan(g, 1), [&](const InputObserver& see) {
+    for (size_t g = 0; g < kInputGroups.size(); ++g) {
+      const Linear last = kInputGroups[g].back();
+      step(b, Groups(kInputGroups).subspan(g, 1), [&](const InputObserver& see) {
         last <= Linear::o ? walk_->observe_attention(block, see, last) : walk_->observe_mlp(block, see, last);
       });
       if (last == Linear::o) walk_->advance_attention(block);
@@ -190,7 +186,7 @@ class Sweep {
 
   std::vector<GroupInputs> see_groups(const Block& block, Groups groups, const std::function<void(const InputObserver&)>& run) {
     std::vector<Observer> observers;
-    for (const Group group : groups) observers.emplace_back(block, group, empty_, backend_);
+    for (const LinearGroup group : groups) observers.emplace_back(block, group, empty_, backend_);
     run([&](Linear linear, MatrixView x) {
       for (Observer& observer : observers) observer.see(linear, x);
     });
@@ -199,7 +195,7 @@ class Sweep {
     return seen;
   }
 
-  void treat(size_t b, Group group, const GroupInputs& inputs) {
+  void treat(size_t b, LinearGroup group, const GroupInputs& inputs) {
     const Inputs* before = nullptr;  // of the layer before
     for (const Linear linear : group) {
       Slot& slot = model_.blocks[b].slot(linear);

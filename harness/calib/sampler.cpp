@@ -8,6 +8,15 @@
 #include "harness/base/text.h"
 
 namespace evalharness {
+namespace {
+
+struct CalibrationSource {
+  const char *dataset, *column;
+  const char* separator;  // of the rows of one text; nullptr: each row is a document
+};
+constexpr CalibrationSource kSources[] = {{"c4", "text", nullptr}, {"wikitext2", "text", "\n\n"}, {"ptb", "sentence", " "}};
+
+}  // namespace
 
 std::string CalibrationSet::token_hash() const {
   std::string bytes;
@@ -63,13 +72,20 @@ CalibrationSet draw_from_text(const std::string& text, const Tokenizer& tokenize
   return set;
 }
 
+std::vector<std::string> calibration_datasets() {
+  std::vector<std::string> names;
+  for (const CalibrationSource& source : kSources) names.emplace_back(source.dataset);
+  return names;
+}
+
 CalibrationSet draw_calibration(const std::string& dataset, std::span<const Document> documents, const Tokenizer& tokenizer,
                                 size_t samples, size_t length, uint64_t seed) {
-  if (dataset == "c4") return draw_from_documents(documents, tokenizer, samples, length, seed);
-  EH_ASSERT(dataset == "wikitext2" || dataset == "ptb");
+  const auto* const source = std::ranges::find(kSources, dataset, &CalibrationSource::dataset);
+  EH_ASSERT(source != std::end(kSources));
+  if (!source->separator) return draw_from_documents(documents, tokenizer, samples, length, seed);
   std::vector<std::string> rows;
-  for (const Document& document : documents) rows.push_back(document.string(dataset == "ptb" ? "sentence" : "text"));
-  return draw_from_text(join(rows, dataset == "ptb" ? " " : "\n\n"), tokenizer, samples, length, seed);
+  for (const Document& document : documents) rows.push_back(document.string(source->column));
+  return draw_from_text(join(rows, source->separator), tokenizer, samples, length, seed);
 }
 
 }  // namespace evalharness

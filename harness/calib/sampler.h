@@ -30,8 +30,9 @@ CalibrationSet draw_from_documents(std::span<const Document> documents, const To
 // GPTQ's loader on WikiText-2 and PTB: all rows joined to one text, encoded once; each sample starts in [0, tokens - length - 1].
 CalibrationSet draw_from_text(const std::string& text, const Tokenizer& tokenizer, size_t samples, size_t length, uint64_t seed);
 
+// What calibration can be drawn from.
+std::vector<std::string> calibration_datasets();
 // The loader of `dataset`: from documents of c4; from one text of wikitext2 (rows joined by two line breaks) and ptb (by a space).
-inline const std::vector<std::string> kCalibrationTexts = {"c4", "wikitext2", "ptb"};
 CalibrationSet draw_calibration(const std::string& dataset, std::span<const Document> documents, const Tokenizer& tokenizer,
                                 size_t samples, size_t length, uint64_t seed);
 

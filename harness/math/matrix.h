@@ -22,6 +22,7 @@ struct MatrixSpan {
   MatrixSpan rows_from(size_t first, size_t count) const {
     return {data + first * stride, count, cols, stride};
   }
+  MatrixSpan columns(size_t first, size_t count) const { return {data + first, rows, count, stride}; }
   operator MatrixSpan<const T>() const { return {data, rows, cols, stride}; }
 };
 using MatrixView = MatrixSpan<const float>;

@@ -5,13 +5,6 @@
 namespace evalharness {
 namespace {
 
-double kv_bytes(const AttentionCost& attention, const PassShape& pass) {
-  const size_t values =
-      2 * attention.shape.kv_heads * attention.shape.head_dim;  // a key and a value, one token
-  const size_t moved_tokens = pass.sequences * (pass.past + pass.tokens);
-  return static_cast<double>(values * moved_tokens) * attention.kv_value_bytes;
-}
-
 void add_linear(ModelCost& total, const Cost& cost) {
   total.dense_flops += cost.dense_flops;
   total.executed_flops += cost.executed_flops;
@@ -45,6 +38,13 @@ double attention_flops(const AttentionCost& attention, const PassShape& pass) {
   const double tokens = static_cast<double>(pass.tokens), past = static_cast<double>(pass.past);
   const double seen = tokens * past + tokens * (tokens + 1) / 2;  // summed over the tokens
   return 2 * 2 * static_cast<double>(attention.shape.head_dim * attention.shape.heads * pass.sequences) * seen;
+}
+
+double kv_bytes(const AttentionCost& attention, const PassShape& pass) {
+  const size_t values =
+      2 * attention.shape.kv_heads * attention.shape.head_dim;  // a key and a value, one token
+  const size_t moved_tokens = pass.sequences * (pass.past + pass.tokens);
+  return static_cast<double>(values * moved_tokens) * attention.kv_value_bytes;
 }
 
 ModelCost pass_cost(const ModelParts& parts, const PassShape& pass) {

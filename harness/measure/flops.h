@@ -49,6 +49,8 @@ struct ModelCost {
 // Token t (from 1) of a pass sees past + t tokens: 2 * 2 * head_dim * heads * sum over t of (past +
 // t), not the whole square.
 double attention_flops(const AttentionCost& attention, const PassShape& pass);
+// The past read once, the pass' own keys and values written once.
+double kv_bytes(const AttentionCost& attention, const PassShape& pass);
 
 ModelCost pass_cost(const ModelParts& parts, const PassShape& pass);
 // `steps` passes of one token a sequence, the cache growing from `context`. `parts` are of one

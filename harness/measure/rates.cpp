@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <vector>
 
+#include "harness/base/clock.h"
 #include "harness/base/error.h"
 #include "harness/base/parallel.h"
 #include "harness/measure/statistics.h"
@@ -25,9 +25,9 @@ void pin(const cpu_set_t& cores) { pthread_setaffinity_np(pthread_self(), sizeof
 }  // namespace
 
 double seconds_of(const std::function<void()>& work) {
-  const auto start = std::chrono::steady_clock::now();
+  const double start = steady_seconds();
   work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return steady_seconds() - start;
 }
 
 size_t times_for_repetition(const std::function<double(size_t)>& seconds) {
@@ -78,11 +78,11 @@ PinnedThreads::~PinnedThreads() {
 // Bodies wait for each other, so that every thread runs one; not for ever, should one be kept away.
 void PinnedThreads::each_thread(const std::function<void()>& action) const {
   std::atomic<size_t> arrived{0};
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  const double end = steady_seconds() + 5;
   parallel_for(threads_, [&](size_t) {
     action();
     ++arrived;
-    while (arrived < threads_ && std::chrono::steady_clock::now() < end) sched_yield();
+    while (arrived < threads_ && steady_seconds() < end) sched_yield();
   });
 }
 

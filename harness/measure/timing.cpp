@@ -1,9 +1,9 @@
 #include "harness/measure/timing.h"
 
-#include <chrono>
 #include <cmath>
 #include <span>
 
+#include "harness/base/clock.h"
 #include "harness/base/error.h"
 #include "harness/measure/statistics.h"
 
@@ -64,10 +64,6 @@ std::vector<Timing> warmed_up(const Rounds& rounds, const TimingOptions& options
 }
 
 }  // namespace
-
-double steady_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 std::vector<Timing> time_by_turns(std::span<const Work> works, const TimingOptions& options) {
   EH_ASSERT(options.min_repetitions > 0 && options.max_repetitions >= options.min_repetitions);

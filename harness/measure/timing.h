@@ -13,8 +13,6 @@
 
 namespace evalharness {
 
-double steady_seconds();  // of a clock that only goes on
-
 struct TimingOptions {
   double max_seconds = 10;  // of measuring, warm-up apart; minimum repetitions come first
   size_t min_repetitions = 7;

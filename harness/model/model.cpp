@@ -87,10 +87,11 @@ void store_head(Model& model, const std::string& name, const Checkpoint& from) {
   EH_ASSERT(std::ranges::find(kHeadNames, name) != kHeadNames.end());
   if (name == "dense") return;
   LinearPtr& head = model.config.tied_head ? model.embedding : model.separate_head;
-  if (name == "int8")
+  if (name == "int8") {
     head = nearest_weight(cat("int8.g32.sym.", dtype_name(model.dtype)), head->to_dense().view());
-  else
-    head = make_dense(from.read(model.config.tied_head ? kEmbeddingName : kHeadName).view(), dtype_named(name));
+    return;
+  }
+  head = make_dense(from.read(model.config.tied_head ? kEmbeddingName : kHeadName).view(), dtype_named(name));
   from.release();  // or the pages of the file would count beside the model
 }
 

@@ -27,6 +27,12 @@ inline constexpr std::array kLinears = {Linear::q,  Linear::k,    Linear::v, Lin
                                         Linear::gate, Linear::up, Linear::down};
 std::string linear_name(Linear linear);  // "q_proj"
 
+// Layers with one and the same input.
+using LinearGroup = std::span<const Linear>;
+inline constexpr std::array kInputGroups = {LinearGroup(kLinears).first(3), LinearGroup(kLinears).subspan(3, 1),
+                                            LinearGroup(kLinears).subspan(4, 2), LinearGroup(kLinears).last(1)};
+static_assert(kInputGroups[0].back() == Linear::v && kInputGroups[1].front() == Linear::o && kInputGroups[2].back() == Linear::up);
+
 struct Block {
   std::vector<float> attention_norm, mlp_norm;  // [hidden]
   std::array<Slot, kLinears.size()> slots;

@@ -26,6 +26,8 @@ AttentionShape attention_shape(const ModelConfig& config) {
 
 namespace {
 
+enum InputGroup : size_t { kQkv, kOutput, kGateUp, kDown };  // places in kInputGroups
+
 // llama3 scaling (Llama 3.1): long wavelengths are divided by `factor`, short ones kept, smooth between.
 float scaled_frequency(float frequency, const RopeConfig& rope) {
   if (rope.scaling == "linear") return frequency / static_cast<float>(rope.factor);
@@ -62,9 +64,8 @@ RopeTable make_rope_table(const ModelConfig& config, size_t positions) {
 
 void Workspace::reserve(size_t tokens, const ModelConfig& config) {
   const size_t q_dim = config.heads * config.head_dim, kv_dim = config.kv_heads * config.head_dim;
-  const size_t widths[] = {config.hidden, config.hidden, q_dim, kv_dim, kv_dim, q_dim,
-                           config.intermediate, config.intermediate, config.hidden};
-  MutableMatrixView* const views[] = {&hidden, &normed, &q, &k, &v, &attended, &gate, &up, &delta};
+  const size_t widths[] = {config.hidden, config.hidden, q_dim + 2 * kv_dim, q_dim, 2 * config.intermediate, config.hidden};
+  MutableMatrixView* const views[] = {&hidden, &normed, &qkv, &attended, &gate_up, &delta};
   size_t sum = 0;
   for (const size_t width : widths) sum += width * tokens;
   if (memory_.size() < sum) memory_ = std::vector<float>(sum);
@@ -73,6 +74,11 @@ void Workspace::reserve(size_t tokens, const ModelConfig& config) {
     *views[i] = {next, tokens, widths[i], widths[i]};
     next += tokens * widths[i];
   }
+  q = qkv.columns(0, q_dim);
+  k = qkv.columns(q_dim, kv_dim);
+  v = qkv.columns(q_dim + kv_dim, kv_dim);
+  gate = gate_up.columns(0, config.intermediate);
+  up = gate_up.columns(config.intermediate, config.intermediate);
 }
 
 void embed(const Model& model, std::span<const int32_t> tokens, MutableMatrixView x) {
@@ -83,6 +89,11 @@ BoundBlock::BoundBlock(const Model& model, const Block& block, const Backend& ba
     : model_(model), block_(block), backend_(backend) {
   for (const Linear linear : kLinears)
     linears_[static_cast<size_t>(linear)] = backend.bind(*block.slot(linear).op);
+  for (size_t g = 0; g < kInputGroups.size(); ++g) {
+    std::vector<const BoundLinear*> others;
+    for (const Linear other : kInputGroups[g].subspan(1)) others.push_back(&linear(other));
+    if (!others.empty()) joined_[g] = linear(kInputGroups[g].front()).join(others);
+  }
 }
 
 size_t BoundBlock::resident_bytes() const {
@@ -91,12 +102,19 @@ size_t BoundBlock::resident_bytes() const {
   return sum;
 }
 
-void BoundBlock::project(Linear linear, MatrixView x, MutableMatrixView y,
-                         const InputObserver& observer) const {
-  if (observer) observer(linear, x);
-  linears_[static_cast<size_t>(linear)]->forward(x, y);
-  const std::vector<float>& bias = block_.slot(linear).bias;
-  if (!bias.empty()) backend_.add_bias(y, bias);
+void BoundBlock::project(size_t group, MatrixView x, MutableMatrixView y, const InputObserver& observer) const {
+  if (observer)
+    for (const Linear linear : kInputGroups[group]) observer(linear, x);
+  if (joined_[group]) joined_[group]->forward(x, y);
+  size_t column = 0;
+  for (const Linear linear : kInputGroups[group]) {
+    const BoundLinear& bound = this->linear(linear);
+    const MutableMatrixView own = y.columns(column, bound.out());
+    if (!joined_[group]) bound.forward(x, own);
+    const std::vector<float>& bias = block_.slot(linear).bias;
+    if (!bias.empty()) backend_.add_bias(own, bias);
+    column += bound.out();
+  }
 }
 
 void BoundBlock::norm(MatrixView x, const std::vector<float>& weight, MutableMatrixView y) const {
@@ -146,28 +164,25 @@ void BoundBlock::observe_mlp(MatrixView x, Workspace& w, const InputObserver& ob
 void BoundBlock::attention(MatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
                            Workspace& w, const InputObserver& observer) const {
   attend(x, batch, rope, layer, cache, w, observer);
-  project(Linear::o, w.attended, w.delta, observer);
+  project(kOutput, w.attended, w.delta, observer);
 }
 
 void BoundBlock::mlp(MatrixView x, Workspace& w, const InputObserver& observer) const {
   gate(x, w, observer);
-  project(Linear::down, w.gate, w.delta, observer);
+  project(kDown, w.gate, w.delta, observer);
 }
 
 void BoundBlock::attend(MatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
                         Workspace& w, const InputObserver& observer) const {
   const ModelConfig& config = model_.config;
-  project(Linear::q, x, w.q, observer);
-  project(Linear::k, x, w.k, observer);
-  project(Linear::v, x, w.v, observer);
+  project(kQkv, x, w.qkv, observer);
   backend_.rope(w.q, batch.positions, rope, config.head_dim);
   backend_.rope(w.k, batch.positions, rope, config.head_dim);
   backend_.attention(w.q, w.k, w.v, batch.segments, attention_shape(config), layer, cache, w.attended);
 }
 
 void BoundBlock::gate(MatrixView x, Workspace& w, const InputObserver& observer) const {
-  project(Linear::gate, x, w.gate, observer);
-  project(Linear::up, x, w.up, observer);
+  project(kGateUp, x, w.gate_up, observer);
   backend_.silu_gate(w.gate, w.up);
 }
 

@@ -33,7 +33,8 @@ class Workspace {
  public:
   // Views of at least these sizes; contents are undefined.
   void reserve(size_t tokens, const ModelConfig& config);
-  MutableMatrixView hidden, normed, q, k, v, attended, gate, up, delta;
+  MutableMatrixView hidden, normed, qkv, attended, gate_up, delta;
+  MutableMatrixView q, k, v, gate, up;  // columns of the above
 
  private:
   std::vector<float> memory_;
@@ -62,7 +63,8 @@ class BoundBlock {
   size_t resident_bytes() const;
 
  private:
-  void project(Linear linear, MatrixView x, MutableMatrixView y, const InputObserver& observer) const;
+  // All layers of one of kInputGroups; y: their outputs side by side.
+  void project(size_t group, MatrixView x, MutableMatrixView y, const InputObserver& observer) const;
   void norm(MatrixView x, const std::vector<float>& weight, MutableMatrixView y) const;
   // `workspace.attended` becomes the input of `o`, `workspace.gate` that of `down`.
   void attend(MatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
@@ -73,6 +75,7 @@ class BoundBlock {
   const Block& block_;
   const Backend& backend_;
   std::array<std::unique_ptr<BoundLinear>, kLinears.size()> linears_;
+  std::array<std::unique_ptr<BoundLinear>, kInputGroups.size()> joined_;  // null where layers run one by one
 };
 
 AttentionShape attention_shape(const ModelConfig& config);

@@ -37,6 +37,7 @@ class QuantisedInput final : public LinearOp {
 
   // What all rows of x share; nothing where each has its own, or all are zeros.
   std::optional<float> shared_scale(MatrixView x) const;
+  bool rounds_as(const QuantisedInput& other) const { return kind_ == other.kind_ && (kind_ != Scale::fixed || fixed_ == other.fixed_); }
 
   std::string format() const override { return combinator_format(name(), children()); }
   std::string name() const;  // "quantised_input.static"

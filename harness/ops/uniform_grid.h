@@ -75,6 +75,12 @@ struct Rounding {
   Dtype dtype = Dtype::bf16;
 
   UniformGrid grid(std::span<const float> unit) const;  // as it is stored
+  // The same for a layer of weights of that type.
+  Rounding in(Dtype weights) const {
+    Rounding rounding = *this;
+    rounding.dtype = weights;
+    return rounding;
+  }
 };
 // Every weight to the nearest level of its unit's grid.
 QuantisedMatrix round_to_grid(MatrixView w, const Rounding& rounding);

@@ -82,7 +82,6 @@ struct Contender {
   std::string format;
   Model model;
   MachineCeilings ceilings;
-  double streamed = 0;  // bytes of weights that a pass reads
   std::unique_ptr<Transformer> transformer;
 };
 
@@ -90,8 +89,7 @@ std::unique_ptr<Contender> ready(Model model, const std::string& format, const B
   auto contender = std::make_unique<Contender>();
   contender->format = format;
   contender->model = std::move(model);
-  contender->streamed = streamed_bytes(contender->model);
-  const size_t streamed[] = {static_cast<size_t>(contender->streamed)};
+  const size_t streamed[] = {static_cast<size_t>(streamed_bytes(contender->model))};
   contender->ceilings = probe_machine(contender->model.dtype, streamed);
   contender->transformer = std::make_unique<Transformer>(contender->model, backend);
   return contender;
@@ -144,7 +142,7 @@ void measure(std::span<const std::unique_ptr<Contender>> contenders, const Speed
     row.batch = test.batch;
     row.weight_bytes = static_cast<double>(totals.bytes);
     row.weights = static_cast<double>(totals.weights);
-    row.speed = workloads[i]->speed(timings[i], contender.ceilings, contender.streamed);
+    row.speed = workloads[i]->speed(timings[i], contender.ceilings);
     if (works.size() > 1) row.speed.speedup = paired_speedup(timings[0], timings[i]);
     if (i > 0) std::ranges::copy(doubts_of_speedup(row.speed.speedup), std::back_inserter(row.speed.notes));
   }
@@ -267,7 +265,7 @@ BenchReport bench(const BenchConfig& config) {
     report.bandwidth.insert(report.bandwidth.end(), ceilings.bandwidth.begin(), ceilings.bandwidth.end());
     progress.advance();
     // Decided once, by the first of them: the others are taken to be no larger.
-    if (f == 0) together = static_cast<double>(count - 1) * contenders[0]->streamed < static_cast<double>(available_bytes()) / 2;
+    if (f == 0) together = static_cast<double>(count - 1) * streamed_bytes(contenders[0]->model) < static_cast<double>(available_bytes()) / 2;
     if (together && f + 1 < count) continue;
     for (const SpeedConfig& test : tests) {
       stop_if_interrupted();

@@ -1,9 +1,9 @@
 #include "harness/run/compress.h"
 
-#include <chrono>
 #include <filesystem>
 #include <map>
 
+#include "harness/base/clock.h"
 #include "harness/base/error.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/mapped_file.h"
@@ -19,7 +19,7 @@ namespace {
 
 StepReport compress_step(Model& model, const RunConfig& config, size_t index,
                          const ModelInputs& inputs, const Calibration& calibration) {
-  const auto start = std::chrono::steady_clock::now();
+  const double start = steady_seconds();
   const double passes = calibration.passes();
   reset_peak_resident();
   const Method& method = *config.methods[index];
@@ -27,7 +27,7 @@ StepReport compress_step(Model& model, const RunConfig& config, size_t index,
   step.method = config.method_names[index];
   Report report = method.compress(model, calibration);
   step.layers = std::move(report.layers);
-  step.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  step.seconds = steady_seconds() - start;
   step.passes = calibration.passes() - passes;
   step.peak_memory_bytes = peak_resident_bytes();
   step.details = Value(Value::Map{});

@@ -1,9 +1,9 @@
 #include "harness/run/evaluate.h"
 
 #include <algorithm>
-#include <chrono>
 #include <optional>
 
+#include "harness/base/clock.h"
 #include "harness/base/error.h"
 #include "harness/base/progress.h"
 #include "harness/base/sha256.h"
@@ -151,7 +151,7 @@ TaskData prepare_task(const RunTask& config, const DataOptions& options, size_t 
 
 Evaluation evaluate(const RunTask& config, const TaskData& data, Scorer& scorer, Journal& journal,
                     const Subject& subject) {
-  const auto start = std::chrono::steady_clock::now();
+  const double start = steady_seconds();
   const JournalKey key{.variant = subject.variant, .backend = subject.backend, .task = config.name};
   const std::vector<Document>& documents = data.documents.asked;
   Evaluation evaluation;
@@ -202,7 +202,7 @@ Evaluation evaluate(const RunTask& config, const TaskData& data, Scorer& scorer,
     if (lost > 0) result.unextracted[metric.key.substr(metric.key.rfind(',') + 1)] = lost;
   }
   if (log) evaluation.samples_hash = log->hash();
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.seconds = steady_seconds() - start;
   return evaluation;
 }
 

@@ -2,13 +2,14 @@
 
 #include <map>
 #include <memory>
+#include <set>
 
 #include "harness/backend/timed_backend.h"
+#include "harness/base/clock.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/text.h"
 #include "harness/measure/flops.h"
 #include "harness/measure/statistics.h"
-#include "harness/measure/timing.h"
 #include "harness/run/workload.h"
 
 namespace evalharness {
@@ -45,10 +46,11 @@ class Profile {
     const Model& model = transformer_.model();
     const size_t rows = workload_.batch * workload_.tokens;
     const auto layers = static_cast<double>(model.blocks.size());
-    for (const Linear linear : kLinears) {
+    for (const LinearGroup group : kInputGroups) {
       Cost mean;
-      for (const Block& block : model.blocks) mean += block.slot(linear).op->cost(rows);
-      points.push_back(point(linear_name(linear), transformer_.block(0).linear(linear).kernel(rows), layers, mean /= layers));
+      for (const Block& block : model.blocks)
+        for (const Linear linear : group) mean += block.slot(linear).op->cost(rows);
+      points.push_back(point(names(group), kernels(group, rows), layers, mean /= layers));
     }
     points.push_back(point("attention", cat("cache ", dtype_name(transformer_.cache_dtype())), layers, attention_cost()));
     points.push_back(point("head", transformer_.bound_head().kernel(workload_.batch), 1, model.head().cost(workload_.batch)));
@@ -60,8 +62,26 @@ class Profile {
   static std::map<const LinearOp*, std::string> kinds_of(const Model& model) {
     std::map<const LinearOp*, std::string> kinds;
     for (const Block& block : model.blocks)
-      for (const Linear linear : kLinears) kinds[block.slot(linear).op.get()] = linear_name(linear);
+      for (const LinearGroup group : kInputGroups)
+        for (const Linear linear : group) kinds[block.slot(linear).op.get()] = names(group);
     return kinds;
+  }
+
+  // "q, k, v_proj"
+  static std::string names(LinearGroup group) {
+    std::string names = linear_name(group.back());
+    for (size_t i = group.size() - 1; i-- > 0;) {
+      const std::string name = linear_name(group[i]);
+      names = cat(name.substr(0, name.rfind('_')), ", ", names);
+    }
+    return names;
+  }
+
+  // Of the first block.
+  std::string kernels(LinearGroup group, size_t rows) const {
+    std::set<std::string> kernels;
+    for (const Linear linear : group) kernels.insert(transformer_.block(0).linear(linear).kernel(rows));
+    return join(std::vector<std::string>(kernels.begin(), kernels.end()), " ");
   }
 
   OpMeasurement point(const std::string& name, const std::string& kernel, double calls, const Cost& cost) const {
@@ -72,13 +92,12 @@ class Profile {
   // Of one layer: the past read once, the pass' own keys and values read and kept, queries in and sums out.
   Cost attention_cost() const {
     const AttentionShape heads = attention_shape(transformer_.model().config);
-    const auto values = static_cast<double>(2 * heads.kv_heads * heads.head_dim), outer = static_cast<double>(2 * heads.heads * heads.head_dim);
-    const auto sequences = static_cast<double>(workload_.batch), tokens = static_cast<double>(workload_.tokens);
-    const auto kept_bytes = static_cast<double>(dtype_bytes(transformer_.cache_dtype()));
+    const AttentionCost attention{heads, static_cast<double>(dtype_bytes(transformer_.cache_dtype()))};
     const PassShape pass{.sequences = workload_.batch, .tokens = workload_.tokens, .past = workload_.context};
+    const size_t float_values = 2 * (heads.kv_heads + heads.heads) * heads.head_dim * pass.sequences * pass.tokens;
     Cost cost;
-    cost.dense_flops = cost.executed_flops = cost.effective_flops = attention_flops({heads, kept_bytes}, pass);
-    cost.activation_bytes = sequences * (values * (static_cast<double>(pass.past) + tokens) * kept_bytes + tokens * (values + outer) * sizeof(float));
+    cost.dense_flops = cost.executed_flops = cost.effective_flops = attention_flops(attention, pass);
+    cost.activation_bytes = kv_bytes(attention, pass) + static_cast<double>(float_values * sizeof(float));
     return cost;
   }
 
@@ -91,8 +110,6 @@ class Profile {
 };
 
 }  // namespace
-
-double streamed_bytes(const Model& model) { return static_cast<double>(linear_totals(model).bytes + model.head().bytes()); }
 
 void measure_ops(std::span<Transformer* const> variants, const SpeedConfig& workload, std::vector<std::vector<OpMeasurement>>& ops) {
   std::vector<std::unique_ptr<Profile>> profiles;

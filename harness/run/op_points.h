@@ -10,11 +10,8 @@
 
 namespace evalharness {
 
-// Bytes of the weights that a pass streams: the blocks' and the head's.
-double streamed_bytes(const Model& model);
-
 // Adds to ops[v], for each variant, what its ops take in one pass of a workload (a prefill, or one step of decoding): the linear layers
-// by their kind, attention, the head, and, without a cost, the small ops between them together and the whole pass that they are parts
+// by their kind, those of one input together, attention, the head, and, without a cost, the small ops between them together and the whole pass that they are parts
 // of. Passes of the variants run by turns; a point is the mean over the layers of a kind.
 void measure_ops(std::span<Transformer* const> variants, const SpeedConfig& workload, std::vector<std::vector<OpMeasurement>>& ops);
 

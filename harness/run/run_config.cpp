@@ -40,7 +40,7 @@ CalibrationConfig read_calibration(const ConfigNode& root) {
   CalibrationConfig calibration;
   const auto node = root.find("calibration");
   if (!node) return calibration;
-  calibration.dataset = node->get_one_of("dataset", kCalibrationTexts, calibration.dataset);
+  calibration.dataset = node->get_one_of("dataset", calibration_datasets(), calibration.dataset);
   calibration.samples = node->get("samples", calibration.samples);
   calibration.length = node->get("length", calibration.length);
   calibration.seed = node->get("seed", size_t{0});

@@ -40,11 +40,8 @@ Ceiling probe_best_gemm(const Model& model, size_t tokens) {
 SpeedConfig workload_of(std::span<const SpeedConfig> workloads, bool decode) {
   for (const SpeedConfig& workload : workloads)
     if (workload.decode == decode) return workload;
-  SpeedConfig usual;
-  usual.decode = decode;
-  usual.tokens = decode ? 1 : 512;
-  usual.context = decode ? 512 : 0;
-  return usual;
+  if (decode) return {.decode = true, .tokens = 1, .context = 512};
+  return {};
 }
 
 // Not measured: it follows from what is known.
@@ -102,14 +99,13 @@ std::vector<VariantSpeed> measure_speed(std::span<Transformer* const> variants, 
       speedup = pair.speedup;
     }
     for (size_t v = 0; v < variants.size(); ++v) {
-      const double weights = streamed_bytes(variants[v]->model());
       const ModelCost cost = work[v]->cost();
-      SpeedResult result = work[v]->speed(timings[v], ceilings, weights);
+      SpeedResult result = work[v]->speed(timings[v], ceilings);
       result.share_of_best_gemm = model_flops_utilisation(cost, timings[v].median, gemm.per_second);
       const double passes = config.decode ? static_cast<double>(config.tokens) : 1;
       Cost one = as_op(cost);
       one /= passes;
-      ops[v].push_back({.name = "model", .phase = config.phase(), .kernel = "", .cost = one, .working_set = weights,
+      ops[v].push_back({.name = "model", .phase = config.phase(), .kernel = "", .cost = one, .working_set = streamed_bytes(variants[v]->model()),
                         .seconds = scaled(timings[v].median, 1 / passes)});
       result.speedup = v == 1 ? speedup : known(1);
       result.roofline_speedup = known(predicted_speedup(ceilings, ops[0].back(), ops[v].back()));

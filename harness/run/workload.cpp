@@ -1,8 +1,8 @@
 #include "harness/run/workload.h"
 
 #include <algorithm>
-#include <chrono>
 
+#include "harness/base/clock.h"
 #include "harness/base/rng.h"
 #include "harness/measure/roofline.h"
 #include "harness/measure/statistics.h"
@@ -27,6 +27,8 @@ ModelParts model_parts(const Transformer& transformer, size_t sequences, size_t 
 }
 
 }  // namespace
+
+double streamed_bytes(const Model& model) { return static_cast<double>(linear_totals(model).bytes + model.head().bytes()); }
 
 Workload::Workload(Transformer& transformer, const SpeedConfig& config) : transformer_(transformer), config_(config) {
   Rng rng(0, "speed.tokens");
@@ -55,9 +57,9 @@ void Workload::run() {
 }
 
 void Workload::timed_step(size_t tokens) {
-  const auto start = std::chrono::steady_clock::now();
+  const double start = steady_seconds();
   step(tokens);
-  pass_seconds_.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  pass_seconds_.push_back(steady_seconds() - start);
 }
 
 ModelCost Workload::cost() const {
@@ -71,7 +73,7 @@ std::span<const double> Workload::pass_seconds(size_t first_repetitions) const {
   return std::span(pass_seconds_).subspan(first_repetitions * (config_.decode ? config_.tokens : 1));
 }
 
-SpeedResult Workload::speed(const Timing& timing, const MachineCeilings& ceilings, double weights) const {
+SpeedResult Workload::speed(const Timing& timing, const MachineCeilings& ceilings) const {
   const ModelCost cost = this->cost();
   const Estimate& seconds = timing.median;
   SpeedResult result;
@@ -89,7 +91,7 @@ SpeedResult Workload::speed(const Timing& timing, const MachineCeilings& ceiling
   result.minimum_bytes = cost.minimum_bytes();
   const double peak = mixed_peak(ceilings, cost.executed_flops, cost.integer_flops);
   result.mfu = model_flops_utilisation(cost, seconds, peak);
-  result.mbu = model_bandwidth_utilisation(cost, seconds, bandwidth_at(ceilings, weights));
+  result.mbu = model_bandwidth_utilisation(cost, seconds, bandwidth_at(ceilings, streamed_bytes(transformer_.model())));
   result.notes = doubts_of(timing);
   return result;
 }

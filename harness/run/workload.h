@@ -14,6 +14,9 @@
 
 namespace evalharness {
 
+// Bytes of the weights that a pass streams: the blocks' and the head's.
+double streamed_bytes(const Model& model);
+
 class Workload {
  public:
   // Token ids are drawn by a fixed key. Fills the cache up to the workload's context.
@@ -23,9 +26,9 @@ class Workload {
   ModelCost cost() const;  // of one repetition
   // Of each pass without those of the first repetitions: a prefill is one, a decoded token (of each sequence) is one.
   std::span<const double> pass_seconds(size_t first_repetitions) const;
-  // What so timed repetitions say, beside the machine's ceilings; all were this object's. `weights`: bytes that a pass
-  // streams. Speed-up and share of the best GEMM are the caller's.
-  SpeedResult speed(const Timing& timing, const MachineCeilings& ceilings, double weights) const;
+  // What so timed repetitions say, beside the machine's ceilings; all were this object's. Speed-up and share of the best GEMM are
+  // the caller's.
+  SpeedResult speed(const Timing& timing, const MachineCeilings& ceilings) const;
 
  private:
   void step(size_t tokens);

@@ -12,6 +12,8 @@
 #include "harness/base/rng.h"
 #include "harness/math/bfloat16.h"
 #include "harness/ops/chain.h"
+#include "harness/ops/format_registry.h"
+#include "harness/ops/quantised_input.h"
 #include "harness/ops/sparse_bitmask.h"
 #include "test/support/isas.h"
 #include "test/support/larger.h"
@@ -229,6 +231,72 @@ TEST_CASE("a token's row does not depend on the other few tokens", "[backend][co
       }
     }
   }
+}
+
+TEST_CASE("weights of one format and input multiply side by side what each does alone", "[backend][contract]") {
+  size_t joined_formats = 0;
+  for (const std::string& format : test::format_names()) {
+    std::vector<const LinearOp*> ops;
+    for (const size_t out : {128, 64, 70}) ops.push_back(test::weight_or_null(format, out, 576));
+    for (const CpuOptions& options : all_options()) {
+      std::vector<std::unique_ptr<BoundLinear>> alone;
+      for (const LinearOp* op : ops) alone.push_back(bind_cpu(*op, options));
+      const auto joined = alone[0]->join(std::vector<const BoundLinear*>{alone[1].get(), alone[2].get()});
+      CAPTURE(format);
+      // Trees run one by one, but for products of integers whose inputs are rounded alike.
+      if (ops[0]->children().empty()) REQUIRE(joined != nullptr);
+      if (joined == nullptr) continue;
+      joined_formats += options.isa == best_isa() && options.gemm == GemmLibrary::fastest;
+      REQUIRE(joined->out() == 262);
+      const size_t bytes = alone[0]->resident_bytes() + alone[1]->resident_bytes() + alone[2]->resident_bytes();
+      REQUIRE((joined->resident_bytes() <= bytes && joined->resident_bytes() + 2 * sizeof(float) >= bytes));  // a scale of inputs is held once
+      for (const size_t tokens : {1, 8, 40, 150}) {
+        INFO(joined->kernel(tokens) << " x " << tokens);
+        REQUIRE(joined->kernel(tokens) == alone[0]->kernel(tokens));
+        const Matrix x = random_inputs(tokens, 576);
+        const Matrix y = forward(*joined, x);
+        Matrix slice(tokens, 134);
+        joined->forward_slice(x.view(), 128, 134, slice.view());
+        for (size_t i = 0; i < tokens; ++i) REQUIRE(std::memcmp(slice.row(i).data(), y.row(i).data() + 128, 134 * 4) == 0);
+        const ThreadsForThisScope scope(3);
+        REQUIRE(forward(*joined, x) == y);
+        const Matrix seen = quantises(*ops[0]) ? ops[0]->child_input(0, x.view(), nullptr) : is_bf16(*ops[0]) ? rounded_to_bf16(x) : x;
+        size_t column = 0;
+        for (size_t part = 0; part < ops.size(); ++part) {
+          const Matrix w = ops[part]->to_dense();
+          const Matrix own(MatrixView(y.view()).columns(column, w.rows()));
+          REQUIRE(Expected(seen, rounds_weight(joined->kernel(tokens)) ? rounded_to_bf16(w) : w).largest_error(own) < tolerance(*ops[part]));
+          column += w.rows();
+        }
+      }
+    }
+  }
+  CHECK(joined_formats > 10);
+}
+
+TEST_CASE("weights that do not go together are not joined", "[backend]") {
+  const auto bound = [](const std::string& format, size_t out, size_t in) { return bind_cpu(*test::weight_or_null(format, out, in), {}); };
+  const auto join = [](const BoundLinear& a, const BoundLinear& b) { return a.join(std::vector<const BoundLinear*>{&b}) != nullptr; };
+  const auto dense = bound("dense.bf16", 64, 576), ragged = bound("dense.bf16", 65, 576);
+  CHECK(join(*dense, *ragged));
+  CHECK_FALSE(join(*ragged, *dense));  // its last panel is not full
+  CHECK_FALSE(join(*dense, *bound("dense.bf16", 64, 100)));
+  CHECK_FALSE(join(*dense, *bound("dense.f32", 64, 576)));
+  CHECK_FALSE(join(*dense, *bound("sparse.2:4.bf16", 64, 576)));
+  const LinearOp& int8 = *test::weight_or_null("int8.row.sym.bf16", 64, 576);
+  const auto rounded_by = [&](LinearPtr op) { return std::pair(bind_cpu(*op, {}), std::move(op)); };
+  const auto copy = [&] {
+    MemoryTensors tensors;
+    int8.save(tensors);
+    return load_linear(int8.format(), 64, 576, tensors);
+  };
+  const auto token = rounded_by(make_quantised_input(copy())), tensor = rounded_by(make_tensor_quantised_input(copy()));
+  const auto fixed = rounded_by(make_static_quantised_input(0.5f, copy())), same = rounded_by(make_static_quantised_input(0.5f, copy())),
+             other = rounded_by(make_static_quantised_input(0.25f, copy()));
+  CHECK(join(*token.first, *token.first));
+  CHECK(join(*fixed.first, *same.first));
+  CHECK_FALSE(join(*fixed.first, *other.first));
+  CHECK_FALSE(join(*token.first, *tensor.first));
 }
 
 TEST_CASE("inputs and outputs may be views into wider matrices", "[backend]") {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "harness/model/transformer.h"
+#include "harness/ops/dense.h"
 #include "test/support/tiny_model.h"
 
 using namespace evalharness;
@@ -47,4 +48,21 @@ TEST_CASE("passes on a timed backend give the same bytes, and the time of each o
   double sum = 0;
   for (const auto& [name, spent] : timed.take_seconds()) sum += spent;
   CHECK(sum <= whole);
+}
+
+TEST_CASE("weights that count as one are joined on a timed backend, others are not", "[backend][timed]") {
+  const auto inner = make_cpu_backend({});
+  const LinearPtr a = make_dense(Matrix(64, 32).view(), Dtype::f32), b = make_dense(Matrix(64, 32).view(), Dtype::f32),
+                  c = make_dense(Matrix(64, 32).view(), Dtype::f32);
+  TimedBackend timed(*inner, [&](const LinearOp& op) { return &op == c.get() ? "c" : "a b"; });
+  const auto first = timed.bind(*a), second = timed.bind(*b), third = timed.bind(*c);
+  CHECK(first->join(std::vector<const BoundLinear*>{third.get()}) == nullptr);
+  const auto joined = first->join(std::vector<const BoundLinear*>{second.get()});
+  REQUIRE(joined != nullptr);
+  const Matrix x(3, 32);
+  Matrix y(3, 128);
+  joined->forward(x.view(), y.view());
+  const std::map<std::string, double> seconds = timed.take_seconds();
+  REQUIRE(seconds.size() == 1);
+  CHECK(seconds.at("a b") > 0);
 }

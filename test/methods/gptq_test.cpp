@@ -74,6 +74,13 @@ TEST_CASE("gptq harms the outputs of block 0 less than rounding does", "[methods
   }
 }
 
+TEST_CASE("gptq's refit: fresh has blocks of a group, and no others beside it", "[methods][gptq]") {
+  CHECK_THROWS_WITH(method_of("{method: gptq, bits: 3, group: 16, refit: fresh, block: 32}"),
+                    Catch::EndsWith("block: expected the group's 16, as refit: fresh has it, got 32"));
+  CHECK_NOTHROW(method_of("{method: gptq, bits: 3, group: 16, refit: fresh, block: 16}"));
+  CHECK_NOTHROW(method_of("{method: gptq, bits: 3, group: row, refit: fresh, block: 32}"));
+}
+
 TEST_CASE("the block size does not change what gptq gives with a grid a row", "[methods][gptq]") {
   std::vector<std::vector<float>> found;
   for (const std::string block : {"1", "7", "32", "128"}) {

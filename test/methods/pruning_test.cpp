@@ -71,6 +71,8 @@ TEST_CASE("wanda's variant takes a share of the scores of each row: by hand", "[
   // Alpha ends at 0.8: a layer that would need more is counted.
   Model far = with_q(model_on_unit_vectors(), w);
   CHECK(compress_by(far, "{method: wanda, variant: true, sparsity: 0.99}", each_token_once()).counts.at("layers_off_their_sparsity") > 0);
+  Model near = with_q(model_on_unit_vectors(), w);
+  CHECK(compress_by(near, "{method: wanda, variant: true, sparsity: 0}", each_token_once()).counts.at("layers_off_their_sparsity") == 0);
   CHECK_THROWS_WITH(method_of("{method: wanda, variant: true, pattern: 2:4}"),
                     "test.yaml:1:26: variant: expected a sparsity: with a pattern every group of a row has as many zeros");
 }

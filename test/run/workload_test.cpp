@@ -71,14 +71,14 @@ TEST_CASE("the speed of a workload leaves the warm-up out and says what is doubt
   timing.median.high = 0.6;
   const MachineCeilings ceilings{.compute = {{.name = "f32", .per_second = 1e6, .working_set = 0, .role = "roof"}},
                                  .bandwidth = {{.name = "read", .per_second = 1e6, .working_set = 1, .role = "roof"}}};
-  const SpeedResult speed = work.speed(timing, ceilings, 1000);
+  const SpeedResult speed = work.speed(timing, ceilings);
   CHECK(*speed.latency_ms.value == 62.5);
   CHECK(speed.percentiles[1].nearest_rank_ms.n == 64);  // 8 repetitions of 8
   CHECK(*speed.mfu.value == Approx(work.cost().dense_flops / 0.5e6));
   CHECK(speed.notes == std::vector<std::string>{"the warm-up ended before its times settled",
                                                 "the interval of its time is wider than 10 %"});
   timing.warmup_repetitions = 5;  // of a workload so long that nobody can tell whether it had settled
-  CHECK(work.speed(timing, ceilings, 1000).notes == std::vector<std::string>{"the interval of its time is wider than 10 %"});
+  CHECK(work.speed(timing, ceilings).notes == std::vector<std::string>{"the interval of its time is wider than 10 %"});
 }
 
 TEST_CASE("MFU of a model whose products are of integers is of the peak of that mix", "[run]") {
@@ -99,5 +99,5 @@ TEST_CASE("MFU of a model whose products are of integers is of the peak of that 
                                  .bandwidth = {{.name = "read", .per_second = 1e6, .working_set = 1, .role = "roof"}}};
   // The least time is the utilisation of a second.
   const double least = (cost.executed_flops - cost.integer_flops) / 1e6 + cost.integer_flops / 4e6;
-  CHECK(*work.speed(timing, ceilings, 1000).mfu.value == Approx(least * cost.dense_flops / cost.executed_flops));
+  CHECK(*work.speed(timing, ceilings).mfu.value == Approx(least * cost.dense_flops / cost.executed_flops));
 }

@@ -1,6 +1,6 @@
 // Weights made of other weights: each child runs on its own kernels, few tokens and many.
 #include "harness/backend/kernels/token_kernels.h"
-#include "harness/backend/panel_linear.h"
+#include "harness/backend/bound_linear.h"
 #include "harness/backend/scratch.h"
 #include "harness/base/error.h"
 #include "harness/base/text.h"

@@ -9,6 +9,7 @@
 #include "harness/backend/kernels/int8_multiply.h"
 #include "harness/backend/panel_linear.h"
 #include "harness/backend/scratch.h"
+#include "harness/backend/side_by_side.h"
 #include "harness/base/error.h"
 #include "harness/base/integers.h"
 #include "harness/base/parallel.h"
@@ -38,18 +39,35 @@ struct Int8Inputs {
   const int8_t* row(size_t i) const { return codes + i * depth; }
 };
 
+// One weight, or several side by side whose inputs are rounded alike.
 class Int8Linear final : public BoundLinear {
- public:
-  Int8Linear(const QuantisedInput& op, const IntGroupLinear& weight, Isa isa)
-      : op_(op), weight_(weight), kernels_(int8_kernels(isa)), depth_(round_up(weight.in(), kUnit)),
-        depth_step_(few_tokens_depth(weight.layout().panels(), depth_, kUnit)) {}
+  using Weights = SideBySide<IntGroupLinear>;
 
-  size_t out() const override { return weight_.out(); }
-  size_t in() const override { return weight_.in(); }
-  size_t resident_bytes() const override { return op_.bytes(); }
+ public:
+  Int8Linear(const QuantisedInput& op, const Weights& weights, Isa isa)
+      : op_(op), weights_(weights), isa_(isa), kernels_(int8_kernels(isa)), depth_(round_up(weights.layout().in, kUnit)),
+        depth_step_(few_tokens_depth(weights.layout().panels(), depth_, kUnit)) {}
+
+  size_t out() const override { return weights_.layout().out; }
+  size_t in() const override { return weights_.layout().in; }
+  size_t resident_bytes() const override {
+    size_t bytes = op_.bytes() - op_.children()[0]->bytes();
+    for (const IntGroupLinear* weight : weights_.parts()) bytes += weight->bytes();
+    return bytes;
+  }
+  std::unique_ptr<BoundLinear> join(std::span<const BoundLinear* const> others) const override {
+    std::vector<const IntGroupLinear*> weights = {weights_.parts().front()};
+    for (const BoundLinear* other : others) {
+      const auto* const same = dynamic_cast<const Int8Linear*>(other);
+      if (same == nullptr || !same->op_.rounds_as(op_)) return nullptr;
+      weights.push_back(same->weights_.parts().front());
+    }
+    const Weights all(std::move(weights));
+    return all.fits() ? std::make_unique<Int8Linear>(op_, all, isa_) : nullptr;
+  }
   std::string kernel(size_t tokens) const override {
     const std::string kernel = tokens <= kFewTokens ? cat("few ", kernels_.few) : cat("many ", kernels_.many);
-    return cat(op_.name(), "(", weight_.format(), " ", kernel, ")");
+    return cat(op_.name(), "(", weights_.parts().front()->format(), " ", kernel, ")");
   }
 
   void forward_slice(MatrixView x, size_t first, size_t count, MutableMatrixView y) const override {
@@ -81,7 +99,8 @@ class Int8Linear final : public BoundLinear {
     int32_t* const sums = scratch<int32_t, Sums>(panels * parts * tile);  // [panels][parts][rows][64]
     parallel_for(panels * parts, [&](size_t index) {
       const size_t begin = index % parts * depth_step_;
-      multiply_int8_few(kernels_, weight_, first_panel + index / parts, begin,
+      const auto [weight, panel] = weights_[first_panel + index / parts];
+      multiply_int8_few(kernels_, weight, panel, begin,
                         {.x = inputs.codes + begin,
                          .x_stride = depth_,
                          .rows = inputs.rows,
@@ -105,7 +124,8 @@ class Int8Linear final : public BoundLinear {
       const size_t panel = index / row_tiles, begin = index % row_tiles * tile, end = std::min(begin + tile, y.rows);
       uint8_t* const codes = scratch<uint8_t, Codes>(depth_ * kPanelWidth);
       int32_t* const sums = scratch<int32_t, Sums>(kRowBlock * kPanelWidth);
-      kernels_.unpack(weight_, first_panel + panel, 0, depth_, codes);
+      const auto [weight, of_weight] = weights_[first_panel + panel];
+      kernels_.unpack(weight, of_weight, 0, depth_, codes);
       for (size_t row = begin; row < end; row += kRowBlock) {
         const size_t rows = std::min(kRowBlock, end - row);
         kernels_.multiply({.x = inputs.row(row), .x_stride = depth_, .rows = rows, .k = depth_, .panel = codes, .y = sums});
@@ -118,7 +138,8 @@ class Int8Linear final : public BoundLinear {
   void store(const Int8Token* tokens, const int32_t* sums, size_t panel, size_t column, MutableMatrixView y) const {
     const size_t width = std::min(kPanelWidth, y.cols - column);
     float scales[kPanelWidth];
-    load_int8_scales(weight_, panel, scales);
+    const auto [weight, of_weight] = weights_[panel];
+    load_int8_scales(weight, of_weight, scales);
     for (size_t row = 0; row < y.rows; ++row) {
       float* const to = y.row(row).data() + column;
       const int32_t offset = 128 * tokens[row].sum;
@@ -129,7 +150,8 @@ class Int8Linear final : public BoundLinear {
   }
 
   const QuantisedInput& op_;
-  const IntGroupLinear& weight_;
+  Weights weights_;
+  Isa isa_;
   const Int8Kernels& kernels_;
   size_t depth_;       // inputs, padded
   size_t depth_step_;  // of a tile of few tokens
@@ -170,7 +192,7 @@ std::unique_ptr<BoundLinear> bind_quantised(const LinearOp& op, const CpuOptions
   const auto& quantised = dynamic_cast<const QuantisedInput&>(op);
   const LinearOp& child = *op.children()[0];
   const auto* const weight = dynamic_cast<const IntGroupLinear*>(&child);
-  if (multiplies_integers(child)) return std::make_unique<Int8Linear>(quantised, *weight, options.isa);
+  if (multiplies_integers(child)) return std::make_unique<Int8Linear>(quantised, SideBySide<IntGroupLinear>({weight}), options.isa);
   return std::make_unique<CodesLinear>(quantised, bind_cpu(child, options));
 }
 
