@@ -148,7 +148,7 @@ class Awq final : public Method {
     if (!rounds_ && options.has("clip") && clips_) options.fail_at("clip", "expected none beside weights: keep, which rounds nothing");
   }
 
-  Effects effects() const override { return {.scales = true, .rounds = rounds_}; }
+  Effects effects() const override { return {.scales = true, .rounds = rounds_, .wraps = all_layers_}; }
   void check(const Model& model) const override { check_leaves(model, "awq"); }
   bool needs_calibration() const override { return true; }
 
@@ -160,7 +160,7 @@ class Awq final : public Method {
     const Needs clipping{.some_tokens = tokens, .only_some = true, .uncompressed_inputs = true};
     return calibration.sweep(model, clipping, [&](const Layer& layer, const Inputs& x) {
       if (!rounds_) return LinearPtr();
-      const Rounding rounding = rounding_.in(layer.dtype);
+      const Rounding rounding = rounding_.stored_as(layer.dtype);
       Matrix w = layer.weight();  // [out, in]
       if (clips_ && layer.linear != Linear::q && layer.linear != Linear::k)
         w = clip_groups(w, spread_rows(x.some().view()).view(), rounding);
@@ -219,7 +219,7 @@ class Awq final : public Method {
 
   // Q(W diag(s)) diag(1/s), dense.
   LinearPtr rounded(const Matrix& w, std::span<const float> s, Dtype dtype) const {
-    const Rounding rounding = rounding_.in(dtype);
+    const Rounding rounding = rounding_.stored_as(dtype);
     Matrix q(w.rows(), w.cols());
     parallel_for(ceil_div(w.rows(), kRowTile), [&](size_t tile) {
       for (size_t i = tile * kRowTile; i < std::min(w.rows(), (tile + 1) * kRowTile); ++i) {

@@ -17,7 +17,9 @@
 // sign, and a row is always done when its error would change its sign. No weight changes its value: what grows back is
 // the original weight, what stays is as the method before left it.
 //
-// As in the authors' code a swap may overshoot: after N:M one that makes an error of the same sign larger is taken too.
+// As in the authors' code a swap may overshoot: after N:M one that makes an error of the same sign larger is taken too. Where no kept
+// weight of the sign wanted is left a row is done, as the paper's rule has it; their code goes on with those of the other sign, from the
+// highest score down.
 //
 // The variance is that over all tokens, as in the paper; the authors' code averages the variances of the samples. The
 // inputs are those that the pruned model sees; the authors' are those of the block before it was pruned, behind pruned ones. A layer

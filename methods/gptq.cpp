@@ -12,7 +12,8 @@
 // updates of the current block of 128 columns (refit: ref); fitted to weights that have them all (fresh) the layer's
 // error is a little smaller. With act_order the columns with the largest diagonal of H come first, and columns whose turns are neighbours
 // share a grid: the codes are kept in that order, behind a permutation of the inputs. With static_groups beside it
-// neighbours in the matrix share one, which is then fitted before anything moves, and no input is moved at run time.
+// neighbours in the matrix share one, which is then fitted before anything moves, and no input is moved at run time. The last group of a
+// row may be short. All linear layers of the blocks are rounded; embedding, head and norms stay.
 //
 //     compress:
 //       - method: gptq
@@ -106,7 +107,7 @@ class Gptq final : public Method {
     // What an earlier step pruned stays zero, a level of every grid here, and the columns behind make up for it; it is
     // not stored (sparse.bitmask.int*).
     const DoubleMatrix before = layer.pruned() ? w : DoubleMatrix();
-    GridCodes codes(rounding_.in(layer.dtype), w, order, static_groups_);
+    GridCodes codes(rounding_.stored_as(layer.dtype), w, order, static_groups_);
     ColumnRule rule;
     rule.begin_block = [&](const DoubleMatrix& updated, size_t first, size_t end) { codes.begin_block(updated, first, end); };
     rule.fix = [&](size_t i, size_t j, std::span<const double> row) {

@@ -26,6 +26,7 @@
 
 #include "harness/base/parallel.h"
 #include "harness/base/text.h"
+#include "harness/ops/tree.h"
 #include "methods/allocation.h"
 #include "methods/method.h"
 
@@ -52,10 +53,10 @@ uint32_t bits_of_magnitude(float x) { return std::bit_cast<uint32_t>(std::abs(x)
 
 void each_layer(const Model& model, const std::function<void(const Matrix&)>& visit) {
   for (const Block& block : model.blocks)
-    for (const Slot& slot : block.slots) visit(slot.op->to_dense());
+    for (const Slot& slot : block.slots) each_leaf(*slot.op, [&](const LinearOp& leaf) { visit(leaf.to_dense()); });
 }
 
-// sorted(|W| of all layers)[k] without holding them all: counts the upper halves of the bits, then the lower halves
+// sorted(|W| of all layers, of factors where they are split)[k] without holding them all: counts the upper halves of the bits, then the lower halves
 // of those with the right upper half.
 float global_threshold(const Model& model, uint64_t k) {
   uint32_t found = 0;
@@ -107,7 +108,7 @@ class Magnitude final : public Method {
 
   Report compress(Model& model, const Calibration& calibration) const override {
     const float shared = scope_ == Scope::global
-                             ? global_threshold(model, rank(linear_totals(model).weights, allocation_.pattern().sparsity()))
+                             ? global_threshold(model, rank(linear_totals(model).stored, allocation_.pattern().sparsity()))
                              : 0;
     const LayerPatterns patterns = allocation_.patterns(model, calibration);
     return calibration.sweep(model, {}, [&](const Layer& layer, const Inputs&) {

@@ -63,6 +63,7 @@ std::string order_error(std::span<const PipelineStep> before, const PipelineStep
     if (step.effects.prunes && earlier.rounds) return cat("it would lose the codes of ", name, ": expected before it");
     if (step.effects.rounds && earlier.rounds) return cat("the weights have been rounded by ", name, " already");
     if (step.effects.refines && earlier.splits) return cat("it refines whole layers, which ", name, " split");
+    if (step.effects.refines && earlier.wraps) return cat("it refines whole layers, and ", name, " put something before their inputs");
   }
   if (step.effects.refines && (before.empty() || !before.back().effects.prunes))
     return "it refines what a method prunes: expected right behind one";

@@ -29,7 +29,7 @@ struct Effects {
   bool refines = false;  // another mask for what the step before it pruned
   bool splits = false;   // into factors, in place of what the weight was
   bool rounds = false;   // weights become codes
-  bool wraps = false;    // rounds inputs on their way to the weight
+  bool wraps = false;    // rounds or scales inputs on their way to a weight: it is a tree from then on
 };
 
 class Method {

@@ -59,7 +59,7 @@ class Rtn final : public Method {
     const Needs needs{.column_maxima = activations_.needs_maxima(), .uncompressed_inputs = activations_.needs_maxima()};
     return calibration.sweep(model, needs, [&](const Layer& layer, const Inputs& x) {
       const Matrix w = layer.weight();  // [out, in]
-      const QuantisedMatrix codes = round_to_grid(w.view(), rounding_.in(layer.dtype));
+      const QuantisedMatrix codes = round_to_grid(w.view(), rounding_.stored_as(layer.dtype));
       // Products of integers want every code where it stands.
       if (!activations_.rounds()) return store_codes(codes, layer);
       return activations_.before(make_int_group(codes, layer.dtype), activations_.needs_maxima() ? x.column_maxima() : std::vector<float>());

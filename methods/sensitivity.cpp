@@ -68,7 +68,6 @@ double sensitivity_of(Block& block, BlockwiseLoss& loss, Rng& rng) {
     perturbed.move(steps);
     second_difference += (steps == 0 ? -2.0 : 1.0) * loss.loss();
   }
-  if (!std::isfinite(second_difference)) fail("allocation: the loss on the calibration text is no number");
   return second_difference / (perturbed.step() * perturbed.step() * static_cast<double>(perturbed.weights()));
 }
 
@@ -104,7 +103,11 @@ double BlockwiseLoss::loss() {
   backend_.head(run_.workspace.normed, *head_, targets_, scores);
   double sum = 0;
   for (size_t i = 0; i < scores.size(); ++i)
-    if (targets_[i] >= 0) sum -= static_cast<double>(scores[i].log_prob);
+    if (targets_[i] >= 0) {
+      if (!std::isfinite(scores[i].log_prob))
+        fail(cat("calibration: the loss of sample ", i / run_.length, " is no number, measured from block ", block_, " on"));
+      sum -= static_cast<double>(scores[i].log_prob);
+    }
   return sum / static_cast<double>(scores.size() - scores.size() / run_.length);
 }
 

@@ -13,6 +13,10 @@
 // that carry the updates so far. A pruned weight's error is spread over the columns to its right. With `round` the weights that
 // stay are rounded in the same loop (section 3.5), each to the nearest level of its row's grid, which holds 0 and is fitted
 // before anything moves (that of a group, as in GPTQ, when its block has its turn); what is left is stored as sparse.bitmask.int*.
+// All linear layers of the blocks are pruned; embedding, head and norms stay.
+//
+// Unlike the authors' code a sparsity of 0 prunes nothing (theirs takes the least weight of each block), and N:M says how many are
+// kept (their prunen, how many go: the same for 2:4 and 4:8).
 //
 //     compress:
 //       - method: sparsegpt
@@ -111,7 +115,7 @@ class SparseGpt final : public Method {
   LinearPtr prune(DoubleMatrix& w, const DoubleMatrix& u, const SparsityPattern& pattern, Dtype dtype) const {
     Mask mask(w.rows(), w.cols());
     std::optional<GridCodes> codes;
-    if (rounding_) codes.emplace(rounding_->in(dtype), w, in_place(w.cols()));
+    if (rounding_) codes.emplace(rounding_->stored_as(dtype), w, in_place(w.cols()));
     ColumnRule rule;
     rule.begin_block = [&](const DoubleMatrix& updated, size_t first, size_t end) {
       // A sparsity of 0 would still prune the least weight of each block, as `<=` has it.

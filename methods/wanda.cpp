@@ -9,7 +9,7 @@
 //
 // so a small weight stays when its input is large. Scores are compared within one output row; the
 // lowest of each row become zero. No weight is updated and no gradient is taken: one pass over the
-// calibration set, then one selection per row.
+// calibration set, then one selection per row. All linear layers of the blocks are pruned; embedding, head and norms stay.
 //
 // The authors' `use_variant` gives each row a sparsity of its own: of a row as many of the lowest go as together have at
 // most alpha of the sum of its scores (and what ties with the last of them); alpha is found by bisection of [0, 0.8], from 0.4 on, until

@@ -1,6 +1,8 @@
 // report.md: the record for a reader of a repository or an issue.
 #include <algorithm>
 #include <map>
+#include <numeric>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -90,16 +92,27 @@ std::string protocols_text(const RunResult& result) {
   return text;
 }
 
+std::string error_text(const std::optional<double>& error) { return error ? fixed_text(*error, 5) : ""; }
+
+// The mean over the layers that have one; "" where none has.
+std::string mean_error(const StepReport& step, std::optional<double> LayerReport::* error) {
+  std::vector<double> errors;
+  for (const LayerReport& layer : step.layers)
+    if (layer.*error) errors.push_back(*(layer.*error));
+  if (errors.empty()) return "";
+  return fixed_text(std::accumulate(errors.begin(), errors.end(), 0.0) / static_cast<double>(errors.size()), 5);
+}
+
 std::string layers_text(const StepReport& step) {
   if (step.layers.empty()) return "";
   std::string text =
       cat("<details><summary>", step.method, ": ", step.layers.size(), " layers</summary>\n\n",
-          table_line({"layer", "format", "bits/weight", "sparsity", "output error"}),
-          table_line({":--", ":--", "--:", "--:", "--:"}));
+          table_line({"layer", "format", "bits/weight", "sparsity", "weight error", "output error"}),
+          table_line({":--", ":--", "--:", "--:", "--:", "--:"}));
   for (const LayerReport& layer : step.layers)
     text += table_line({layer.name, layer.format, fixed_text(layer.bits_per_weight, 2),
                         fixed_text(100 * layer.sparsity, 2) + " %",
-                        layer.output_error ? fixed_text(*layer.output_error, 5) : ""});
+                        error_text(layer.weight_error), error_text(layer.output_error)});
   return text + "\n</details>\n\n";
 }
 
@@ -119,12 +132,19 @@ std::string step_title(const StepReport& step) {
   return title;
 }
 
+// Size and error behind the step.
+std::string facts_text(const StepReport& step) {
+  std::string text = cat("- ", fixed_text(step.bits_per_weight, 2), " bits/weight and ", fixed_text(100 * step.sparsity, 2), " % zeros in the linear layers\n");
+  const std::string of_weights = mean_error(step, &LayerReport::weight_error), of_outputs = mean_error(step, &LayerReport::output_error);
+  if (!of_weights.empty()) text += cat("- relative squared error of weights, mean over layers: ", of_weights, "\n");
+  if (!of_outputs.empty()) text += cat("- relative squared error of outputs, mean over layers: ", of_outputs, "\n");
+  return text;
+}
+
 std::string steps_text(const RunResult& result) {
   std::string text;
   for (const StepReport& step : result.steps) {
-    text += step_title(step) + "\n\n";
-    const std::string details = list_text(step.details);
-    text += details.empty() ? "" : details + "\n";
+    text += cat(step_title(step), "\n\n", facts_text(step), list_text(step.details), "\n");
     text += layers_text(step);
   }
   const Value* calibration = result.config.find("calibration");

@@ -19,6 +19,12 @@ RegisterKernels::RegisterKernels(const std::string& prefix, Binder bind) {
   EH_ASSERT(binders().emplace(prefix, bind).second);
 }
 
+Cost cost_on(const BoundLinear& bound, const LinearOp& op, size_t tokens) {
+  Cost cost = op.cost(tokens);
+  cost.executed_flops -= bound.skipped_flops(tokens);
+  return cost;
+}
+
 std::unique_ptr<BoundLinear> bind_cpu(const LinearOp& op, const CpuOptions& options) {
   if (!has_isa(options.isa)) fail(cat("this machine has no ", isa_name(options.isa)));
   const std::string format = op.format();

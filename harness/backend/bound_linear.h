@@ -25,8 +25,13 @@ class BoundLinear {
                              MutableMatrixView y) const = 0;
   void forward(MatrixView x, MutableMatrixView y) const { forward_slice(x, 0, out(), y); }
   virtual size_t resident_bytes() const = 0;  // at most 1.1 times the op's bytes
-  // This and the others as one product of one input, their outputs side by side; null where they do not go together. The result
-  // borrows them.
+  // Of the operations that the op's cost() has as executed, those with zeros that the kernel of so many tokens leaves out.
+  virtual double skipped_flops(size_t tokens) const {
+    static_cast<void>(tokens);
+    return 0;
+  }
+  // This and the others, each a single weight, as one product of one input, their outputs side by side; null where they do not go
+  // together. The result borrows them.
   virtual std::unique_ptr<BoundLinear> join(std::span<const BoundLinear* const> others) const {
     static_cast<void>(others);
     return nullptr;
@@ -35,9 +40,13 @@ class BoundLinear {
   virtual std::string kernel(size_t tokens) const = 0;
 };
 
+// The op's cost on the kernel that so many tokens run on; `bound` is that op.
+Cost cost_on(const BoundLinear& bound, const LinearOp& op, size_t tokens);
+
 struct CpuOptions {
   Isa isa = best_isa();
   GemmLibrary gemm = GemmLibrary::fastest;
+  bool operator==(const CpuOptions&) const = default;
 };
 
 // `op` is borrowed and must outlive the result: CPU kernels read its bytes in place. Fails with a

@@ -5,14 +5,13 @@
 #include <cstdint>
 #include <cstring>
 
+#include "harness/backend/panel_inputs.h"
 #include "harness/backend/scratch.h"
 #include "harness/backend/side_by_side.h"
 #include "harness/base/error.h"
 #include "harness/base/integers.h"
 #include "harness/base/parallel.h"
 #include "harness/base/text.h"
-#include "harness/math/bfloat16.h"
-#include "harness/math/convert.h"
 
 namespace evalharness {
 namespace {
@@ -21,48 +20,6 @@ namespace {
 // decoding costs a few per cent of the product.
 constexpr size_t kRowTile = 128;
 constexpr size_t kBlocksForManyRows = 4;
-
-// Rows of x in the form that a kernel reads: T, and padded with zeros to the depth.
-template <class T>
-struct Inputs {
-  const T* data;
-  size_t stride;
-  const T* row(size_t i) const { return data + i * stride; }
-};
-
-void convert_row(std::span<const float> x, bool, uint16_t* to) { to_bfloat16(x, to); }
-// `rounded`: the weight is bfloat16, so x is rounded even where the product is computed in float32.
-void convert_row(std::span<const float> x, bool rounded, float* to) {
-  if (rounded) {
-    round_to_bfloat16(x, to);
-  } else {
-    std::copy(x.begin(), x.end(), to);
-  }
-}
-
-template <class T>
-Inputs<T> convert(MatrixView x, bool rounded, size_t depth) {
-  if constexpr (std::is_same_v<T, float>) {
-    // oneDNN 2.6 has no fast kernel for an x whose rows lie apart.
-    if (!rounded && x.cols == depth && x.stride == depth) return {x.data, x.stride};
-  }
-  struct Converted;
-  T* const data = scratch<T, Converted>(x.rows * depth);
-  const auto one = [&](size_t row) {
-    T* const to = data + row * depth;
-    convert_row(x.row(row), rounded, to);
-    std::fill(to + x.cols, to + depth, T{});
-  };
-  if (x.rows <= kFewTokens) {
-    for (size_t row = 0; row < x.rows; ++row) one(row);
-  } else {
-    parallel_for(ceil_div(x.rows, kFewTokens), [&](size_t group) {
-      const size_t end = std::min(x.rows, (group + 1) * kFewTokens);
-      for (size_t row = group * kFewTokens; row < end; ++row) one(row);
-    });
-  }
-  return {data, depth};
-}
 
 // A pair as one word, so that the loops become vectors: its lower half is the even input.
 void widen(const uint16_t* pairs, size_t depth, float* to) {
@@ -98,11 +55,18 @@ class PanelLinear final : public BoundLinear {
     return bytes;
   }
 
+  double skipped_flops(size_t tokens) const override {
+    if (!runs_as_few(tokens)) return 0;
+    return first_.few_skips(options_.isa, tokens) * 2 * static_cast<double>(tokens * layout_.values());
+  }
+
   std::unique_ptr<BoundLinear> join(std::span<const BoundLinear* const> others) const override {
+    EH_ASSERT(own_);
     std::vector<const PanelReader<Stored>*> readers = {&first_};
     for (const BoundLinear* other : others) {
       const auto* const same = dynamic_cast<const PanelLinear*>(other);
-      if (same == nullptr || same->first_.op().format() != first_.op().format()) return nullptr;
+      if (same == nullptr || same->first_.op().format() != first_.op().format() || same->options_ != options_) return nullptr;
+      EH_ASSERT(same->own_);
       readers.push_back(&same->first_);
     }
     const Readers all(std::move(readers));
@@ -140,7 +104,7 @@ class PanelLinear final : public BoundLinear {
   }
 
   // The inputs of each part as kernels read them, one part behind the other; null where they read them as they are.
-  const float* turn(const Inputs<Stored>& inputs, size_t rows) const {
+  const float* turn(const PanelInputs<Stored>& inputs, size_t rows) const {
     struct Turned;
     if (first_.block() != SIZE_MAX || !reads_turned_rows(options_.isa, rows)) return nullptr;
     float* const turned = scratch<float, Turned>(rows * layout_.depth());
@@ -154,7 +118,7 @@ class PanelLinear final : public BoundLinear {
   // Tiles are (panel, part of the inputs); their sums are added in the order of the parts.
   void few(MatrixView x, size_t first_panel, MutableMatrixView y) const {
     struct Sums;
-    const Inputs<Stored> inputs = convert<Stored>(x, kBf16, layout_.depth());
+    const PanelInputs<Stored> inputs = panel_inputs<Stored>(x, kBf16, layout_.depth());
     const float* const turned = turn(inputs, x.rows);
     const size_t panels = ceil_div(y.cols, kPanelWidth);
     const size_t parts = ceil_div(layout_.depth(), depth_step_);
@@ -208,7 +172,7 @@ class PanelLinear final : public BoundLinear {
   // Tiles are (panel, 128 rows of x). T is what the GEMM multiplies.
   template <class T>
   void many(MatrixView x, size_t first_panel, MutableMatrixView y) const {
-    const Inputs<T> inputs = convert<T>(x, kBf16, layout_.depth());
+    const PanelInputs<T> inputs = panel_inputs<T>(x, kBf16, layout_.depth());
     const size_t panels = ceil_div(y.cols, kPanelWidth);
     const size_t row_tiles = ceil_div(x.rows, kRowTile);
     parallel_for(panels * row_tiles, [&](size_t index) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "harness/math/gemm.h"
@@ -19,9 +20,9 @@ class SideBySide {
   }
   // Inputs are the same, and each weight's outputs begin with a panel of their own.
   bool fits() const {
-    for (const Part* part : parts_) {
-      const PanelLayout& one = part->layout();
-      if (one.in != layout_.in || one.dtype != layout_.dtype || (part != parts_.back() && one.out % kPanelWidth != 0)) return false;
+    for (size_t i = 0; i < parts_.size(); ++i) {
+      const PanelLayout& one = parts_[i]->layout();
+      if (one.in != layout_.in || one.dtype != layout_.dtype || (i + 1 < parts_.size() && one.out % kPanelWidth != 0)) return false;
     }
     return true;
   }

@@ -25,6 +25,7 @@ class TimedLinear final : public BoundLinear {
   size_t out() const override { return inner_->out(); }
   size_t in() const override { return inner_->in(); }
   size_t resident_bytes() const override { return inner_->resident_bytes(); }
+  double skipped_flops(size_t tokens) const override { return inner_->skipped_flops(tokens); }
   std::string kernel(size_t tokens) const override { return inner_->kernel(tokens); }
   // What counts apart runs apart.
   std::unique_ptr<BoundLinear> join(std::span<const BoundLinear* const> others) const override {

@@ -53,13 +53,25 @@ double output_error(const Backend& backend, const Inputs& x, const LinearOp& bef
 }
 
 LayerReport report_of(const Slot& slot) {
+  const WeightTotals totals = totals_of(*slot.op);
   LayerReport report;
-  const double weights = static_cast<double>(slot.op->out() * slot.op->in());
   report.name = slot.name;
   report.format = slot.op->format();
-  report.bits_per_weight = 8.0 * static_cast<double>(slot.op->bytes()) / weights;
-  report.sparsity = 1.0 - static_cast<double>(slot.op->nonzeros()) / weights;
+  report.bits_per_weight = totals.bits_per_weight();
+  report.sparsity = totals.sparsity();
   return report;
+}
+
+// ||W - W'||^2 / ||W||^2
+double weight_error(const LinearOp& before, const LinearOp& after) {
+  const Matrix w = before.to_dense(), changed = after.to_dense();
+  double error = 0, total = 0;
+  for (size_t i = 0; i < w.size(); ++i) {
+    const double a = static_cast<double>(w.values()[i]), b = static_cast<double>(changed.values()[i]);
+    error += (a - b) * (a - b);
+    total += a * a;
+  }
+  return total > 0 ? error / total : 0;
 }
 
 Samples samples_for(const CalibrationSet& set, const Needs& needs) {
@@ -204,13 +216,15 @@ class Sweep {
         const Inputs& x = inputs.of(linear, leaf++);
         return compress_({slot, old, b, linear, model_.dtype, std::exchange(before, &x) == &x}, x);
       });
-      std::optional<double> error;
+      std::optional<double> of_weights, of_outputs;
       if (op) {
-        if (walk_) error = output_error(backend_, inputs.shared, *slot.op, *op);
+        of_weights = weight_error(*slot.op, *op);
+        if (walk_) of_outputs = output_error(backend_, inputs.shared, *slot.op, *op);
         slot.op = std::move(op);
       }
       reports_.push_back(report_of(slot));
-      reports_.back().output_error = error;
+      reports_.back().weight_error = of_weights;
+      reports_.back().output_error = of_outputs;
     }
   }
 

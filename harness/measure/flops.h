@@ -28,9 +28,9 @@ struct PassShape {
 };
 
 struct ModelParts {
-  std::vector<Cost> linears;              // each slot of each block: op.cost(sequences * tokens)
+  std::vector<Cost> linears;              // each slot of each block: cost_on(.., sequences * tokens)
   std::vector<AttentionCost> attention;  // of each block
-  Cost head;                              // op.cost(positions whose logits are needed)
+  Cost head;                              // cost_on(.., positions whose logits are needed)
   double edge_bytes = 0;                  // embedding rows read, and what leaves the model
 };
 

@@ -6,6 +6,7 @@
 #include "harness/base/parallel.h"
 #include "harness/base/text.h"
 #include "harness/ops/format_registry.h"
+#include "harness/ops/tree.h"
 
 namespace evalharness {
 namespace {
@@ -38,8 +39,11 @@ Block read_block(const Checkpoint& checkpoint, size_t index, const WeightReader&
 
 void count(const LinearOp& op, WeightTotals& totals) {
   totals.weights += op.out() * op.in();
-  totals.nonzeros += op.nonzeros();
   totals.bytes += op.bytes();
+  each_leaf(op, [&](const LinearOp& leaf) {
+    totals.stored += leaf.out() * leaf.in();
+    totals.zeros += leaf.out() * leaf.in() - leaf.nonzeros();
+  });
 }
 
 // Embedding and head by `ends`, the blocks' linears by `linears`.
@@ -113,6 +117,12 @@ void visit_weights(const Model& model,
   if (model.separate_head) on_weight(kHeadName, *model.separate_head);
 }
 
+WeightTotals totals_of(const LinearOp& op) {
+  WeightTotals totals;
+  count(op, totals);
+  return totals;
+}
+
 WeightTotals linear_totals(const Model& model) {
   WeightTotals totals;
   for (const Block& block : model.blocks)
@@ -126,8 +136,9 @@ WeightTotals model_totals(const Model& model) {
       model, [&](const std::string&, const LinearOp& op) { count(op, totals); },
       [&](const std::string&, std::span<const float> values) {
         totals.weights += values.size();
+        totals.stored += values.size();
         totals.bytes += values.size_bytes();
-        for (const float value : values) totals.nonzeros += value != 0;
+        for (const float value : values) totals.zeros += value == 0;
       });
   return totals;
 }

@@ -74,8 +74,13 @@ void visit_weights(const Model& model,
 
 // Sums over stored weights; `linears`: of the blocks' slots only, else embedding, head, norms and biases too.
 struct WeightTotals {
-  size_t weights = 0, nonzeros = 0, bytes = 0;
+  size_t weights = 0;            // of the matrices
+  size_t stored = 0, zeros = 0;  // what they are made of: two factors have fewer weights than their product
+  size_t bytes = 0;
+  double bits_per_weight() const { return 8.0 * static_cast<double>(bytes) / static_cast<double>(weights); }
+  double sparsity() const { return static_cast<double>(zeros) / static_cast<double>(stored); }
 };
+WeightTotals totals_of(const LinearOp& op);
 WeightTotals linear_totals(const Model& model);
 WeightTotals model_totals(const Model& model);
 

@@ -19,7 +19,7 @@ class TensorWriter;
 // Of y[tokens, out] = x[tokens, in] * W^T.
 struct Cost {
   double dense_flops = 0;       // 2 * tokens * in * out: what a dense layer would do
-  double executed_flops = 0;    // what the kernel really multiplies
+  double executed_flops = 0;    // what is really multiplied (an op knows no kernel: see BoundLinear::skipped_flops)
   double integer_flops = 0;     // of these, products of 8-bit integers: they have a roof of their own
   double effective_flops = 0;   // 2 * tokens * non-zeros
   double weight_bytes = 0;      // read once: codes, scales, masks

@@ -79,12 +79,11 @@ Matrix dense_by_rows(const LinearOp& op) {
   return w;
 }
 
-Cost panel_cost(const LinearOp& op, const PanelLayout& layout, size_t tokens,
-                double executed_share) {
+Cost panel_cost(const LinearOp& op, const PanelLayout& layout, size_t tokens) {
   const double t = static_cast<double>(tokens);
   const double out = static_cast<double>(op.out()), in = static_cast<double>(op.in());
   return {.dense_flops = 2 * t * out * in,
-          .executed_flops = 2 * t * static_cast<double>(layout.values()) * executed_share,
+          .executed_flops = 2 * t * static_cast<double>(layout.values()),
           .effective_flops = 2 * t * static_cast<double>(op.nonzeros()),
           .weight_bytes = static_cast<double>(op.bytes()),
           .activation_bytes = 4 * t * (out + in)};

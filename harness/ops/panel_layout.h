@@ -37,9 +37,8 @@ void write_panel(MatrixView w, const PanelLayout& layout, size_t panel, std::byt
 
 // Every row of a weight, by its rows().
 Matrix dense_by_rows(const LinearOp& op);
-// The cost of a weight of which the kernel multiplies this share of the places.
-Cost panel_cost(const LinearOp& op, const PanelLayout& layout, size_t tokens,
-                double executed_share = 1);
+// The cost of a weight all of whose places are multiplied.
+Cost panel_cost(const LinearOp& op, const PanelLayout& layout, size_t tokens);
 
 // Fails with a line where w is empty or larger than the formats can index.
 void check_weight_shape(size_t out, size_t in);

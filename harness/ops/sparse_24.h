@@ -12,7 +12,6 @@
 #include <cstdint>
 
 #include "harness/math/aligned.h"
-#include "harness/math/gemm.h"
 #include "harness/ops/linear_op.h"
 #include "harness/ops/panel_layout.h"
 
@@ -32,10 +31,7 @@ class Sparse24Linear final : public LinearOp {
   size_t nonzeros() const override { return nonzeros_; }
   bool pruned() const override { return true; }
   void save(TensorWriter& to) const override;
-  Cost cost(size_t tokens) const override {
-    // Few tokens multiply what is stored, many the zeros too (see kFewTokens).
-    return panel_cost(*this, layout_, tokens, tokens <= kFewTokens ? 0.5 : 1);
-  }
+  Cost cost(size_t tokens) const override { return panel_cost(*this, layout_, tokens); }
 
   const PanelLayout& layout() const { return layout_; }  // of the dense weight
   // From input `input` (a multiple of 32) of a panel on.

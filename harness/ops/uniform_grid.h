@@ -76,7 +76,7 @@ struct Rounding {
 
   UniformGrid grid(std::span<const float> unit) const;  // as it is stored
   // The same for a layer of weights of that type.
-  Rounding in(Dtype weights) const {
+  Rounding stored_as(Dtype weights) const {
     Rounding rounding = *this;
     rounding.dtype = weights;
     return rounding;

@@ -32,6 +32,7 @@ void visit(auto& archive, Like<LayerReport> auto& layer) {
   archive("format", layer.format);
   archive("bits_per_weight", layer.bits_per_weight);
   archive("sparsity", layer.sparsity);
+  archive("weight_error", layer.weight_error);
   archive("output_error", layer.output_error);
 }
 
@@ -40,6 +41,8 @@ void visit(auto& archive, Like<StepReport> auto& step) {
   archive("seconds", step.seconds);
   archive("passes", step.passes);
   archive("peak_memory_bytes", step.peak_memory_bytes);
+  archive("bits_per_weight", step.bits_per_weight);
+  archive("sparsity", step.sparsity);
   archive("details", step.details);
   archive("layers", step.layers);
 }

@@ -34,6 +34,7 @@ struct LayerReport {
   std::string format;  // "sparse.bitmask.bf16"
   double bits_per_weight = 0;
   double sparsity = 0;                 // fraction of zeros among the stored weights
+  std::optional<double> weight_error;  // ||W - W'||^2 / ||W||^2; empty where nothing was changed
   std::optional<double> output_error;  // ||X (W - W')^T||^2 / ||X W^T||^2 on the calibration inputs
   bool operator==(const LayerReport&) const = default;
 };
@@ -43,6 +44,7 @@ struct StepReport {
   double seconds = 0;
   double passes = 0;               // how often the blocks ran over the whole calibration set
   uint64_t peak_memory_bytes = 0;  // resident in this process meanwhile
+  double bits_per_weight = 0, sparsity = 0;  // of the blocks' linears, behind it
   Value details;  // calibration draws, counts of ties, dead columns, ... (map)
   std::vector<LayerReport> layers;
   bool operator==(const StepReport&) const = default;
@@ -119,7 +121,7 @@ struct Ceiling {
   bool operator==(const Ceiling&) const = default;
 };
 struct RooflinePoint {
-  std::string name;          // "q_proj", "attention", "head", "norms, rotation, gates", "pass" that these are parts of, "model" as timed
+  std::string name;          // "q, k, v_proj", "attention", "head", "norms, rotation, gates", "pass" that these are parts of, "model" as timed
   std::string phase;         // "prefill", "decode"
   std::string kernel;        // what ran
   double calls = 1;          // in one pass of the model

@@ -30,6 +30,9 @@ StepReport compress_step(Model& model, const RunConfig& config, size_t index,
   step.seconds = steady_seconds() - start;
   step.passes = calibration.passes() - passes;
   step.peak_memory_bytes = peak_resident_bytes();
+  const WeightTotals linears = linear_totals(model);
+  step.bits_per_weight = linears.bits_per_weight();
+  step.sparsity = linears.sparsity();
   step.details = Value(Value::Map{});
   for (const auto& [what, count] : report.counts) step.details.set(what, count);
   if (method.needs_calibration())
@@ -95,19 +98,13 @@ std::vector<StepReport> compress_model(Model& model, const RunConfig& config,
 
 SizeReport size_report(const Model& model, uint64_t memory_bytes) {
   const WeightTotals all = model_totals(model), linears = linear_totals(model);
-  const auto bits = [](const WeightTotals& t) {
-    return 8.0 * static_cast<double>(t.bytes) / static_cast<double>(t.weights);
-  };
-  const auto zeros = [](const WeightTotals& t) {
-    return 1.0 - static_cast<double>(t.nonzeros) / static_cast<double>(t.weights);
-  };
   SizeReport size;
   size.disk_bytes = all.bytes;
   size.memory_bytes = memory_bytes;
-  size.bits_per_weight = bits(all);
-  size.bits_per_weight_linears = bits(linears);
-  size.sparsity = zeros(all);
-  size.sparsity_linears = zeros(linears);
+  size.bits_per_weight = all.bits_per_weight();
+  size.bits_per_weight_linears = linears.bits_per_weight();
+  size.sparsity = all.sparsity();
+  size.sparsity_linears = linears.sparsity();
   return size;
 }
 

@@ -48,12 +48,14 @@ class Profile {
     const auto layers = static_cast<double>(model.blocks.size());
     for (const LinearGroup group : kInputGroups) {
       Cost mean;
-      for (const Block& block : model.blocks)
-        for (const Linear linear : group) mean += block.slot(linear).op->cost(rows);
+      for (size_t b = 0; b < model.blocks.size(); ++b)
+        for (const Linear linear : group) mean += cost_on(transformer_.block(b).linear(linear), *model.blocks[b].slot(linear).op, rows);
+      // Their input is one.
+      mean.activation_bytes -= layers * static_cast<double>((group.size() - 1) * rows * inputs(group) * sizeof(float));
       points.push_back(point(names(group), kernels(group, rows), layers, mean /= layers));
     }
     points.push_back(point("attention", cat("cache ", dtype_name(transformer_.cache_dtype())), layers, attention_cost()));
-    points.push_back(point("head", transformer_.bound_head().kernel(workload_.batch), 1, model.head().cost(workload_.batch)));
+    points.push_back(point("head", transformer_.bound_head().kernel(workload_.batch), 1, cost_on(transformer_.bound_head(), model.head(), workload_.batch)));
     for (const char* const name : {kSmallOps, "pass"}) points.push_back(point(name, "", 1, {}));
     return points;
   }
@@ -66,6 +68,8 @@ class Profile {
         for (const Linear linear : group) kinds[block.slot(linear).op.get()] = names(group);
     return kinds;
   }
+
+  size_t inputs(LinearGroup group) const { return transformer_.model().blocks[0].slot(group.front()).op->in(); }
 
   // "q, k, v_proj"
   static std::string names(LinearGroup group) {

@@ -15,11 +15,12 @@ ModelParts model_parts(const Transformer& transformer, size_t sequences, size_t 
   const Model& model = transformer.model();
   const auto kv_value_bytes = static_cast<double>(dtype_bytes(transformer.cache_dtype()));
   ModelParts parts;
-  for (const Block& block : model.blocks) {
-    for (const Slot& slot : block.slots) parts.linears.push_back(slot.op->cost(sequences * tokens));
+  for (size_t b = 0; b < model.blocks.size(); ++b) {
+    for (const Linear linear : kLinears)
+      parts.linears.push_back(cost_on(transformer.block(b).linear(linear), *model.blocks[b].slot(linear).op, sequences * tokens));
     parts.attention.push_back({.shape = attention_shape(model.config), .kv_value_bytes = kv_value_bytes});
   }
-  parts.head = model.head().cost(sequences);
+  parts.head = cost_on(transformer.bound_head(), model.head(), sequences);
   // Embedding rows in and one token id a sequence out.
   parts.edge_bytes = static_cast<double>(sequences * tokens * model.config.hidden * dtype_bytes(model.dtype) +
                                          sequences * sizeof(int32_t));

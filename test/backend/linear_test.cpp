@@ -14,6 +14,7 @@
 #include "harness/ops/chain.h"
 #include "harness/ops/format_registry.h"
 #include "harness/ops/quantised_input.h"
+#include "harness/ops/scaled_input.h"
 #include "harness/ops/sparse_bitmask.h"
 #include "test/support/isas.h"
 #include "test/support/larger.h"
@@ -109,6 +110,12 @@ struct ThreadsForThisScope {
   ~ThreadsForThisScope() { set_thread_count(before); }
   size_t before;
 };
+
+LinearPtr load_copy(const LinearOp& op) {
+  MemoryTensors tensors;
+  op.save(tensors);
+  return load_linear(op.format(), op.out(), op.in(), tensors);
+}
 
 template <class Check>
 void for_every_case(const Check& check) {
@@ -233,6 +240,22 @@ TEST_CASE("a token's row does not depend on the other few tokens", "[backend][co
   }
 }
 
+TEST_CASE("2:4 executes half of its products where its kernel selects, all of them where it unpacks", "[backend]") {
+  const LinearOp& op = *test::weight_or_null("sparse.2:4.bf16", 64, 576);
+  const LinearPtr scaled = make_scaled_input(std::vector<float>(576, 2.0f), load_copy(op));
+  for (const CpuOptions& options : all_options()) {
+    const auto linear = bind_cpu(op, options);
+    for (const size_t tokens : {1, 2, 3, 8, 9, 100}) {
+      CAPTURE(linear->kernel(tokens), tokens);
+      const double places = 2.0 * static_cast<double>(tokens) * 64 * 576;
+      CHECK(cost_on(*linear, op, tokens).executed_flops == (linear->kernel(tokens).ends_with("select") ? places / 2 : places));
+      CHECK(cost_on(*bind_cpu(*scaled, options), *scaled, tokens).executed_flops == cost_on(*linear, op, tokens).executed_flops);
+    }
+    if (options.isa == Isa::avx2) CHECK(linear->kernel(1).ends_with("select"));
+    if (options.isa == Isa::scalar) CHECK_FALSE(linear->kernel(1).ends_with("select"));
+  }
+}
+
 TEST_CASE("weights of one format and input multiply side by side what each does alone", "[backend][contract]") {
   size_t joined_formats = 0;
   for (const std::string& format : test::format_names()) {
@@ -284,19 +307,18 @@ TEST_CASE("weights that do not go together are not joined", "[backend]") {
   CHECK_FALSE(join(*dense, *bound("dense.f32", 64, 576)));
   CHECK_FALSE(join(*dense, *bound("sparse.2:4.bf16", 64, 576)));
   const LinearOp& int8 = *test::weight_or_null("int8.row.sym.bf16", 64, 576);
-  const auto rounded_by = [&](LinearPtr op) { return std::pair(bind_cpu(*op, {}), std::move(op)); };
-  const auto copy = [&] {
-    MemoryTensors tensors;
-    int8.save(tensors);
-    return load_linear(int8.format(), 64, 576, tensors);
-  };
-  const auto token = rounded_by(make_quantised_input(copy())), tensor = rounded_by(make_tensor_quantised_input(copy()));
-  const auto fixed = rounded_by(make_static_quantised_input(0.5f, copy())), same = rounded_by(make_static_quantised_input(0.5f, copy())),
-             other = rounded_by(make_static_quantised_input(0.25f, copy()));
-  CHECK(join(*token.first, *token.first));
-  CHECK(join(*fixed.first, *same.first));
-  CHECK_FALSE(join(*fixed.first, *other.first));
-  CHECK_FALSE(join(*token.first, *tensor.first));
+  const LinearPtr by_token = make_quantised_input(load_copy(int8)), by_tensor = make_tensor_quantised_input(load_copy(int8)),
+                  by_half = make_static_quantised_input(0.5f, load_copy(int8)), by_quarter = make_static_quantised_input(0.25f, load_copy(int8));
+  const auto token = bind_cpu(*by_token, {}), tensor = bind_cpu(*by_tensor, {}), half = bind_cpu(*by_half, {}), again = bind_cpu(*by_half, {}),
+             quarter = bind_cpu(*by_quarter, {});
+  CHECK(join(*token, *token));
+  CHECK(join(*half, *again));
+  CHECK_FALSE(join(*half, *quarter));
+  CHECK_FALSE(join(*token, *tensor));
+  // Nor on other kernels.
+  const auto scalar = bind_cpu(*test::weight_or_null("dense.bf16", 64, 576), {.isa = Isa::scalar}), int8_scalar = bind_cpu(*by_token, {.isa = Isa::scalar});
+  CHECK(join(*dense, *scalar) == (best_isa() == Isa::scalar));
+  CHECK(join(*token, *int8_scalar) == (best_isa() == Isa::scalar));
 }
 
 TEST_CASE("inputs and outputs may be views into wider matrices", "[backend]") {

@@ -66,3 +66,16 @@ TEST_CASE("weights that count as one are joined on a timed backend, others are n
   REQUIRE(seconds.size() == 1);
   CHECK(seconds.at("a b") > 0);
 }
+
+TEST_CASE("layers that run as one give what they give one by one", "[backend][timed]") {
+  for (const Dtype dtype : {Dtype::f32, Dtype::bf16}) {
+    const Model model = tiny_model(3, dtype, TinyShape{.hidden = 64, .intermediate = 128, .kv_heads = 16, .biases = true});
+    const auto inner = make_cpu_backend({});
+    TimedBackend apart(*inner, [&](const LinearOp& op) { return &op == &model.head() ? "" : std::to_string(reinterpret_cast<std::uintptr_t>(&op)); });
+    Transformer together(model, *inner), one_by_one(model, apart);
+    const std::vector<float> found = scores(together), expected = scores(one_by_one);
+    for (size_t i = 0; i < found.size(); ++i) CHECK(found[i] == Approx(expected[i]).margin(dtype == Dtype::f32 ? 1e-4 : 5e-2));
+    // Each layer was there.
+    CHECK(apart.take_seconds().size() == 2 * kLinears.size() + 3);  // attention, the head, small ops
+  }
+}

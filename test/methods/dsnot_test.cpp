@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <set>
 
 #include <algorithm>
 #include <cmath>
@@ -91,14 +92,17 @@ TEST_CASE("after N:M no row of dsnot changes the sign of what its expected outpu
 namespace {
 
 // Row 0 of block 0's q begins with `original`, of which pruning has left `pruned`; the rest of the matrix is zero.
-// Each input is 1 for three tokens of the one sample and -1 for one: m_j = 2, a variance of 3/4, a norm of 2.
-std::vector<float> refined_row(std::vector<float> original, std::vector<float> pruned, const std::string& yaml) {
+// Each input is 1 for three tokens of the one sample and -1 for one: m_j = 2, a variance of 3/4, a norm of 2; those of `always` are 1
+// for all four: m_j = 4, a variance of 0. Input j is multiplied by gains[j], where there is one.
+std::vector<float> refined_row(std::vector<float> original, std::vector<float> pruned, const std::string& yaml,
+                               const std::set<size_t>& always = {}, const std::vector<float>& gains = {}) {
   Model model = tiny_model(9);
   Matrix embedding(64, 16);
   for (size_t t = 0; t < 64; ++t)
-    for (size_t j = 0; j < 16; ++j) embedding(t, j) = j % 4 == t % 4 ? -1.0f : 1.0f;
+    for (size_t j = 0; j < 16; ++j) embedding(t, j) = j % 4 == t % 4 && !always.contains(j) ? -1.0f : 1.0f;
   model.embedding = make_dense(embedding.view(), Dtype::f32);
   model.config.norm_epsilon = 0;
+  std::ranges::copy(gains, model.blocks[0].attention_norm.begin());
   const auto put = [&](const std::vector<float>& row, const auto& make) {
     Matrix w(16, 16);
     std::ranges::copy(row, w.row(0).begin());
@@ -127,6 +131,16 @@ TEST_CASE("dsnot swaps weights as its paper does: a row by hand", "[methods][dsn
   CHECK(refined_row(original, pruned, ", max_cycles: 1") == std::vector<float>{4, -3, 2, 0, 0, 0});
   CHECK(refined_row(original, pruned, ", threshold: 2") == std::vector<float>{4, -3, 2, 0, 0, 0});
   CHECK(refined_row(original, pruned, ", threshold: 7") == pruned);
+}
+
+TEST_CASE("dsnot grows back what varies least, and prunes by Wanda's score: by hand", "[methods][dsnot]") {
+  // 2 counts for 4 under a variance of 3/4; 0.5 for 2 under none, which comes first unless the variance has no power.
+  // Error 6: 0.5 grows and -1 goes: 6 - 2 - 2 = 2; or 2 grows: 6 - 4 - 2 = 0.
+  const std::vector<float> original{4, -3, -1, 2, 0.5}, pruned{4, -3, -1, 0, 0};
+  CHECK(refined_row(original, pruned, ", max_cycles: 1", {4}) == std::vector<float>{4, -3, 0, 0, 0.5});
+  CHECK(refined_row(original, pruned, ", max_cycles: 1, power: 0", {4}) == std::vector<float>{4, -3, 0, 2, 0});
+  // Behind a gain of 8 the score of -1 is 16, that of -3 is 6.
+  CHECK(refined_row(original, pruned, ", max_cycles: 1", {4}, {1, 1, 8}) == std::vector<float>{4, 0, -1, 0, 0.5});
 }
 
 TEST_CASE("dsnot swaps within a group of N:M, whatever the sign of what goes: by hand", "[methods][dsnot]") {

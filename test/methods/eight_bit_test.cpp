@@ -77,6 +77,27 @@ TEST_CASE("scales applied to a pair leave what the model computes as it was", "[
   CHECK(layer_pairs(each_its_own).size() == 2);
 }
 
+TEST_CASE("where each query head has its v, v takes the scales of o's inputs, its bias too", "[methods][scale_pairs]") {
+  Model model = tiny_model(5, Dtype::f32, TinyShape{.kv_heads = 4, .biases = true});
+  const Matrix before = hidden(model);
+  const std::vector<ScalePair> pairs = layer_pairs(model.config);
+  REQUIRE(pairs.size() == 2);
+  const std::vector<float> bias = model.blocks[1].slot(Linear::v).bias;
+  for (const ScalePair& pair : pairs) {
+    std::vector<float> s(model.blocks[1].slot(pair.readers.front()).op->in());
+    for (size_t j = 0; j < s.size(); ++j) s[j] = 0.25f * static_cast<float>(j + 1);
+    apply_scales(model.blocks[1], pair, s, model.dtype);
+  }
+  CHECK(model.blocks[1].slot(Linear::v).bias[3] == bias[3]);  // / 1
+  CHECK(model.blocks[1].slot(Linear::v).bias[7] == bias[7] / 2);
+  CHECK(relative_error(hidden(model), before) < 1e-5);
+  // And so awq, which searches for them.
+  Model scaled = tiny_model(5, Dtype::f32, TinyShape{.kv_heads = 4, .biases = true});
+  compress_by(scaled, "{method: awq, weights: keep}", short_text());
+  CHECK(relative_error(hidden(scaled), before) < 1e-5);
+  CHECK(weight(scaled, 0, Linear::o) != weight(tiny_model(5), 0, Linear::o));
+}
+
 TEST_CASE("column maxima are over the rows of all readers", "[methods][scale_pairs]") {
   Model model = tiny_model(5);
   Block& block = model.blocks[0];

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "harness/ops/gathered_input.h"
+#include "harness/base/sha256.h"
 #include "harness/ops/int_group.h"
+#include "harness/ops/tensor_io.h"
 #include "harness/ops/uniform_grid.h"
 #include "test/support/calibration.h"
 #include "test/support/unit_inputs.h"
@@ -79,6 +81,54 @@ TEST_CASE("gptq's refit: fresh has blocks of a group, and no others beside it", 
                     Catch::EndsWith("block: expected the group's 16, as refit: fresh has it, got 32"));
   CHECK_NOTHROW(method_of("{method: gptq, bits: 3, group: 16, refit: fresh, block: 16}"));
   CHECK_NOTHROW(method_of("{method: gptq, bits: 3, group: row, refit: fresh, block: 32}"));
+}
+
+namespace {
+
+// Of block 0's q, whose 32 inputs depend on each other: all bytes of a part ("scales", ..) after a method.
+std::string part_of_q(const std::string& yaml, const std::string& part) {
+  Model model = tiny_model(5, Dtype::f32, 32);
+  compress_by(model, yaml, random_text(4, 8));
+  MemoryTensors parts;
+  model.blocks[0].slot(Linear::q).op->save(parts);
+  const auto bytes = parts.parts().at(part).bytes;
+  return sha256_hex(bytes);
+}
+
+}  // namespace
+
+TEST_CASE("gptq fits grids to what refit and static_groups say", "[methods][gptq]") {
+  const std::string grid = "bits: 3, group: 16", ref = "{method: gptq, " + grid + "}", fresh = "{method: gptq, " + grid + ", refit: fresh}",
+                    fixed = "{method: gptq, " + grid + ", static_groups: true}", blocks = "{method: gptq, " + grid + ", block: 16}";
+  // Both groups are in one block of 128 columns: ref fits the second to weights that the first has not moved yet, as static_groups
+  // and plain rounding do.
+  const std::string scales = part_of_q("{method: rtn, " + grid + "}", "scales");
+  CHECK(part_of_q(ref, "scales") == scales);
+  CHECK(part_of_q(fixed, "scales") == scales);
+  CHECK(part_of_q(fresh, "scales") != scales);
+  // In blocks of a group ref is fresh, and static_groups is what it was.
+  for (const std::string part : {"scales", "codes"}) {
+    CHECK(part_of_q(blocks, part) == part_of_q(fresh, part));
+    CHECK(part_of_q("{method: gptq, " + grid + ", static_groups: true, block: 16}", part) == part_of_q(fixed, part));
+    CHECK(part_of_q(ref, part) == part_of_q(fixed, part));
+  }
+}
+
+TEST_CASE("with true_sequential the inputs of o are those that the compressed q, k and v make", "[methods][gptq][sparsegpt]") {
+  for (const std::string options : {"method: gptq, bits: 2, group: 16", "method: sparsegpt, sparsity: 0.7"}) {
+    CAPTURE(options);
+    Model sequential = tiny_model(5), at_once = tiny_model(5), by_hand = tiny_model(5);
+    compress_by(sequential, "{" + options + ", true_sequential: true}", random_text(4, 8));
+    compress_by(at_once, "{" + options + "}", random_text(4, 8));
+    // q, k and v see the same either way.
+    CHECK(weight(sequential, 0, Linear::k) == weight(at_once, 0, Linear::k));
+    for (const Linear linear : {Linear::q, Linear::k, Linear::v})
+      by_hand.blocks[0].slot(linear).op = make_dense(weight(sequential, 0, linear).view(), Dtype::f32);
+    compress_by(by_hand, "{" + options + "}", random_text(4, 8));
+    const Matrix o = weight(sequential, 0, Linear::o);
+    CHECK(squared_distance(o, weight(by_hand, 0, Linear::o)) < 1e-6 * squared_distance(o, weight(at_once, 0, Linear::o)));
+    CHECK(squared_distance(o, weight(at_once, 0, Linear::o)) > 0);
+  }
 }
 
 TEST_CASE("the block size does not change what gptq gives with a grid a row", "[methods][gptq]") {

@@ -1,5 +1,6 @@
 // Whole runs of a tiny random model on the bundled samples.
 #include <catch2/catch.hpp>
+#include <set>
 
 #include <filesystem>
 
@@ -108,9 +109,10 @@ TEST_CASE("a record of a run with speed fits the schema and reads back", "[run][
   // Four kinds of layers by what they read, attention, the head, small ops, their pass, and the model as it was timed, in both phases.
   CHECK(cpu.roofline.points.size() == 18);
   const ModelConfig config = tiny_config({.context = 2048});
+  std::set<std::string> names;
   for (const RooflinePoint& point : cpu.roofline.points) {
     CAPTURE(point.name, point.phase);
-    CHECK_FALSE(point.name == "k_proj");  // "q, k, v_proj"
+    names.insert(point.name);
     const bool once = point.name == "head" || point.name == "model" || point.name == "pass" || point.name == "norms, rotation, gates";
     CHECK(point.calls == (once ? 1 : static_cast<double>(config.layers)));
     CHECK(*point.seconds.value > 0);
@@ -119,6 +121,8 @@ TEST_CASE("a record of a run with speed fits the schema and reads back", "[run][
       CHECK(point.flops == 2 * 2 * 2 * 9 * static_cast<double>(config.heads * config.head_dim));
     if (point.name == "head") CHECK(point.flops == (point.phase == "decode" ? 2 : 1) * 2 * static_cast<double>(config.vocab * config.hidden));
   }
+  CHECK(names == std::set<std::string>{"q, k, v_proj", "o_proj", "gate, up_proj", "down_proj", "attention", "head", "norms, rotation, gates", "pass",
+                                       "model"});
   CHECK(*result.variants.at(0).backends.at(0).speed[1].roofline_speedup.value == 1);
   const auto bound = [&](size_t variant, const std::string& phase) {
     for (const RooflinePoint& point : result.variants.at(variant).backends.at(0).roofline.points)
@@ -196,6 +200,12 @@ TEST_CASE("a step that would undo one before it is refused where it stands", "[r
   CHECK(error_of(dsnot) == "tiny.yaml:3:21: compress[0].method: dsnot: it refines what a method prunes: expected right behind one");
   CHECK(error_of(wanda + ", " + rtn + ", " + dsnot).find("dsnot: it would lose the codes of rtn") != std::string::npos);
   CHECK(error_of(svd + ", " + wanda + ", " + dsnot).find("dsnot: it refines whole layers, which svd split") != std::string::npos);
+  const std::string at_run_time = "{method: awq, layers: all, weights: keep}", smooth = "{method: smoothquant, layers: all, weights: keep, activations: keep}";
+  for (const std::string& scaling : {at_run_time, smooth}) {
+    CHECK(error_of(scaling + ", " + wanda + ", " + dsnot).find("dsnot: it refines whole layers, and ") != std::string::npos);
+    CHECK(error_of(scaling + ", {method: smoothquant}").find("smoothquant: it scales whole weights: expected before ") != std::string::npos);
+    CHECK(error_of(scaling + ", " + wanda) == "");
+  }
   CHECK(error_of("{method: wanda, allocation: {sensitivity: {samples: 3}}}") ==
         "tiny.yaml:3:12: compress[0]: wanda: looks at 3 samples of calibration.samples: 2");
   for (const std::string& steps :

@@ -197,10 +197,12 @@ RunResult example_record() {
        .seconds = 74.2,
        .passes = 1.96875,
        .peak_memory_bytes = 704'643'072,
+       .bits_per_weight = 4.25,
+       .sparsity = 0.0651,
        .details = Value::Map{{"dead_columns", 3}, {"mean_loss", 0.0625}},
-       .layers = {{"model.layers.0.self_attn.q_proj", "int4.g64", 4.25, 0.0625, 0.0031},
-                  {"model.layers.0.self_attn.k_proj", "int4.g64", 4.25, 0.0613, 0.0024},
-                  {"model.layers.0.mlp.down_proj", "int4.g64", 4.25, 0.0702, std::nullopt}}}};
+       .layers = {{"model.layers.0.self_attn.q_proj", "int4.g64", 4.25, 0.0625, 0.0074, 0.0031},
+                  {"model.layers.0.self_attn.k_proj", "int4.g64", 4.25, 0.0613, 0.0071, 0.0024},
+                  {"model.layers.0.mlp.down_proj", "int4.g64", 4.25, 0.0702, 0.0069, std::nullopt}}}};
   run.variants = {{.name = "dense",
                    .size = {269'030'016, 269'030'016, 16, 16, 0.0001, 0.0001, 1},
                    .backends = {cpu(true), cuda()}},

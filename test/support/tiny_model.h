@@ -25,17 +25,22 @@ inline double squared_distance(const Matrix& a, const Matrix& b, const std::vect
   return sum;
 }
 
-inline Model tiny_model(uint64_t seed, Dtype dtype = Dtype::f32, size_t hidden = 16) {
+struct TinyShape {
+  size_t hidden = 16, intermediate = 32, kv_heads = 2;
+  bool biases = false;  // of q, k and v, as Qwen2 has them
+};
+
+inline Model tiny_model(uint64_t seed, Dtype dtype, const TinyShape& shape) {
   Model model;
   model.dtype = dtype;
   ModelConfig& c = model.config;
   c.architecture = "llama";
   c.vocab = 64;
-  c.hidden = hidden;
-  c.intermediate = 32;
+  c.hidden = shape.hidden;
+  c.intermediate = shape.intermediate;
   c.layers = 2;
-  c.heads = hidden / 4;
-  c.kv_heads = 2;
+  c.heads = shape.hidden / 4;
+  c.kv_heads = shape.kv_heads;
   c.head_dim = 4;
   c.context = 256;
   c.tied_head = true;
@@ -53,10 +58,17 @@ inline Model tiny_model(uint64_t seed, Dtype dtype = Dtype::f32, size_t hidden =
       Slot& slot = block.slot(linear);
       slot.name = cat("model.layers.", b, ".", linear_name(linear));
       slot.op = make_dense(random_matrix(outs[i], ins[i], seed * 100 + b * 10 + i, 0.3).view(), dtype);
+      if (!shape.biases || linear > Linear::v) continue;
+      const Matrix bias = random_matrix(1, outs[i], seed * 100 + b * 10 + i + 7, 0.3);
+      slot.bias.assign(bias.values().begin(), bias.values().end());
     }
     model.blocks.push_back(std::move(block));
   }
   return model;
+}
+
+inline Model tiny_model(uint64_t seed, Dtype dtype = Dtype::f32, size_t hidden = 16) {
+  return tiny_model(seed, dtype, TinyShape{.hidden = hidden});
 }
 
 inline Matrix weight(const Model& model, size_t block, Linear linear) {

@@ -23,6 +23,7 @@ class BoundChain final : public BoundLinear {
   size_t resident_bytes() const override {
     return own_bytes_ + v_->resident_bytes() + u_->resident_bytes();
   }
+  double skipped_flops(size_t tokens) const override { return v_->skipped_flops(tokens) + u_->skipped_flops(tokens); }
   std::string kernel(size_t tokens) const override {
     return cat("chain(", v_->kernel(tokens), ", ", u_->kernel(tokens), ")");
   }
@@ -45,6 +46,7 @@ class BoundSum final : public BoundLinear {
   size_t out() const override { return a_->out(); }
   size_t in() const override { return a_->in(); }
   size_t resident_bytes() const override { return a_->resident_bytes() + b_->resident_bytes(); }
+  double skipped_flops(size_t tokens) const override { return a_->skipped_flops(tokens) + b_->skipped_flops(tokens); }
   std::string kernel(size_t tokens) const override {
     return cat("sum(", a_->kernel(tokens), ", ", b_->kernel(tokens), ")");
   }
@@ -71,6 +73,7 @@ class BoundInputMap final : public BoundLinear {
   size_t resident_bytes() const override {
     return map_.op.bytes() - map_.op.children()[0]->bytes() + child_->resident_bytes();
   }
+  double skipped_flops(size_t tokens) const override { return child_->skipped_flops(tokens); }
   std::string kernel(size_t tokens) const override {
     const std::string format = map_.op.format();
     return cat(format.substr(0, format.find('(')), "(", child_->kernel(tokens), ")");

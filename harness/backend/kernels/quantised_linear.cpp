@@ -59,7 +59,8 @@ class Int8Linear final : public BoundLinear {
     std::vector<const IntGroupLinear*> weights = {weights_.parts().front()};
     for (const BoundLinear* other : others) {
       const auto* const same = dynamic_cast<const Int8Linear*>(other);
-      if (same == nullptr || !same->op_.rounds_as(op_)) return nullptr;
+      if (same == nullptr || !same->op_.rounds_as(op_) || same->isa_ != isa_) return nullptr;
+      EH_ASSERT(same->weights_.parts().size() == 1);
       weights.push_back(same->weights_.parts().front());
     }
     const Weights all(std::move(weights));
@@ -165,6 +166,7 @@ class CodesLinear final : public BoundLinear {
   size_t out() const override { return child_->out(); }
   size_t in() const override { return child_->in(); }
   size_t resident_bytes() const override { return op_.bytes() - op_.children()[0]->bytes() + child_->resident_bytes(); }
+  double skipped_flops(size_t tokens) const override { return child_->skipped_flops(tokens); }
   std::string kernel(size_t tokens) const override { return cat(op_.name(), "(", child_->kernel(tokens), ")"); }
 
   void forward_slice(MatrixView x, size_t first, size_t count, MutableMatrixView y) const override {

@@ -39,6 +39,8 @@ class Sparse24Reader final : public PanelReader<uint16_t> {
     }
   }
 
+  double few_skips(Isa isa, size_t tokens) const override { return selects(isa, tokens) ? 0.5 : 0; }
+
   std::string few_kernel(Isa isa, size_t tokens) const override {
     if (!selects(isa, tokens)) return PanelReader::few_kernel(isa, tokens);
     return isa >= Isa::avx512bf16 ? "avx512bf16 select" : "avx2 select";
