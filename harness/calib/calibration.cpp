@@ -21,11 +21,8 @@ namespace {
 using Groups = std::span<const LinearGroup>;
 constexpr size_t kErrorTokens = 512;
 
-// Relative squared error of the layer's outputs on some of its inputs.
-double error_on(const Backend& backend, MatrixView x, const LinearOp& before, const LinearOp& after) {
-  Matrix y(x.rows, before.out()), z(x.rows, before.out());
-  backend.bind(before)->forward(x, y.view());
-  backend.bind(after)->forward(x, z.view());
+// ||y - z||^2 / ||y||^2, 0 where y is.
+double relative_error(const Matrix& y, const Matrix& z) {
   double error = 0, total = 0;
   for (size_t i = 0; i < y.size(); ++i) {
     const double a = static_cast<double>(y.values()[i]), b = static_cast<double>(z.values()[i]);
@@ -33,6 +30,14 @@ double error_on(const Backend& backend, MatrixView x, const LinearOp& before, co
     total += a * a;
   }
   return total > 0 ? error / total : 0;
+}
+
+// Relative squared error of the layer's outputs on some of its inputs.
+double error_on(const Backend& backend, MatrixView x, const LinearOp& before, const LinearOp& after) {
+  Matrix y(x.rows, before.out()), z(x.rows, before.out());
+  backend.bind(before)->forward(x, y.view());
+  backend.bind(after)->forward(x, z.view());
+  return relative_error(y, z);
 }
 
 // The same on all of them: trace((W - Q) H (W - Q)^T) / trace(W H W^T).
@@ -60,18 +65,6 @@ LayerReport report_of(const Slot& slot) {
   report.bits_per_weight = totals.bits_per_weight();
   report.sparsity = totals.sparsity();
   return report;
-}
-
-// ||W - W'||^2 / ||W||^2
-double weight_error(const LinearOp& before, const LinearOp& after) {
-  const Matrix w = before.to_dense(), changed = after.to_dense();
-  double error = 0, total = 0;
-  for (size_t i = 0; i < w.size(); ++i) {
-    const double a = static_cast<double>(w.values()[i]), b = static_cast<double>(changed.values()[i]);
-    error += (a - b) * (a - b);
-    total += a * a;
-  }
-  return total > 0 ? error / total : 0;
 }
 
 Samples samples_for(const CalibrationSet& set, const Needs& needs) {
@@ -218,7 +211,7 @@ class Sweep {
       });
       std::optional<double> of_weights, of_outputs;
       if (op) {
-        of_weights = weight_error(*slot.op, *op);
+        of_weights = relative_error(slot.op->to_dense(), op->to_dense());
         if (walk_) of_outputs = output_error(backend_, inputs.shared, *slot.op, *op);
         slot.op = std::move(op);
       }

@@ -81,6 +81,27 @@ TEST_CASE("the speed of a workload leaves the warm-up out and says what is doubt
   CHECK(work.speed(timing, ceilings).notes == std::vector<std::string>{"the interval of its time is wider than 10 %"});
 }
 
+TEST_CASE("a workload counts as executed what its kernels multiply", "[run]") {
+  Model model = tiny_model(1, Dtype::bf16);
+  for (Block& block : model.blocks)
+    for (Slot& slot : block.slots) slot.op = nearest_weight("sparse.2:4.bf16", slot.op->to_dense().view());
+  const auto backend = make_cpu_backend({});
+  Transformer transformer(model, *backend);
+  for (const size_t batch : {1, 8}) {
+    Workload work(transformer, {.decode = true, .tokens = 1, .context = 0, .batch = batch});
+    const ModelCost cost = work.cost();
+    double places = 0, skipped = 0;  // of the linear layers, whose panels have 64 outputs and 32 inputs
+    for (size_t b = 0; b < model.blocks.size(); ++b)
+      for (const Linear linear : kLinears) {
+        places += 2 * 64 * 32 * static_cast<double>(batch);
+        const BoundLinear& bound = transformer.block(b).linear(linear);
+        if (bound.kernel(batch).ends_with("select")) skipped += 64 * 32 * static_cast<double>(batch);
+      }
+    CHECK(cost.executed_flops == places - skipped + cost.attention_flops + model.head().cost(batch).executed_flops);
+    if (batch == 1 && best_isa() == Isa::avx2) CHECK(skipped > 0);
+  }
+}
+
 TEST_CASE("MFU of a model whose products are of integers is of the peak of that mix", "[run]") {
   Model model = tiny_model(1);
   for (Block& block : model.blocks)
