@@ -21,23 +21,36 @@ namespace {
 using Groups = std::span<const LinearGroup>;
 constexpr size_t kErrorTokens = 512;
 
-// ||y - z||^2 / ||y||^2, 0 where y is.
-double relative_error(const Matrix& y, const Matrix& z) {
-  double error = 0, total = 0;
-  for (size_t i = 0; i < y.size(); ++i) {
-    const double a = static_cast<double>(y.values()[i]), b = static_cast<double>(z.values()[i]);
-    error += (a - b) * (a - b);
-    total += a * a;
+// Of matrices, one after the other.
+class SquaredError {
+ public:
+  void add(const Matrix& before, const Matrix& after) {
+    any_ = true;
+    for (size_t i = 0; i < before.size(); ++i) {
+      const double a = static_cast<double>(before.values()[i]), b = static_cast<double>(after.values()[i]);
+      error_ += (a - b) * (a - b);
+      total_ += a * a;
+    }
   }
-  return total > 0 ? error / total : 0;
-}
+  // sum of ||before - after||^2 / sum of ||before||^2, 0 where that is; nothing where nothing was added.
+  std::optional<double> relative() const {
+    if (!any_) return {};
+    return total_ > 0 ? error_ / total_ : 0;
+  }
+
+ private:
+  bool any_ = false;
+  double error_ = 0, total_ = 0;
+};
 
 // Relative squared error of the layer's outputs on some of its inputs.
 double error_on(const Backend& backend, MatrixView x, const LinearOp& before, const LinearOp& after) {
   Matrix y(x.rows, before.out()), z(x.rows, before.out());
   backend.bind(before)->forward(x, y.view());
   backend.bind(after)->forward(x, z.view());
-  return relative_error(y, z);
+  SquaredError error;
+  error.add(y, z);
+  return *error.relative();
 }
 
 // The same on all of them: trace((W - Q) H (W - Q)^T) / trace(W H W^T).
@@ -205,18 +218,20 @@ class Sweep {
     for (const Linear linear : group) {
       Slot& slot = model_.blocks[b].slot(linear);
       size_t leaf = 0;
+      SquaredError of_weights;
       LinearPtr op = replace_leaves(*slot.op, [&](const LinearOp& old) {
         const Inputs& x = inputs.of(linear, leaf++);
-        return compress_({slot, old, b, linear, model_.dtype, std::exchange(before, &x) == &x}, x);
+        LinearPtr compressed = compress_({slot, old, b, linear, model_.dtype, std::exchange(before, &x) == &x}, x);
+        if (compressed) of_weights.add(old.to_dense(), compressed->to_dense());
+        return compressed;
       });
-      std::optional<double> of_weights, of_outputs;
+      std::optional<double> of_outputs;
       if (op) {
-        of_weights = relative_error(slot.op->to_dense(), op->to_dense());
         if (walk_) of_outputs = output_error(backend_, inputs.shared, *slot.op, *op);
         slot.op = std::move(op);
       }
       reports_.push_back(report_of(slot));
-      reports_.back().weight_error = of_weights;
+      reports_.back().weight_error = of_weights.relative();
       reports_.back().output_error = of_outputs;
     }
   }

@@ -6,8 +6,10 @@
 #include <numeric>
 
 #include "harness/base/error.h"
+#include "harness/base/integers.h"
 #include "harness/base/parallel.h"
 #include "harness/base/text.h"
+#include "harness/math/linalg.h"
 
 namespace evalharness {
 namespace {
@@ -84,16 +86,18 @@ Chain::Chain(LinearPtr v, LinearPtr u) : v_(std::move(v)), u_(std::move(u)) {
 
 void Chain::rows(std::span<const int32_t> ids, MutableMatrixView y) const {
   EH_ASSERT(y.rows == ids.size() && y.cols == in());
-  const Matrix v = v_->to_dense();  // [rank, in]
-  Matrix u(ids.size(), v.rows());
-  u_->rows(ids, u.view());
-  parallel_for(ids.size(), [&](size_t row) {
-    std::vector<double> sums(in());  // double: a rank may be above a thousand
-    for (size_t k = 0; k < v.rows(); ++k) {
-      const double factor = static_cast<double>(u(row, k));
-      for (size_t i = 0; i < in(); ++i) sums[i] += factor * static_cast<double>(v(k, i));
-    }
-    for (size_t i = 0; i < in(); ++i) y(row, i) = static_cast<float>(sums[i]);
+  // double: a rank may be above a thousand
+  const DoubleMatrix v(v_->to_dense().view());  // [rank, in]
+  Matrix of_ids(ids.size(), v.rows());
+  u_->rows(ids, of_ids.view());
+  const DoubleMatrix u(of_ids.view());
+  constexpr size_t kRows = 64;
+  parallel_for(ceil_div(ids.size(), kRows), [&](size_t tile) {
+    const size_t first = tile * kRows, count = std::min(kRows, ids.size() - first);
+    DoubleMatrix lacking(count, in());
+    subtract_product(u.view().rows_from(first, count), v.view(), lacking.view());
+    for (size_t row = 0; row < count; ++row)
+      for (size_t i = 0; i < in(); ++i) y(first + row, i) = static_cast<float>(-lacking(row, i));
   });
 }
 

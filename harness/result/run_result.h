@@ -34,7 +34,7 @@ struct LayerReport {
   std::string format;  // "sparse.bitmask.bf16"
   double bits_per_weight = 0;
   double sparsity = 0;                 // fraction of zeros among the stored weights
-  std::optional<double> weight_error;  // ||W - W'||^2 / ||W||^2; empty where nothing was changed
+  std::optional<double> weight_error;  // ||W - W'||^2 / ||W||^2 of what the method changed; empty where that is nothing
   std::optional<double> output_error;  // ||X (W - W')^T||^2 / ||X W^T||^2 on the calibration inputs
   bool operator==(const LayerReport&) const = default;
 };
