@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "harness/base/interrupt.h"
+
 namespace evalharness {
 namespace {
 
@@ -76,6 +78,7 @@ void Walk::run(const Block& block, std::span<const Linear> multiplied, const std
   const BoundBlock bound(model_, block, backend_);
   const size_t together = std::max<size_t>(1, kChunkTokens / length_);
   for (size_t first = 0; first < samples_.size(); first += together) {
+    stop_if_interrupted();  // a block over a large set takes a minute
     const size_t count = std::min(together, samples_.size() - first);
     Batch batch;
     for (size_t s = 0; s < count; ++s) batch.add(s, 0, samples_[first + s]);
