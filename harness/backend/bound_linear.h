@@ -26,16 +26,10 @@ class BoundLinear {
   void forward(MatrixView x, MutableMatrixView y) const { forward_slice(x, 0, out(), y); }
   virtual size_t resident_bytes() const = 0;  // at most 1.1 times the op's bytes
   // Of the operations that the op's cost() has as executed, those with zeros that the kernel of so many tokens leaves out.
-  virtual double skipped_flops(size_t tokens) const {
-    static_cast<void>(tokens);
-    return 0;
-  }
+  virtual double skipped_flops(size_t /*tokens*/) const { return 0; }
   // This and the others, each a single weight, as one product of one input, their outputs side by side; null where they do not go
   // together. The result borrows them.
-  virtual std::unique_ptr<BoundLinear> join(std::span<const BoundLinear* const> others) const {
-    static_cast<void>(others);
-    return nullptr;
-  }
+  virtual std::unique_ptr<BoundLinear> join(std::span<const BoundLinear* const> /*others*/) const { return nullptr; }
   // The kernel that `tokens` rows run on: "dense.bf16 few avx512bf16", "dense.f32 many onednn".
   virtual std::string kernel(size_t tokens) const = 0;
 };

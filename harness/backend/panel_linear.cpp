@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 
 #include "harness/backend/panel_inputs.h"
 #include "harness/backend/scratch.h"
@@ -61,16 +62,12 @@ class PanelLinear final : public BoundLinear {
   }
 
   std::unique_ptr<BoundLinear> join(std::span<const BoundLinear* const> others) const override {
-    EH_ASSERT(own_);
-    std::vector<const PanelReader<Stored>*> readers = {&first_};
-    for (const BoundLinear* other : others) {
-      const auto* const same = dynamic_cast<const PanelLinear*>(other);
+    const std::optional<Readers> all = readers_.with(others, [&](const BoundLinear& other) -> const Readers* {
+      const auto* const same = dynamic_cast<const PanelLinear*>(&other);
       if (same == nullptr || same->first_.op().format() != first_.op().format() || same->options_ != options_) return nullptr;
-      EH_ASSERT(same->own_);
-      readers.push_back(&same->first_);
-    }
-    const Readers all(std::move(readers));
-    return all.fits() ? std::make_unique<PanelLinear>(all, options_) : nullptr;
+      return &same->readers_;
+    });
+    return all ? std::make_unique<PanelLinear>(*all, options_) : nullptr;
   }
 
   std::string kernel(size_t tokens) const override {

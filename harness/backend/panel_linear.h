@@ -34,10 +34,7 @@ class PanelReader {
   // points at input `begin`, product.panel at nothing. Here: block by block through read().
   virtual void multiply_few(Isa isa, size_t panel, size_t begin, PanelProduct<T> product) const;
   // The share of the places of a panel that multiply_few does not multiply.
-  virtual double few_skips(Isa isa, size_t tokens) const {
-    static_cast<void>(isa), static_cast<void>(tokens);
-    return 0;
-  }
+  virtual double few_skips(Isa /*isa*/, size_t /*tokens*/) const { return 0; }
   // Names what multiply_few runs on for so many rows.
   virtual std::string few_kernel(Isa isa, size_t tokens) const;
 };

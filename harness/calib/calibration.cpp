@@ -21,13 +21,20 @@ namespace {
 using Groups = std::span<const LinearGroup>;
 constexpr size_t kErrorTokens = 512;
 
+// A matrix as it was and as a step left it.
+struct Change {
+  Matrix before, after;
+};
+
+Change change_of(const LinearOp& before, const LinearOp& after) { return {before.to_dense(), after.to_dense()}; }
+
 // Of matrices, one after the other.
 class SquaredError {
  public:
-  void add(const Matrix& before, const Matrix& after) {
+  void add(const Change& change) {
     any_ = true;
-    for (size_t i = 0; i < before.size(); ++i) {
-      const double a = static_cast<double>(before.values()[i]), b = static_cast<double>(after.values()[i]);
+    for (size_t i = 0; i < change.before.size(); ++i) {
+      const double a = static_cast<double>(change.before.values()[i]), b = static_cast<double>(change.after.values()[i]);
       error_ += (a - b) * (a - b);
       total_ += a * a;
     }
@@ -45,27 +52,28 @@ class SquaredError {
 
 // Relative squared error of the layer's outputs on some of its inputs.
 double error_on(const Backend& backend, MatrixView x, const LinearOp& before, const LinearOp& after) {
-  Matrix y(x.rows, before.out()), z(x.rows, before.out());
-  backend.bind(before)->forward(x, y.view());
-  backend.bind(after)->forward(x, z.view());
+  Change outputs = {Matrix(x.rows, before.out()), Matrix(x.rows, before.out())};
+  backend.bind(before)->forward(x, outputs.before.view());
+  backend.bind(after)->forward(x, outputs.after.view());
   SquaredError error;
-  error.add(y, z);
+  error.add(outputs);
   return *error.relative();
 }
 
 // The same on all of them: trace((W - Q) H (W - Q)^T) / trace(W H W^T).
-double error_by_gram(const DoubleMatrix& gram, const LinearOp& before, const LinearOp& after) {
-  const DoubleMatrix w(before.to_dense().view());
-  DoubleMatrix difference(after.to_dense().view());
+double error_by_gram(const DoubleMatrix& gram, const Change& weight) {
+  const DoubleMatrix w(weight.before.view());
+  DoubleMatrix difference(weight.after.view());
   for (size_t i = 0; i < w.values().size(); ++i) difference.values()[i] -= w.values()[i];
   const double total = output_energy(w, gram);
   return total > 0 ? output_energy(difference, gram) / total : 0;
 }
 
-double output_error(const Backend& backend, const Inputs& x, const LinearOp& before, const LinearOp& after) {
+// `last`: of the layer's last leaf.
+double output_error(const Backend& backend, const Inputs& x, const LinearOp& before, const LinearOp& after, const Change& last) {
   // A tree may round its inputs, which no matrix says.
   const bool is_matrix = before.children().empty() && after.children().empty();
-  if (is_matrix && x.gram().rows() > 0) return error_by_gram(x.gram(), before, after);
+  if (is_matrix && x.gram().rows() > 0) return error_by_gram(x.gram(), last);
   const MatrixView some = x.some().view();
   return error_on(backend, some.rows_from(0, std::min(some.rows, kErrorTokens)), before, after);
 }
@@ -218,16 +226,17 @@ class Sweep {
     for (const Linear linear : group) {
       Slot& slot = model_.blocks[b].slot(linear);
       size_t leaf = 0;
+      Change change;
       SquaredError of_weights;
       LinearPtr op = replace_leaves(*slot.op, [&](const LinearOp& old) {
         const Inputs& x = inputs.of(linear, leaf++);
         LinearPtr compressed = compress_({slot, old, b, linear, model_.dtype, std::exchange(before, &x) == &x}, x);
-        if (compressed) of_weights.add(old.to_dense(), compressed->to_dense());
+        if (compressed) of_weights.add(change = change_of(old, *compressed));
         return compressed;
       });
       std::optional<double> of_outputs;
       if (op) {
-        if (walk_) of_outputs = output_error(backend_, inputs.shared, *slot.op, *op);
+        if (walk_) of_outputs = output_error(backend_, inputs.shared, *slot.op, *op, change);
         slot.op = std::move(op);
       }
       reports_.push_back(report_of(slot));

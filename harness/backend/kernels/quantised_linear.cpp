@@ -56,15 +56,11 @@ class Int8Linear final : public BoundLinear {
     return bytes;
   }
   std::unique_ptr<BoundLinear> join(std::span<const BoundLinear* const> others) const override {
-    std::vector<const IntGroupLinear*> weights = {weights_.parts().front()};
-    for (const BoundLinear* other : others) {
-      const auto* const same = dynamic_cast<const Int8Linear*>(other);
-      if (same == nullptr || !same->op_.rounds_as(op_) || same->isa_ != isa_) return nullptr;
-      EH_ASSERT(same->weights_.parts().size() == 1);
-      weights.push_back(same->weights_.parts().front());
-    }
-    const Weights all(std::move(weights));
-    return all.fits() ? std::make_unique<Int8Linear>(op_, all, isa_) : nullptr;
+    const std::optional<Weights> all = weights_.with(others, [&](const BoundLinear& other) -> const Weights* {
+      const auto* const same = dynamic_cast<const Int8Linear*>(&other);
+      return same != nullptr && same->op_.rounds_as(op_) && same->isa_ == isa_ ? &same->weights_ : nullptr;
+    });
+    return all ? std::make_unique<Int8Linear>(op_, *all, isa_) : nullptr;
   }
   std::string kernel(size_t tokens) const override {
     const std::string kernel = tokens <= kFewTokens ? cat("few ", kernels_.few) : cat("many ", kernels_.many);
