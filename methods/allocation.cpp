@@ -16,11 +16,10 @@ double read_sparsity(const ConfigNode& node) {
 }
 
 // Every name that a layer answers to: its kind's and its own.
-std::vector<std::string> layer_names(const Model& model) {
+std::vector<std::string> layer_names(const ModelShape& shape) {
   std::vector<std::string> names;
   for (const Linear linear : kLinears) names.push_back(linear_name(linear));
-  for (const Block& block : model.blocks)
-    for (const Slot& slot : block.slots) names.push_back(slot.name);
+  for (const LayerShape& layer : shape.layers) names.push_back(layer.name);
   return names;
 }
 
@@ -55,11 +54,11 @@ SparsityAllocation::SparsityAllocation(const ConfigNode& options) : pattern_(opt
   if (uniform()) node->fail("expected blocks, layers or sensitivity, got none of them");
 }
 
-void SparsityAllocation::check(const Model& model) const {
-  pattern_.check(model);
-  if (blocks_place_ && blocks_.size() != model.blocks.size())
-    blocks_place_->fail(cat("expected ", model.blocks.size(), " sparsities, one a block, got ", blocks_.size()));
-  const std::vector<std::string> names = layer_names(model);
+void SparsityAllocation::check(const ModelShape& shape) const {
+  pattern_.check(shape);
+  if (blocks_place_ && blocks_.size() != shape.blocks)
+    blocks_place_->fail(cat("expected ", shape.blocks, " sparsities, one a block, got ", blocks_.size()));
+  const std::vector<std::string> names = layer_names(shape);
   for (const auto& [name, layer] : layers_)
     if (std::ranges::find(names, name) == names.end())
       layer.place.fail(cat("the model has no layer of that name", did_you_mean(name, names)));

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/model/model_shape.h"
 #include "methods/sensitivity.h"
 #include "methods/sparsity.h"
 
@@ -39,7 +40,7 @@ class SparsityAllocation {
   size_t needed_samples() const { return sensitivity_ ? sensitivity_->samples : 0; }
   // Fails, with the place in the config, where the model has other blocks or layers than those named, or where a
   // pattern does not fit a layer.
-  void check(const Model& model) const;
+  void check(const ModelShape& shape) const;
   // Measures where it is by sensitivity; the model is changed meanwhile and put back.
   LayerPatterns patterns(Model& model, const Calibration& calibration) const;
 

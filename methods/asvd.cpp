@@ -59,10 +59,11 @@ class Asvd final : public Method {
   }
 
   Effects effects() const override { return {.splits = true}; }
-  void check(const Model& model) const override {
-    rule_.check(model);
-    if (search_samples_ > 0) check_leaves(model, "asvd with a search");
+  void check(const ModelShape& shape) const override {
+    rule_.check(shape);
+    if (search_samples_ > 0) check_leaves(shape, "asvd with a search");
   }
+  ModelShape after(ModelShape shape) const override { return search_samples_ > 0 ? shape : rule_.after(std::move(shape)); }
   size_t needed_samples() const override { return search_samples_; }
   bool needs_calibration() const override { return true; }
 

@@ -149,7 +149,7 @@ class Awq final : public Method {
   }
 
   Effects effects() const override { return {.scales = true, .rounds = rounds_, .wraps = all_layers_}; }
-  void check(const Model& model) const override { check_leaves(model, "awq"); }
+  void check(const ModelShape& shape) const override { check_leaves(shape, "awq"); }
   bool needs_calibration() const override { return true; }
 
   Report compress(Model& model, const Calibration& calibration) const override {

@@ -156,7 +156,7 @@ class Dsnot final : public Method {
   }
 
   Effects effects() const override { return {.prunes = true, .refines = true}; }
-  void check(const Model&) const override {}
+  void check(const ModelShape&) const override {}
   bool needs_calibration() const override { return true; }
 
   Report compress(Model& model, const Calibration& calibration) const override {

@@ -73,7 +73,7 @@ class Gptq final : public Method {
   }
 
   Effects effects() const override { return {.rounds = true}; }
-  void check(const Model&) const override {}
+  void check(const ModelShape&) const override {}
   bool needs_calibration() const override { return true; }
 
   Report compress(Model& model, const Calibration& calibration) const override {

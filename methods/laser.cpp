@@ -47,19 +47,23 @@ class Laser final : public Method {
   }
 
   Effects effects() const override { return {.splits = true}; }
-  void check(const Model& model) const override {
+  void check(const ModelShape& shape) const override {
     for (const Chosen& block : blocks_)
-      if (block.index >= model.blocks.size())
-        block.place.fail(cat("expected a block 0 .. ", model.blocks.size() - 1, ", got ", block.index));
+      if (block.index >= shape.blocks) block.place.fail(cat("expected a block 0 .. ", shape.blocks - 1, ", got ", block.index));
+  }
+  ModelShape after(ModelShape shape) const override {
+    for (size_t i = 0; i < shape.layers.size(); ++i)
+      if (chosen(i / kLinears.size(), kLinears[i % kLinears.size()]))
+        shape.layers[i].split([&](WeightShape w) { return low_rank_shape(w, rank_of(w.out, w.in)); });
+    return shape;
   }
   bool needs_calibration() const override { return false; }
 
   Report compress(Model& model, const Calibration& calibration) const override {
     return calibration.sweep(model, {}, [&](const Layer& layer, const Inputs&) {
-      if (!chosen(layer)) return LinearPtr();
+      if (!chosen(layer.block, layer.linear)) return LinearPtr();
       const Matrix w = layer.weight();  // [out, in]
-      const auto rank = static_cast<size_t>(fraction_ * static_cast<double>(std::min(w.rows(), w.cols())));
-      return pack_low_rank(svd(DoubleMatrix(w.view())), std::max<size_t>(rank, 1), {}, layer.dtype);
+      return pack_low_rank(svd(DoubleMatrix(w.view())), rank_of(w.rows(), w.cols()), {}, layer.dtype);
     });
   }
 
@@ -69,9 +73,12 @@ class Laser final : public Method {
     ConfigNode place;
   };
 
-  bool chosen(const Layer& layer) const {
-    return std::ranges::find(blocks_, layer.block, &Chosen::index) != blocks_.end() &&
-           std::ranges::find(layers_, layer.linear) != layers_.end();
+  bool chosen(size_t block, Linear linear) const {
+    return std::ranges::find(blocks_, block, &Chosen::index) != blocks_.end() &&
+           std::ranges::find(layers_, linear) != layers_.end();
+  }
+  size_t rank_of(size_t out, size_t in) const {
+    return std::max<size_t>(1, static_cast<size_t>(fraction_ * static_cast<double>(std::min(out, in))));
   }
 
   std::vector<Chosen> blocks_;

@@ -41,7 +41,7 @@ class LlmInt8 final : public Method {
   }
 
   Effects effects() const override { return {.splits = true, .rounds = true, .wraps = true}; }
-  void check(const Model&) const override {}
+  void check(const ModelShape&) const override {}
   bool needs_calibration() const override { return true; }
 
   Report compress(Model& model, const Calibration& calibration) const override {

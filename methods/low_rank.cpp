@@ -6,7 +6,6 @@
 #include "harness/base/error.h"
 #include "harness/base/text.h"
 #include "harness/ops/chain.h"
-#include "harness/ops/tree.h"
 
 namespace evalharness {
 namespace {
@@ -39,14 +38,23 @@ size_t rank_of_ratio(double ratio, size_t out, size_t in) {
 
 size_t RankRule::rank(size_t out, size_t in) const { return by_ratio() ? rank_of_ratio(ratio_, out, in) : rank_; }
 
-void RankRule::check(const Model& model) const {
-  for (const Block& block : model.blocks)
-    for (const Slot& slot : block.slots)
-      each_leaf(*slot.op, [&](const LinearOp& leaf) {
-        const size_t most = std::min(leaf.out(), leaf.in());
-        if (rank_ > most)
-          fail(cat("rank ", rank_, " does not fit ", slot.name, " [", leaf.out(), ", ", leaf.in(), "]: its rank is ", most, " at most"));
-      });
+void RankRule::check(const ModelShape& shape) const {
+  for (const LayerShape& layer : shape.layers)
+    for (const auto [out, in] : layer.leaves) {
+      const size_t most = std::min(out, in);
+      if (rank_ > most) fail(cat("rank ", rank_, " does not fit ", layer.name, " [", out, ", ", in, "]: its rank is ", most, " at most"));
+    }
+}
+
+ModelShape RankRule::after(ModelShape shape) const {
+  for (LayerShape& layer : shape.layers) layer.split([&](WeightShape w) { return low_rank_shape(w, rank(w.out, w.in)); });
+  return shape;
+}
+
+std::vector<WeightShape> low_rank_shape(WeightShape weight, size_t rank) {
+  const auto [out, in] = weight;
+  if (rank * (out + in) >= out * in) return {weight};
+  return {{rank, in}, {out, rank}};
 }
 
 LinearPtr pack_low_rank(const Svd& svd, size_t rank, std::span<const double> column_scales, Dtype dtype) {
@@ -57,7 +65,7 @@ LinearPtr pack_low_rank(const Svd& svd, size_t rank, std::span<const double> col
     for (size_t i = 0; i < u.rows(); ++i) u(i, k) = svd.u(i, k) * root;
     for (size_t j = 0; j < v.cols(); ++j) v(k, j) = svd.vt(k, j) * root / (column_scales.empty() ? 1.0 : column_scales[j]);
   }
-  if (rank * (u.rows() + v.cols()) >= u.rows() * v.cols()) return dense_of(u, v, dtype);
+  if (low_rank_shape({u.rows(), v.cols()}, rank).size() == 1) return dense_of(u, v, dtype);
   return make_chain(make_dense(v.to_float().view(), dtype), make_dense(u.to_float().view(), dtype));
 }
 

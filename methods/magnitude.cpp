@@ -102,7 +102,7 @@ class Magnitude final : public Method {
   }
 
   Effects effects() const override { return {.prunes = true}; }
-  void check(const Model& model) const override { allocation_.check(model); }
+  void check(const ModelShape& shape) const override { allocation_.check(shape); }
   bool needs_calibration() const override { return allocation_.needs_calibration(); }
   size_t needed_samples() const override { return allocation_.needed_samples(); }
 

@@ -40,17 +40,17 @@ MethodPtr make_method(const ConfigNode& node) {
   return method;
 }
 
-PipelineStep step_of(const std::string& name, const Model& model) {
-  PipelineStep step{name, {}};
+Effects effects_on(const Model& model) {
+  Effects effects;
   for (const Block& block : model.blocks)
     for (const Slot& slot : block.slots) {
-      step.effects.splits |= !slot.op->children().empty();
+      effects.splits |= !slot.op->children().empty();
       each_leaf(*slot.op, [&](const LinearOp& leaf) {
-        step.effects.prunes |= leaf.pruned();
-        step.effects.rounds |= leaf.format().find("int") != std::string::npos;
+        effects.prunes |= leaf.pruned();
+        effects.rounds |= leaf.format().find("int") != std::string::npos;
       });
     }
-  return step;
+  return effects;
 }
 
 std::string order_error(std::span<const PipelineStep> before, const PipelineStep& step) {

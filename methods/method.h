@@ -10,6 +10,7 @@
 #include "harness/base/config_node.h"
 #include "harness/calib/calibration.h"
 #include "harness/model/model.h"
+#include "harness/model/model_shape.h"
 
 namespace evalharness {
 
@@ -38,7 +39,9 @@ class Method {
   virtual Effects effects() const = 0;
   // Fails, before anything runs, on a model that the method cannot treat: names the layer and the nearest
   // option that would do.
-  virtual void check(const Model& model) const = 0;
+  virtual void check(const ModelShape& shape) const = 0;
+  // What compress() leaves of a shape, for the checks of the steps behind; as it was where that is not known before.
+  virtual ModelShape after(ModelShape shape) const { return shape; }
   virtual bool needs_calibration() const = 0;
   // Samples that the method looks at closely, beside walks over all of them.
   virtual size_t needed_samples() const { return 0; }
@@ -52,7 +55,7 @@ struct PipelineStep {
   std::string name;
   Effects effects;
 };
-PipelineStep step_of(const std::string& name, const Model& model);
+Effects effects_on(const Model& model);
 // Why a step cannot come behind those before it; "" where it can.
 std::string order_error(std::span<const PipelineStep> before, const PipelineStep& step);
 

@@ -52,7 +52,7 @@ class Rtn final : public Method {
   explicit Rtn(const ConfigNode& options) : rounding_(read_rounding(options)), activations_(options, "keep") {}
 
   Effects effects() const override { return {.rounds = true, .wraps = activations_.rounds()}; }
-  void check(const Model&) const override {}  // the last group of a row may be short: every layer fits
+  void check(const ModelShape&) const override {}  // the last group of a row may be short: every layer fits
   bool needs_calibration() const override { return activations_.needs_maxima(); }
 
   Report compress(Model& model, const Calibration& calibration) const override {

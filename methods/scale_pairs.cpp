@@ -74,11 +74,10 @@ void apply_scales(Block& block, const ScalePair& pair, std::span<const float> s,
   }
 }
 
-void check_leaves(const Model& model, const std::string& method) {
-  for (const Block& block : model.blocks)
-    for (const Slot& slot : block.slots)
-      if (!slot.op->children().empty())
-        fail(cat(method, ": ", slot.name, " is ", slot.op->format(), ": it scales whole weights, so it comes before what splits them"));
+void check_leaves(const ModelShape& shape, const std::string& method) {
+  for (const LayerShape& layer : shape.layers)
+    if (layer.is_tree)
+      fail(cat(method, ": ", layer.name, " is ", layer.format, ": it scales whole weights, so it comes before what splits them"));
 }
 
 }  // namespace evalharness

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "harness/model/model.h"
+#include "harness/model/model_shape.h"
 
 namespace evalharness {
 
@@ -36,6 +37,6 @@ std::vector<float> column_maxima(const Block& block, const ScalePair& pair);
 void apply_scales(Block& block, const ScalePair& pair, std::span<const float> s, Dtype dtype);
 
 // Fails, naming the layer, where a weight of the blocks is not a plain matrix of numbers but made of others.
-void check_leaves(const Model& model, const std::string& method);
+void check_leaves(const ModelShape& shape, const std::string& method);
 
 }  // namespace evalharness

@@ -81,7 +81,7 @@ class SmoothQuant final : public Method {
   }
 
   Effects effects() const override { return {.scales = true, .rounds = weights_ != "keep", .wraps = activations_.rounds() || all_layers_}; }
-  void check(const Model& model) const override { check_leaves(model, "smoothquant"); }
+  void check(const ModelShape& shape) const override { check_leaves(shape, "smoothquant"); }
   bool needs_calibration() const override { return true; }
 
   Report compress(Model& model, const Calibration& calibration) const override {

@@ -92,7 +92,7 @@ class SparseGpt final : public Method {
   }
 
   Effects effects() const override { return {.prunes = true, .rounds = rounding_.has_value()}; }
-  void check(const Model& model) const override { allocation_.check(model); }
+  void check(const ModelShape& shape) const override { allocation_.check(shape); }
   bool needs_calibration() const override { return true; }
   size_t needed_samples() const override { return allocation_.needed_samples(); }
 

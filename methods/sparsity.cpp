@@ -7,7 +7,6 @@
 
 #include "harness/base/text.h"
 #include "harness/ops/sparse_nm.h"
-#include "harness/ops/tree.h"
 
 namespace evalharness {
 namespace {
@@ -87,19 +86,16 @@ LinearPtr SparsityPattern::pack(const Matrix& w, Dtype dtype) const {
   return sparsity_ > 0 ? make_sparse_bitmask(w.view(), dtype) : make_dense(w.view(), dtype);
 }
 
-void SparsityPattern::check(const Model& model) const {
+void SparsityPattern::check(const ModelShape& shape) const {
   if (!structured()) return;
-  const auto each_weight = [&](const auto& see) {
-    for (const Block& block : model.blocks)
-      for (const Slot& slot : block.slots) each_leaf(*slot.op, [&](const LinearOp& leaf) { see(slot, leaf.in()); });
-  };
   size_t common = 0;  // divisor of all weights' inputs
-  each_weight([&](const Slot&, size_t in) { common = std::gcd(common, in); });
-  each_weight([&](const Slot& slot, size_t in) {
-    if (in % group_ != 0)
-      fail(cat("pattern ", keep_, ":", group_, " does not fit ", slot.name, ": its ", in, " inputs are no multiple of ", group_,
-               nearest_pattern(keep_, group_, common)));
-  });
+  for (const LayerShape& layer : shape.layers)
+    for (const WeightShape& leaf : layer.leaves) common = std::gcd(common, leaf.in);
+  for (const LayerShape& layer : shape.layers)
+    for (const WeightShape& leaf : layer.leaves)
+      if (leaf.in % group_ != 0)
+        fail(cat("pattern ", keep_, ":", group_, " does not fit ", layer.name, ": its ", leaf.in, " inputs are no multiple of ", group_,
+                 nearest_pattern(keep_, group_, common)));
 }
 
 }  // namespace evalharness

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "harness/base/config_node.h"
-#include "harness/model/model.h"
+#include "harness/model/model_shape.h"
 #include "harness/ops/linear_op.h"
 
 namespace evalharness {
@@ -25,7 +25,7 @@ class SparsityPattern {
   // sparse.bitmask or sparse.N:M; of a sparsity of 0 the weight as it is, dense.
   LinearPtr pack(const Matrix& w, Dtype dtype) const;
   // Fails, naming the layer and the nearest pattern that fits, where a group does not divide a layer's inputs.
-  void check(const Model& model) const;
+  void check(const ModelShape& shape) const;
 
  private:
   double sparsity_ = 0.5;

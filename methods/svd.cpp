@@ -25,7 +25,8 @@ class PlainSvd final : public Method {
   explicit PlainSvd(const ConfigNode& options) : rule_(options) {}
 
   Effects effects() const override { return {.splits = true}; }
-  void check(const Model& model) const override { rule_.check(model); }
+  void check(const ModelShape& shape) const override { rule_.check(shape); }
+  ModelShape after(ModelShape shape) const override { return rule_.after(std::move(shape)); }
   bool needs_calibration() const override { return false; }
 
   Report compress(Model& model, const Calibration& calibration) const override {

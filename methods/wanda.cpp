@@ -93,7 +93,7 @@ class Wanda final : public Method {
   }
 
   Effects effects() const override { return {.prunes = true}; }
-  void check(const Model& model) const override { allocation_.check(model); }
+  void check(const ModelShape& shape) const override { allocation_.check(shape); }
   bool needs_calibration() const override { return true; }
   size_t needed_samples() const override { return allocation_.needed_samples(); }
 

@@ -28,9 +28,8 @@ Block read_block(const Checkpoint& checkpoint, size_t index, const WeightReader&
   block.attention_norm = read_vector(checkpoint, prefix + "input_layernorm.weight");
   block.mlp_norm = read_vector(checkpoint, prefix + "post_attention_layernorm.weight");
   for (const Linear linear : kLinears) {
-    const bool mlp = linear >= Linear::gate;
     Slot& slot = block.slot(linear);
-    slot.name = cat(prefix, mlp ? "mlp." : "self_attn.", linear_name(linear));
+    slot.name = slot_name(index, linear);
     slot.op = read(slot.name + ".weight");
     if (checkpoint.has(slot.name + ".bias")) slot.bias = read_vector(checkpoint, slot.name + ".bias");
   }
@@ -65,6 +64,10 @@ std::string linear_name(Linear linear) {
   static const std::array<std::string, kLinears.size()> names = {
       "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
   return names[static_cast<size_t>(linear)];
+}
+
+std::string slot_name(size_t block, Linear linear) {
+  return cat("model.layers.", block, linear >= Linear::gate ? ".mlp." : ".self_attn.", linear_name(linear));
 }
 
 Model load_model(const Checkpoint& checkpoint, Dtype dtype) {

@@ -26,6 +26,7 @@ enum class Linear { q, k, v, o, gate, up, down };
 inline constexpr std::array kLinears = {Linear::q,  Linear::k,    Linear::v, Linear::o,
                                         Linear::gate, Linear::up, Linear::down};
 std::string linear_name(Linear linear);  // "q_proj"
+std::string slot_name(size_t block, Linear linear);  // "model.layers.0.self_attn.q_proj"
 
 // Layers with one and the same input.
 using LinearGroup = std::span<const Linear>;

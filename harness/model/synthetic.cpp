@@ -1,10 +1,12 @@
 #include "harness/model/synthetic.h"
 
+#include <algorithm>
 #include <map>
 
 #include "harness/base/error.h"
 #include "harness/base/rng.h"
 #include "harness/base/text.h"
+#include "harness/model/model_shape.h"
 
 namespace evalharness {
 namespace {
@@ -61,16 +63,13 @@ class SyntheticCheckpoint final : public Checkpoint {
   }
 
  private:
-  std::pair<size_t, size_t> shape(const std::string& name) const {
-    const size_t q = config_.heads * config_.head_dim, kv = config_.kv_heads * config_.head_dim;
-    const auto is = [&](const char* part) { return name.find(part) != std::string::npos; };
+  WeightShape shape(const std::string& name) const {
+    const auto is = [&](const std::string& part) { return name.find(part) != std::string::npos; };
     if (is("embed_tokens") || is("lm_head")) return {config_.vocab, config_.hidden};
     if (is("norm")) return {1, config_.hidden};
-    if (is("q_proj")) return {q, config_.hidden};
-    if (is("k_proj") || is("v_proj")) return {kv, config_.hidden};
-    if (is("o_proj")) return {config_.hidden, q};
-    if (is("down_proj")) return {config_.hidden, config_.intermediate};
-    return {config_.intermediate, config_.hidden};
+    const auto linear = std::ranges::find_if(kLinears, [&](Linear l) { return is(linear_name(l)); });
+    EH_ASSERT(linear != kLinears.end());
+    return shape_in(config_, *linear);
   }
 
   std::string name_;

@@ -66,13 +66,21 @@ void save(const Model& model, const ModelInputs& inputs, const std::string& fold
 
 }  // namespace
 
-void check_methods(const Model& model, const RunConfig& config) {
-  std::vector<PipelineStep> before = {step_of("what the model went through", model)};
+void check_methods(const Checkpoint& checkpoint, const RunConfig& config) {
+  PipelineStep first{"what the model went through", {}};
+  ModelShape shape = dense_shape(checkpoint.config(), config.dtype);
+  if (checkpoint.dtype()) {
+    const Model packed = load_model(checkpoint, config.dtype);
+    first.effects = effects_on(packed);
+    shape = shape_of(packed);
+  }
+  std::vector<PipelineStep> before = {first};
   for (size_t i = 0; i < config.methods.size(); ++i) {
     before.push_back({config.method_names[i], config.methods[i]->effects()});
     if (const std::string error = order_error(std::span(before).first(i + 1), before.back()); !error.empty())
       fail(cat(before.back().name, ": ", error));
-    config.methods[i]->check(model);
+    config.methods[i]->check(shape);
+    shape = config.methods[i]->after(std::move(shape));
   }
 }
 
@@ -85,8 +93,8 @@ std::vector<StepReport> compress_model(Model& model, const RunConfig& config,
   std::vector<StepReport> steps;
   for (size_t i = 0; i < config.methods.size(); ++i) {
     stop_if_interrupted();
-    // Weights that steps before it have changed are known only now.
-    config.methods[i]->check(model);
+    // What steps before it have found out is known only now.
+    config.methods[i]->check(shape_of(model));
     if (i + 1 < config.methods.size() && config.methods[i + 1]->effects().refines)
       for (const Block& block : model.blocks)
         for (const Slot& slot : block.slots) before_pruning[slot.name] = copy_of(*slot.op);
@@ -128,8 +136,8 @@ RunResult compress(const RunConfig& config, const RunOptions& options) {
   result.name = config.name;
   result.config = config.resolved;
   result.context = run_context(config, inputs, {});
+  check_methods(*inputs.checkpoint, config);
   Model model = load_model(*inputs.checkpoint, config.dtype);
-  check_methods(model, config);
   if (inputs.packed) {
     const RunResult made = packed_record(inputs.path);
     result.steps = made.steps;

@@ -11,9 +11,9 @@
 
 namespace evalharness {
 
-// Fails, before anything is changed, where a method of the config cannot treat the model, or comes in an order that would undo
+// Fails, before anything is read, where a method of the config cannot treat the model, or comes in an order that would undo
 // what the model or a step before it went through.
-void check_methods(const Model& model, const RunConfig& config);
+void check_methods(const Checkpoint& checkpoint, const RunConfig& config);
 
 // Every method of the config, in order, then its head; a report a step. Throws Interrupted between steps when
 // interrupt_requested().

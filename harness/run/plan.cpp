@@ -5,7 +5,9 @@
 #include "harness/base/text.h"
 #include "harness/engine/encode.h"
 #include "harness/model/checkpoint.h"
+#include "harness/model/model_shape.h"
 #include "harness/model/packed.h"
+#include "harness/run/compress.h"
 #include "harness/run/evaluate.h"
 #include "harness/run/inputs.h"
 #include "harness/run/model_list.h"
@@ -52,8 +54,8 @@ std::string padded(std::string text, size_t width) {
 
 // Embedding, head where separate, and the seven linears of each block.
 size_t weight_count(const ModelConfig& c) {
-  const size_t q = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim;
-  const size_t block = c.hidden * (2 * q + 2 * kv + 3 * c.intermediate);
+  size_t block = 0;
+  for (const Linear linear : kLinears) block += shape_in(c, linear).weights();
   return c.layers * block + c.vocab * c.hidden * (c.tied_head ? 1 : 2);
 }
 
@@ -62,6 +64,7 @@ size_t weight_count(const ModelConfig& c) {
 std::string plan_text(const RunConfig& config, bool offline) {
   const std::string path = resolve_model(config.model, offline);
   const auto checkpoint = open_checkpoint(path);
+  check_methods(*checkpoint, config);
   const auto tokenizer = open_tokenizer(path);
   use_chat(config, path, *tokenizer);
   const size_t longest = max_length(checkpoint->config(), config.engine);

@@ -89,11 +89,10 @@ class Run {
     std::unique_ptr<Loaded> dense, compressed;
     std::vector<Evaluation> dense_quality;
     // What cannot be treated is refused before anything is asked.
-    if (inputs_.packed) check_methods(read(*inputs_.checkpoint), config_);
+    check_methods(*inputs_.checkpoint, config_);
     if (inputs_.packed) recall_packing();
     if (inputs_.dense() != nullptr) {
       dense = load_dense();
-      if (!inputs_.packed) check_methods(dense->model, config_);
       dense_quality = quality(add_variant("dense", *dense->runner), *dense->runner);
     }
     if (inputs_.packed || config_.compresses()) {

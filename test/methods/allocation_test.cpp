@@ -89,11 +89,27 @@ TEST_CASE("a block on which little depends loses more weights", "[methods][alloc
   }
 }
 
+TEST_CASE("sparsities by sensitivity harm less than equal ones, the same the other way round more", "[methods][allocation]") {
+  for (const size_t quiet : {0, 1}) {
+    const auto error = [&](const std::string& allocation) {
+      Model model = tiny_model(5);
+      for (float& gain : model.blocks[quiet].attention_norm) gain *= 0.01f;
+      for (float& gain : model.blocks[quiet].mlp_norm) gain *= 0.01f;
+      const Matrix before = hidden(model);
+      compress_by(model, "{method: wanda, sparsity: 0.6" + allocation + "}");
+      return squared_distance(hidden(model), before);
+    };
+    const double even = error("");
+    CHECK(error(", allocation: {sensitivity: {spread: 0.2, probes: 4, samples: 4}}") < even);
+    CHECK(error(quiet == 0 ? ", allocation: {blocks: [0.4, 0.8]}" : ", allocation: {blocks: [0.8, 0.4]}") > even);
+  }
+}
+
 TEST_CASE("an allocation that does not fit is refused, and says where", "[methods][allocation][config]") {
   const Model model = tiny_model(1);
-  CHECK_THROWS_WITH(allocation_of("{sparsity: 0.5, allocation: {blocks: [0.5]}}").check(model),
+  CHECK_THROWS_WITH(allocation_of("{sparsity: 0.5, allocation: {blocks: [0.5]}}").check(shape_of(model)),
                     "test.yaml:1:38: allocation.blocks: expected 2 sparsities, one a block, got 1");
-  CHECK_THROWS_WITH(allocation_of("{sparsity: 0.5, allocation: {layers: {donw_proj: 0.2}}}").check(model),
+  CHECK_THROWS_WITH(allocation_of("{sparsity: 0.5, allocation: {layers: {donw_proj: 0.2}}}").check(shape_of(model)),
                     "test.yaml:1:50: allocation.layers.donw_proj: the model has no layer of that name (did you mean 'down_proj'?)");
   CHECK_THROWS_WITH(allocation_of("{sparsity: 0.5, allocation: {blocks: [0.5, 1]}}"),
                     "test.yaml:1:44: allocation.blocks[1]: expected 0 <= sparsity < 1, got 1");

@@ -68,6 +68,22 @@ TEST_CASE("awq's output is nearer to the original's than rounding's where some i
   CHECK(squared_distance(hidden(clipped), expected) < 0.8 * squared_distance(hidden(rounded), expected));
 }
 
+TEST_CASE("where all inputs are equally large, awq without clamping is rounding, code for code", "[methods][awq]") {
+  // Every power of one magnitude gives one scale, which is 1: as with r = 0. Inputs of q, k and v are 1 and -1 here.
+  const auto even = [] {
+    Model model = tiny_model(5);
+    Matrix embedding = model.embedding->to_dense();
+    for (float& x : embedding.values()) x = x < 0 ? -1.0f : 1.0f;
+    model.embedding = make_dense(embedding.view(), Dtype::f32);
+    return model;
+  };
+  Model aware = even(), rounded = even();
+  compress_by(aware, "{method: awq, bits: 3, group: 16, clip: false}");
+  compress_by(rounded, "{method: rtn, bits: 3, group: 16, scheme: awq}");
+  for (const Linear linear : {Linear::q, Linear::k, Linear::v}) CHECK(weight(aware, 0, linear) == weight(rounded, 0, linear));
+  CHECK(weight(aware, 0, Linear::up) != weight(rounded, 0, Linear::up));
+}
+
 TEST_CASE("awq scales the largest input most", "[methods][awq]") {
   Model model = with_outliers();
   for (float& gain : model.blocks[0].attention_norm) gain = 1;
@@ -162,6 +178,6 @@ TEST_CASE("options of awq that cannot be are refused", "[methods][awq][config]")
   CHECK_THROWS_WITH(method("{method: awq, samples: 0}"), "test.yaml:1:24: samples: expected at least 1, got 0");
   Model model = tiny_model(5);
   compress_by(model, "{method: svd, ratio: 0.5}");
-  CHECK_THROWS_WITH(method("method: awq")->check(model),
+  CHECK_THROWS_WITH(method("method: awq")->check(shape_of(model)),
                     "awq: model.layers.0.q_proj is chain(dense.f32, dense.f32): it scales whole weights, so it comes before what splits them");
 }

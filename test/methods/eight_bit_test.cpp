@@ -17,7 +17,7 @@ namespace {
 Report compressed(const std::string& yaml, Model& model) {
   const auto backend = make_cpu_backend({});
   const MethodPtr method = make_method(ConfigNode::parse(yaml, "test.yaml"));
-  method->check(model);
+  method->check(shape_of(model));
   return method->compress(model, Calibration(short_text(), *backend));
 }
 
@@ -31,13 +31,13 @@ double relative_error(const Matrix& y, const Matrix& expected) {
   return std::sqrt(error / total);
 }
 
-// The same function with one input of q, k, v and one of gate and up a hundred times larger.
-Model with_outliers(uint64_t seed) {
+// The same function with one input of q, k, v and one of gate and up so many times larger.
+Model with_outliers(uint64_t seed, float times = 100) {
   Model model = tiny_model(seed);
   for (Block& block : model.blocks)
     for (const ScalePair& pair : norm_pairs()) {
       std::vector<float> s(16, 1.0f);
-      s[5] = 0.01f;
+      s[5] = 1 / times;
       apply_scales(block, pair, s, model.dtype);
     }
   return model;
@@ -240,6 +240,24 @@ TEST_CASE("llm_int8 keeps the columns of outliers and rounds the rest", "[method
       if (j != 5) largest = std::max(largest, std::abs(before(o, j)));
     CHECK(after(o, 5) == before(o, 5));
     for (size_t j = 0; j < 16; ++j) CHECK(std::abs(after(o, j) - before(o, j)) <= 0.501f * largest / 127);
+  }
+}
+
+TEST_CASE("the larger an outlier the more plain rounding loses, and llm_int8 no more than without one", "[methods][llm_int8]") {
+  const auto error = [](const std::string& yaml, float times) {
+    Model model = with_outliers(5, times);
+    const Matrix expected = hidden(model);
+    compressed(yaml, model);
+    return relative_error(hidden(model), expected);
+  };
+  const double without_outlier = error(kPlain, 1);
+  double before = without_outlier;
+  for (const float times : {12.0f, 60.0f, 100.0f}) {
+    CAPTURE(times);
+    const double plain = error(kPlain, times);
+    CHECK(plain > before);
+    CHECK(error("{method: llm_int8, threshold: 6}", times) < 1.1 * without_outlier);
+    before = plain;
   }
 }
 

@@ -172,7 +172,7 @@ TEST_CASE("laser with all singular values changes nothing", "[methods][laser]") 
 
 TEST_CASE("options of low-rank methods that cannot be are refused", "[methods][svd][config]") {
   const Model model = tiny_model(1);
-  CHECK_THROWS_WITH(method_of("{method: svd, rank: 9}")->check(model),
+  CHECK_THROWS_WITH(method_of("{method: svd, rank: 9}")->check(shape_of(model)),
                     "rank 9 does not fit model.layers.0.k_proj [8, 16]: its rank is 8 at most");
   CHECK_THROWS_WITH(method_of("{method: svd, ratio: 1.5}"), "test.yaml:1:22: ratio: expected 0 < ratio <= 1, got 1.5");
   CHECK_THROWS_WITH(method_of("{method: svd, ratio: 0.5, rank: 3}"), "test.yaml:1:22: ratio: expected either ratio or rank, got both");
@@ -180,7 +180,7 @@ TEST_CASE("options of low-rank methods that cannot be are refused", "[methods][s
                     "test.yaml:1:33: search: expected none beside a rank, which is the same everywhere");
   CHECK_THROWS_WITH(method_of("{method: asvd, ratio: 0.3, search: {}}"),
                     "test.yaml:1:23: ratio: expected at least 0.4, the least that the search tries, got 0.3");
-  CHECK_THROWS_WITH(method_of("{method: laser, blocks: [0, 2]}")->check(model),
+  CHECK_THROWS_WITH(method_of("{method: laser, blocks: [0, 2]}")->check(shape_of(model)),
                     "test.yaml:1:29: blocks[1]: expected a block 0 .. 1, got 2");
   CHECK_THROWS_WITH(method_of("{method: laser, blocks: [0], layers: donw_proj}"),
                     "test.yaml:1:38: layers: expected one of attention, mlp, all, q_proj, k_proj, v_proj, o_proj, gate_proj, "

@@ -90,18 +90,18 @@ TEST_CASE("a mistyped option is an error that says where and what was meant", "[
 TEST_CASE("a pattern that does not fit a layer is refused before anything runs", "[methods]") {
   const Model model = tiny_model(1);
   const Model wide = tiny_model(1, Dtype::f32, 24);
-  CHECK_THROWS_WITH(method_of("{method: wanda, pattern: 4:16}")->check(wide),
+  CHECK_THROWS_WITH(method_of("{method: wanda, pattern: 4:16}")->check(shape_of(wide)),
                     "pattern 4:16 does not fit model.layers.0.q_proj: its 24 inputs are no multiple of 16; 2:8 fits");
-  CHECK_NOTHROW(method_of("{method: wanda, pattern: 4:16}")->check(model));
+  CHECK_NOTHROW(method_of("{method: wanda, pattern: 4:16}")->check(shape_of(model)));
   // No format would store these.
   for (const std::string pattern : {"2:5", "2:6", "16:32", "3:3", "0:4"})
     CHECK_THROWS_WITH(method_of("{method: wanda, pattern: " + pattern + "}"), Catch::Contains("M one of 2, 4, 8, 16"));
   // The factors of a chain have inputs of their own: U [16, 5] here.
   Model chains = tiny_model(1);
   method_of("{method: svd, rank: 5}")->compress(chains, Calibration({}, *make_cpu_backend({})));
-  CHECK_THROWS_WITH(method_of("{method: wanda, pattern: 2:4}")->check(chains),
+  CHECK_THROWS_WITH(method_of("{method: wanda, pattern: 2:4}")->check(shape_of(chains)),
                     "pattern 2:4 does not fit model.layers.0.q_proj: its 5 inputs are no multiple of 4; a sparsity fits");
-  CHECK_THROWS_WITH(method_of("{method: svd, rank: 6}")->check(chains),
+  CHECK_THROWS_WITH(method_of("{method: svd, rank: 6}")->check(shape_of(chains)),
                     "rank 6 does not fit model.layers.0.q_proj [5, 16]: its rank is 5 at most");
 }
 
@@ -207,7 +207,7 @@ TEST_CASE("contract of every method", "[methods][contract]") {
         set_thread_count(n);
         Model model = tiny_model(5, dtype, TinyShape{.intermediate = intermediate});
         const MethodPtr method = method_of(yaml);
-        method->check(model);
+        method->check(shape_of(model));
         const Calibration calibration(short_text(), *backend, originals_of(model));
         // What refines a mask needs one.
         if (yaml.find("dsnot") != yaml.npos) method_of("{method: wanda, sparsity: 0.5}")->compress(model, calibration);

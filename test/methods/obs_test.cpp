@@ -93,6 +93,28 @@ TEST_CASE("making up for errors beats not doing so", "[methods][obs]") {
   }
 }
 
+TEST_CASE("for a mask the loop lies between its weights as they were and the best there are for it", "[methods][obs]") {
+  const DoubleMatrix before = random_weights(24, 70), h = correlated_hessian(70);
+  DoubleMatrix updated = before, plain = before;
+  fix_columns(updated, invert_hessian(h, 0.01).u, 128, kThirds);
+  const auto is_kept = [](size_t i, size_t j) { return (i + j) % 3 != 0; };
+  // Least squares, one kept weight at a time: ((w' - w) H)_j = 0 at its best value.
+  for (size_t i = 0; i < plain.rows(); ++i)
+    for (size_t j = 0; j < plain.cols(); ++j)
+      if (!is_kept(i, j)) plain(i, j) = 0;
+  DoubleMatrix best = plain;
+  for (size_t round = 0; round < 300; ++round)
+    for (size_t i = 0; i < best.rows(); ++i)
+      for (size_t j = 0; j < best.cols(); ++j) {
+        double slope = 0;
+        for (size_t k = 0; k < best.cols(); ++k) slope += (best(i, k) - before(i, k)) * h(k, j);
+        if (is_kept(i, j)) best(i, j) -= slope / h(j, j);
+      }
+  const auto error = [&](const DoubleMatrix& w) { return output_energy(difference(w, before), h); };
+  CHECK(error(best) < error(updated));
+  CHECK(error(updated) < 0.9 * error(plain));
+}
+
 TEST_CASE("the size of the blocks does not change the result", "[methods][obs]") {
   const DoubleMatrix before = random_weights(20, 70);
   const InverseHessian inverse = invert_hessian(correlated_hessian(70), 0.01);

@@ -18,7 +18,7 @@ std::vector<LayerReport> run(Model& model, const std::vector<std::string>& steps
   std::vector<LayerReport> layers;
   for (const std::string& yaml : steps) {
     const MethodPtr method = method_of(yaml);
-    method->check(model);
+    method->check(shape_of(model));
     layers = method->compress(model, calibration).layers;
   }
   return layers;
@@ -84,6 +84,25 @@ TEST_CASE("steps behind each other treat what the one before left", "[methods][p
       CHECK(*layers[i].weight_error < 1);
     }
     for (const float value : stored(model)) REQUIRE(std::isfinite(value));
+  }
+}
+
+TEST_CASE("what a method will leave of a shape is known before it runs", "[methods][pipeline]") {
+  // A ratio of 0.95 leaves o and q, which are square, whole.
+  for (const std::string yaml :
+       {"{method: svd, ratio: 0.95}", "{method: svd, rank: 7}", "{method: asvd, ratio: 0.5}",
+        "{method: laser, blocks: [1], layers: mlp, fraction: 0.3}", "{method: wanda, sparsity: 0.5}", "{method: rtn}"}) {
+    CAPTURE(yaml);
+    Model model = tiny_model(5);
+    const ModelShape foreseen = method_of(yaml)->after(shape_of(model));
+    run(model, {yaml});
+    const ModelShape found = shape_of(model);
+    REQUIRE(foreseen.layers.size() == found.layers.size());
+    for (size_t i = 0; i < found.layers.size(); ++i) {
+      CHECK(foreseen.layers[i].name == found.layers[i].name);
+      CHECK(foreseen.layers[i].leaves == found.layers[i].leaves);
+      CHECK(foreseen.layers[i].is_tree == found.layers[i].is_tree);
+    }
   }
 }
 

@@ -105,6 +105,19 @@ TEST_CASE("magnitude's mask goes with the columns", "[methods][magnitude]") {
   }
 }
 
+TEST_CASE("the narrower the choice the more of the weights is lost: layer, row, 8:16, 4:8, 2:4", "[methods][magnitude]") {
+  std::vector<double> least(kLinears.size());
+  for (const std::string choice : {"sparsity: 0.5", "sparsity: 0.5, scope: row", "pattern: 8:16", "pattern: 4:8", "pattern: 2:4"}) {
+    CAPTURE(choice);
+    Model model = tiny_model(5, Dtype::f32, 32);
+    const Report report = compress_by(model, "{method: magnitude, " + choice + "}");
+    for (size_t i = 0; i < kLinears.size(); ++i) {
+      CHECK(*report.layers[i].weight_error > least[i]);
+      least[i] = *report.layers[i].weight_error;
+    }
+  }
+}
+
 TEST_CASE("an allocation without spread is the method alone", "[methods][allocation]") {
   Model plain = tiny_model(5), spread = tiny_model(5);
   compress_by(plain, "{method: sparsegpt, sparsity: 0.5}");

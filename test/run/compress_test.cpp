@@ -62,6 +62,27 @@ TEST_CASE("what dsnot grows back is the weight that its pruning step saw", "[run
     }
 }
 
+TEST_CASE("a pattern that does not fit the factors of the step before is refused before anything runs", "[run][packed]") {
+  const TinyBench bench;
+  const std::string steps = "compress: [{method: svd, rank: 5}, {method: magnitude, pattern: 2:4}]\n";
+  CHECK_THROWS_WITH(compress_to(bench, "both", bench.config(steps)),
+                    "pattern 2:4 does not fit model.layers.0.self_attn.q_proj: its 5 inputs are no multiple of 4; a sparsity fits");
+  CHECK_THROWS_WITH(plan_text(read_run_config(bench.config(steps), {}), true), Catch::Contains("pattern 2:4 does not fit"));
+}
+
+TEST_CASE("the shape that a config gives a model is that of its weights", "[run][packed]") {
+  const TinyBench bench;
+  compress_to(bench, "pruned", bench.config(kWanda));
+  const auto checkpoint = open_checkpoint(bench.folder.path("pruned"));
+  const ModelShape loaded = shape_of(load_model(*checkpoint, Dtype::bf16)), foreseen = dense_shape(checkpoint->config(), Dtype::bf16);
+  REQUIRE(loaded.layers.size() == kLinears.size() * loaded.blocks);
+  REQUIRE(foreseen.layers.size() == loaded.layers.size());
+  for (size_t i = 0; i < loaded.layers.size(); ++i) {
+    CHECK(foreseen.layers[i].name == loaded.layers[i].name);
+    CHECK(foreseen.layers[i].leaves == loaded.layers[i].leaves);
+  }
+}
+
 TEST_CASE("a step that the packed model cannot take is refused before the dense model is asked", "[run][packed]") {
   const TinyBench bench;
   compress_to(bench, "rounded", bench.config("compress: [{method: rtn, bits: 4, group: 16}]\n"));
