@@ -13,7 +13,8 @@
 // some loss on calibration text; of all (layer, ratio) from the most harmful on, as many are ruled out as the ratio of the
 // whole allows, and each layer takes the least ratio that is left to it (or stays whole). The authors' code has a randomised
 // SVD, treats the head too and ends its search one entry off what it found; the paper's search treats all layers of a model,
-// here those of the blocks.
+// here those of the blocks, and takes the perplexity of its whole calibration set where this takes the loss of the first
+// samples. Left out: scales by Fisher information, and a search that ends at a perplexity.
 //
 //     compress:
 //       - method: asvd
@@ -58,7 +59,7 @@ class Asvd final : public Method {
     search->reject_unread();
   }
 
-  Effects effects() const override { return {.splits = true}; }
+  Effects effects() const override { return {.whole = search_samples_ > 0, .splits = true}; }
   void check(const ModelShape& shape) const override {
     rule_.check(shape);
     if (search_samples_ > 0) check_leaves(shape, "asvd with a search");

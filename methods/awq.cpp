@@ -23,7 +23,7 @@
 //         bits: 4              # 2 .. 8
 //         group: 128           # inputs that share a scale: a multiple of 16, or row
 //         clip: true
-//         samples: 4           # of the calibration set, that the search looks at
+//         samples: 4           # of the calibration set, that the search looks at; all where it has fewer and this is not said
 //         layers: folded       # what is scaled: layers whose input's 1/s goes into what is in front of them, or all
 //         weights: int         # or keep: scaled only, for another method to round
 
@@ -143,14 +143,16 @@ class Awq final : public Method {
       : rounding_{.bits = read_bits(options), .group = read_group(options), .fit = UniformGrid::awq_asymmetric},
         clips_(options.get("clip", true)), rounds_(options.get_one_of("weights", {"int", "keep"}, "int") == "int"),
         samples_(options.get("samples", size_t{4})),
+        asked_samples_(options.has("samples") ? samples_ : 0),
         all_layers_(options.get_one_of("layers", {"folded", "all"}, "folded") == "all") {
     if (samples_ == 0) options.fail_at("samples", "expected at least 1, got 0");
     if (!rounds_ && options.has("clip") && clips_) options.fail_at("clip", "expected none beside weights: keep, which rounds nothing");
   }
 
-  Effects effects() const override { return {.scales = true, .rounds = rounds_, .wraps = all_layers_}; }
+  Effects effects() const override { return {.whole = true, .rounds = rounds_, .wraps = all_layers_}; }
   void check(const ModelShape& shape) const override { check_leaves(shape, "awq"); }
   bool needs_calibration() const override { return true; }
+  size_t needed_samples() const override { return asked_samples_; }
 
   Report compress(Model& model, const Calibration& calibration) const override {
     calibration.require_text();
@@ -235,7 +237,7 @@ class Awq final : public Method {
 
   Rounding rounding_;
   bool clips_, rounds_;
-  size_t samples_;
+  size_t samples_, asked_samples_;  // 0: fewer are enough
   bool all_layers_;
 };
 

@@ -5,9 +5,9 @@
 //
 // Of each chosen matrix W [out, in] = U diag(s) V^T the first r = floor(fraction * min(out, in)) singular values stay; all
 // other layers stay as they are. It is an intervention, not a compression: the size of the model hardly changes, and the
-// report says by how much. The authors' code has a randomised SVD and keeps the result dense; here it is exact,
-// and two factors where they are smaller. Which matrix and fraction is best the authors choose on a fifth of a task's
-// documents: run one config for each and compare on the rest.
+// report says by how much. The authors' code has a randomised SVD and keeps the result dense; here it is exact, and two
+// factors where they are smaller. Their other interventions, zeroing a matrix and dropping rows, are left out. Which matrix
+// and fraction is best the authors choose on a fifth of a task's documents: run one config for each and compare on the rest.
 //
 //     compress:
 //       - method: laser

@@ -14,7 +14,8 @@
 // The paper looks for O in each batch, so that a result depends on what else is in the batch; here O comes from the
 // calibration set, once, and what is multiplied is packed. Where an input first reaches the threshold after
 // calibration it is rounded with the others. Weights of O keep the model's precision, as in the paper; the authors'
-// code (bitsandbytes) rounds them too. Scales of rows span the columns that are rounded; in the paper all.
+// code (bitsandbytes) rounds them too, which is left out here. Scales of rows span the columns that are rounded; in the paper all.
+// So do scales of tokens: the authors' code leaves out the values that reach the threshold, not their whole columns.
 //
 //     compress:
 //       - method: llm_int8
@@ -40,7 +41,7 @@ class LlmInt8 final : public Method {
     if (!(threshold_ >= 0)) options.fail_at("threshold", cat("expected threshold >= 0, got ", threshold_));
   }
 
-  Effects effects() const override { return {.splits = true, .rounds = true, .wraps = true}; }
+  Effects effects() const override { return {.splits = true, .rounds = true, .rounds_inputs = true, .wraps = true}; }
   void check(const ModelShape&) const override {}
   bool needs_calibration() const override { return true; }
 

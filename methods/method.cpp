@@ -45,6 +45,7 @@ Effects effects_on(const Model& model) {
   for (const Block& block : model.blocks)
     for (const Slot& slot : block.slots) {
       effects.splits |= !slot.op->children().empty();
+      effects.rounds_inputs |= slot.op->format().find("quantised_input") != std::string::npos;
       each_leaf(*slot.op, [&](const LinearOp& leaf) {
         effects.prunes |= leaf.pruned();
         effects.rounds |= leaf.format().find("int") != std::string::npos;
@@ -53,18 +54,29 @@ Effects effects_on(const Model& model) {
   return effects;
 }
 
+namespace {
+
+// Why a step cannot come behind an earlier one; "" where it can.
+std::string conflict(const PipelineStep& before, const PipelineStep& step) {
+  const auto& [name, earlier] = before;
+  const Effects& now = step.effects;
+  if (now.whole && (earlier.splits || earlier.rounds || earlier.wraps)) return cat("it treats whole weights, and ", name, " leaves others");
+  if (now.splits && (earlier.prunes || earlier.rounds)) return cat("it would make dense parts of what ", name, " left");
+  if (now.prunes && !now.refines && earlier.prunes) return cat("the weights have been pruned by ", name, " already");
+  if (now.prunes && earlier.rounds) return cat("it would lose the codes of ", name);
+  if (now.rounds && earlier.rounds) return cat("the weights have been rounded by ", name, " already");
+  if (now.rounds_inputs && earlier.rounds_inputs) return cat("the inputs have been rounded by ", name, " already");
+  if (now.refines && earlier.splits) return cat("it refines whole layers, which ", name, " split");
+  if (now.refines && earlier.wraps) return cat("it refines whole layers, and ", name, " put something before their inputs");
+  return "";
+}
+
+}  // namespace
+
 std::string order_error(std::span<const PipelineStep> before, const PipelineStep& step) {
-  for (const auto& [name, earlier] : before) {
-    if (step.effects.scales && (earlier.splits || earlier.rounds || earlier.wraps))
-      return cat("it scales whole weights: expected before ", name);
-    if (step.effects.splits && (earlier.prunes || earlier.rounds))
-      return cat("it would make dense factors of what ", name, " left: expected before it");
-    if (step.effects.prunes && !step.effects.refines && earlier.prunes) return cat("the weights have been pruned by ", name, " already");
-    if (step.effects.prunes && earlier.rounds) return cat("it would lose the codes of ", name, ": expected before it");
-    if (step.effects.rounds && earlier.rounds) return cat("the weights have been rounded by ", name, " already");
-    if (step.effects.refines && earlier.splits) return cat("it refines whole layers, which ", name, " split");
-    if (step.effects.refines && earlier.wraps) return cat("it refines whole layers, and ", name, " put something before their inputs");
-  }
+  for (const PipelineStep& earlier : before)
+    if (const std::string reason = conflict(earlier, step); !reason.empty())
+      return cat(reason, conflict(step, earlier).empty() ? ": expected before it" : "");
   if (step.effects.refines && (before.empty() || !before.back().effects.prunes))
     return "it refines what a method prunes: expected right behind one";
   return "";

@@ -25,11 +25,12 @@ struct Report {
 
 // What a method does to weights, for what may come behind what.
 struct Effects {
-  bool scales = false;   // moves scales between neighbours: reads whole weights
+  bool whole = false;    // treats weights that are one matrix: not what is made of others
   bool prunes = false;
   bool refines = false;  // another mask for what the step before it pruned
   bool splits = false;   // into factors, in place of what the weight was
   bool rounds = false;   // weights become codes
+  bool rounds_inputs = false;
   bool wraps = false;    // rounds or scales inputs on their way to a weight: it is a tree from then on
 };
 
@@ -40,7 +41,7 @@ class Method {
   // Fails, before anything runs, on a model that the method cannot treat: names the layer and the nearest
   // option that would do.
   virtual void check(const ModelShape& shape) const = 0;
-  // What compress() leaves of a shape, for the checks of the steps behind; as it was where that is not known before.
+  // The sizes that compress() leaves, for the checks of the steps behind; as they were where they are not known before.
   virtual ModelShape after(ModelShape shape) const { return shape; }
   virtual bool needs_calibration() const = 0;
   // Samples that the method looks at closely, beside walks over all of them.

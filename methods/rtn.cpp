@@ -13,7 +13,8 @@
 //     absmax    SmoothQuant's and LLM.int8()'s: symmetric, both ends on a level
 // Weights are rounded to the scale as it is stored (half precision unless the model is float32), so the
 // codes are nearest to what will be multiplied. The report's bits a weight count scales and zeros.
-// What an earlier step pruned stays zero and is not stored: `[wanda, rtn]` ends in sparse.bitmask.int4.g128.
+// What an earlier step pruned stays zero and is not stored: `[wanda, rtn]` ends in sparse.bitmask.int4.g128
+// (but where activations are rounded too: products of 8-bit integers have no kernel that leaves zeros out, so they are stored).
 // All linear layers of the blocks are rounded; embedding, head and norms stay as they are.
 //
 //     compress:
@@ -51,7 +52,7 @@ class Rtn final : public Method {
  public:
   explicit Rtn(const ConfigNode& options) : rounding_(read_rounding(options)), activations_(options, "keep") {}
 
-  Effects effects() const override { return {.rounds = true, .wraps = activations_.rounds()}; }
+  Effects effects() const override { return {.rounds = true, .rounds_inputs = activations_.rounds(), .wraps = activations_.rounds()}; }
   void check(const ModelShape&) const override {}  // the last group of a row may be short: every layer fits
   bool needs_calibration() const override { return activations_.needs_maxima(); }
 

@@ -77,7 +77,7 @@ void apply_scales(Block& block, const ScalePair& pair, std::span<const float> s,
 void check_leaves(const ModelShape& shape, const std::string& method) {
   for (const LayerShape& layer : shape.layers)
     if (layer.is_tree)
-      fail(cat(method, ": ", layer.name, " is ", layer.format, ": it scales whole weights, so it comes before what splits them"));
+      fail(cat(method, ": ", layer.name, " is ", layer.format, ": it treats whole weights, so it comes before what splits them"));
 }
 
 }  // namespace evalharness

@@ -80,7 +80,12 @@ class SmoothQuant final : public Method {
     if (!(alpha_ >= 0 && alpha_ <= 1)) options.fail_at("alpha", cat("expected 0 <= alpha <= 1, got ", alpha_));
   }
 
-  Effects effects() const override { return {.scales = true, .rounds = weights_ != "keep", .wraps = activations_.rounds() || all_layers_}; }
+  Effects effects() const override {
+    return {.whole = true,
+            .rounds = weights_ != "keep",
+            .rounds_inputs = activations_.rounds(),
+            .wraps = activations_.rounds() || all_layers_};
+  }
   void check(const ModelShape& shape) const override { check_leaves(shape, "smoothquant"); }
   bool needs_calibration() const override { return true; }
 

@@ -67,6 +67,7 @@ void save(const Model& model, const ModelInputs& inputs, const std::string& fold
 }  // namespace
 
 void check_methods(const Checkpoint& checkpoint, const RunConfig& config) {
+  if (config.methods.empty()) return;
   PipelineStep first{"what the model went through", {}};
   ModelShape shape = dense_shape(checkpoint.config(), config.dtype);
   if (checkpoint.dtype()) {
@@ -95,7 +96,7 @@ std::vector<StepReport> compress_model(Model& model, const RunConfig& config,
     stop_if_interrupted();
     // What steps before it have found out is known only now.
     config.methods[i]->check(shape_of(model));
-    if (i + 1 < config.methods.size() && config.methods[i + 1]->effects().refines)
+    if (i + 1 < config.methods.size() && config.methods[i + 1]->effects().refines && !config.methods[i]->effects().refines)
       for (const Block& block : model.blocks)
         for (const Slot& slot : block.slots) before_pruning[slot.name] = copy_of(*slot.op);
     steps.push_back(compress_step(model, config, i, inputs, calibration));
@@ -136,7 +137,6 @@ RunResult compress(const RunConfig& config, const RunOptions& options) {
   result.name = config.name;
   result.config = config.resolved;
   result.context = run_context(config, inputs, {});
-  check_methods(*inputs.checkpoint, config);
   Model model = load_model(*inputs.checkpoint, config.dtype);
   if (inputs.packed) {
     const RunResult made = packed_record(inputs.path);

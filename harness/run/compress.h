@@ -11,8 +11,8 @@
 
 namespace evalharness {
 
-// Fails, before anything is read, where a method of the config cannot treat the model, or comes in an order that would undo
-// what the model or a step before it went through.
+// Fails where a method of the config cannot treat the model, or comes in an order that would undo what the model or a step
+// before it went through. Of a plain checkpoint it looks at the sizes only.
 void check_methods(const Checkpoint& checkpoint, const RunConfig& config);
 
 // Every method of the config, in order, then its head; a report a step. Throws Interrupted between steps when

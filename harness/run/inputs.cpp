@@ -10,6 +10,7 @@
 #include "harness/measure/machine.h"
 #include "harness/model/packed.h"
 #include "harness/model/synthetic.h"
+#include "harness/run/compress.h"
 #include "harness/run/model_list.h"
 
 namespace evalharness {
@@ -45,6 +46,7 @@ ModelInputs open_model_inputs(const RunConfig& config, bool offline) {
   ModelInputs inputs;
   inputs.path = resolve_model(config.model, offline);
   inputs.checkpoint = open_checkpoint(inputs.path);
+  check_methods(*inputs.checkpoint, config);
   const bool calibrates = std::ranges::any_of(
       config.methods, [](const MethodPtr& m) { return m->needs_calibration(); });
   if (is_synthetic(inputs.path)) {

@@ -7,7 +7,8 @@
 
 namespace evalharness {
 
-// A table, a line a task, and the memory of weights and activations. Reads no weights. Time is
+// A table, a line a task, and the memory of weights and activations. Reads no weights, but for a packed model that is to be
+// compressed further. Time is
 // said in tokens: no rate is known before something was measured.
 std::string plan_text(const RunConfig& config, bool offline);
 

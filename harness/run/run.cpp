@@ -88,8 +88,6 @@ class Run {
   void stages() {
     std::unique_ptr<Loaded> dense, compressed;
     std::vector<Evaluation> dense_quality;
-    // What cannot be treated is refused before anything is asked.
-    check_methods(*inputs_.checkpoint, config_);
     if (inputs_.packed) recall_packing();
     if (inputs_.dense() != nullptr) {
       dense = load_dense();

@@ -179,5 +179,5 @@ TEST_CASE("options of awq that cannot be are refused", "[methods][awq][config]")
   Model model = tiny_model(5);
   compress_by(model, "{method: svd, ratio: 0.5}");
   CHECK_THROWS_WITH(method("method: awq")->check(shape_of(model)),
-                    "awq: model.layers.0.q_proj is chain(dense.f32, dense.f32): it scales whole weights, so it comes before what splits them");
+                    "awq: model.layers.0.q_proj is chain(dense.f32, dense.f32): it treats whole weights, so it comes before what splits them");
 }

@@ -298,6 +298,6 @@ TEST_CASE("smoothquant and llm_int8 say what they do not take", "[methods][confi
   Slot& slot = model.blocks[1].slot(Linear::k);
   slot.op = make_quantised_input(std::move(slot.op));
   CHECK_THROWS_WITH(compressed("{method: smoothquant}", model),
-                    "smoothquant: model.layers.1.k_proj is quantised_input(dense.f32): it scales whole weights, so it comes "
+                    "smoothquant: model.layers.1.k_proj is quantised_input(dense.f32): it treats whole weights, so it comes "
                     "before what splits them");
 }

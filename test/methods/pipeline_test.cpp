@@ -88,7 +88,7 @@ TEST_CASE("steps behind each other treat what the one before left", "[methods][p
 }
 
 TEST_CASE("what a method will leave of a shape is known before it runs", "[methods][pipeline]") {
-  // A ratio of 0.95 leaves o and q, which are square, whole.
+  // Of rank 7 k and v [8, 16] stay whole.
   for (const std::string yaml :
        {"{method: svd, ratio: 0.95}", "{method: svd, rank: 7}", "{method: asvd, ratio: 0.5}",
         "{method: laser, blocks: [1], layers: mlp, fraction: 0.3}", "{method: wanda, sparsity: 0.5}", "{method: rtn}"}) {

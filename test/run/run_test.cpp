@@ -190,24 +190,34 @@ TEST_CASE("a step that would undo one before it is refused where it stands", "[r
   const std::string rtn = "{method: rtn}", wanda = "{method: wanda}", svd = "{method: svd}", dsnot = "{method: dsnot}";
   CHECK(error_of(rtn + ", " + wanda) == "tiny.yaml:3:36: compress[1].method: wanda: it would lose the codes of rtn: expected before it");
   CHECK(error_of(wanda + ", " + svd) ==
-        "tiny.yaml:3:38: compress[1].method: svd: it would make dense factors of what wanda left: expected before it");
-  CHECK(error_of(svd + ", {method: awq}") == "tiny.yaml:3:36: compress[1].method: awq: it scales whole weights: expected before svd");
+        "tiny.yaml:3:38: compress[1].method: svd: it would make dense parts of what wanda left: expected before it");
+  CHECK(error_of(svd + ", {method: awq}") == "tiny.yaml:3:36: compress[1].method: awq: it treats whole weights, and svd leaves others");
   CHECK(error_of("{method: rtn, activations: int8}, {method: smoothquant}") ==
-        "tiny.yaml:3:55: compress[1].method: smoothquant: it scales whole weights: expected before rtn");
+        "tiny.yaml:3:55: compress[1].method: smoothquant: it treats whole weights, and rtn leaves others");
   CHECK(error_of(rtn + ", {method: gptq}") == "tiny.yaml:3:36: compress[1].method: gptq: the weights have been rounded by rtn already");
   CHECK(error_of(wanda + ", {method: sparsegpt}") ==
         "tiny.yaml:3:38: compress[1].method: sparsegpt: the weights have been pruned by wanda already");
   CHECK(error_of(dsnot) == "tiny.yaml:3:21: compress[0].method: dsnot: it refines what a method prunes: expected right behind one");
   CHECK(error_of(wanda + ", " + rtn + ", " + dsnot).find("dsnot: it would lose the codes of rtn") != std::string::npos);
+  // Neither before the other: it is not said.
+  CHECK(error_of("{method: llm_int8}, " + wanda) == "tiny.yaml:3:41: compress[1].method: wanda: it would lose the codes of llm_int8");
+  CHECK(error_of(wanda + ", {method: llm_int8}") == "tiny.yaml:3:38: compress[1].method: llm_int8: it would make dense parts of what wanda left");
+  CHECK(error_of(svd + ", {method: smoothquant, weights: keep}") ==
+        "tiny.yaml:3:36: compress[1].method: smoothquant: it treats whole weights, and svd leaves others: expected before it");
+  CHECK(error_of("{method: smoothquant, weights: keep}, {method: asvd, search: {}}").find("asvd: it treats whole weights") != std::string::npos);
+  CHECK(error_of("{method: smoothquant, weights: keep}, {method: rtn, bits: 8, group: row, scheme: absmax, activations: int8_static}") ==
+        "tiny.yaml:3:59: compress[1].method: rtn: the inputs have been rounded by smoothquant already");
   CHECK(error_of(svd + ", " + wanda + ", " + dsnot).find("dsnot: it refines whole layers, which svd split") != std::string::npos);
   const std::string at_run_time = "{method: awq, layers: all, weights: keep}", smooth = "{method: smoothquant, layers: all, weights: keep, activations: keep}";
   for (const std::string& scaling : {at_run_time, smooth}) {
     CHECK(error_of(scaling + ", " + wanda + ", " + dsnot).find("dsnot: it refines whole layers, and ") != std::string::npos);
-    CHECK(error_of(scaling + ", {method: smoothquant}").find("smoothquant: it scales whole weights: expected before ") != std::string::npos);
+    CHECK(error_of(scaling + ", {method: smoothquant}").find("smoothquant: it treats whole weights, and ") != std::string::npos);
     CHECK(error_of(scaling + ", " + wanda) == "");
   }
   CHECK(error_of("{method: wanda, allocation: {sensitivity: {samples: 3}}}") ==
         "tiny.yaml:3:12: compress[0]: wanda: looks at 3 samples of calibration.samples: 2");
+  CHECK(error_of("{method: awq, samples: 3}") == "tiny.yaml:3:12: compress[0]: awq: looks at 3 samples of calibration.samples: 2");
+  CHECK(error_of("{method: awq}") == "");  // four where there are so many
   for (const std::string& steps :
        {wanda + ", " + dsnot, wanda + ", " + rtn, svd + ", " + rtn, svd + ", " + wanda + ", " + rtn,
         std::string("{method: smoothquant, weights: keep, activations: int8}, {method: gptq}"),
