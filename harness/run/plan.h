@@ -8,8 +8,7 @@
 namespace evalharness {
 
 // A table, a line a task, and the memory of weights and activations. Reads no weights, but for a packed model that is to be
-// compressed further. Time is
-// said in tokens: no rate is known before something was measured.
+// compressed further. Time is said in tokens: no rate is known before something was measured.
 std::string plan_text(const RunConfig& config, bool offline);
 
 }  // namespace evalharness
