@@ -15,7 +15,7 @@ namespace {
 // Query rows of a tile: tokens times the query heads of one key-value head. A multiple of what kernels take at once.
 constexpr size_t kTileRows = 96;
 // Keys of one step of the online softmax: they and a tile's scores stay in the second-level cache.
-constexpr size_t kStepKeys = 4 * kKeyBlock;
+constexpr size_t kStepKeys = 8 * kKeyBlock;
 // A token that is decoded sees its keys in parts of so many, which threads share: its few heads alone would not keep them busy.
 constexpr size_t kPartKeys = kStepKeys;
 // Segments times key-value heads; more keep threads busy, and the sums of their parts would take much memory.
@@ -42,15 +42,6 @@ std::vector<Tile> tiles_of(std::span<const Segment> segments, const AttentionSha
   }
   std::reverse(tiles.begin(), tiles.end());
   return tiles;
-}
-
-// AMX tiles are reached through the library only; elsewhere our kernels take a small product without its overhead.
-template <class T>
-void multiply(const CpuOptions& options, const PanelProduct<T>& product) {
-  if (options.isa == Isa::amx && std::is_same_v<T, uint16_t>)
-    multiply_rows(GemmLibrary::fastest, options.isa, product);
-  else
-    multiply_in_registers(options.isa, product);
 }
 
 // Queries are scaled so that scores are natural for float32, and powers of two for bfloat16 (see softmax_step).
@@ -155,7 +146,7 @@ class TileRun {
       product.panel = as_product(panels + key * depth_, depth_);
       product.y = scores_.data() + first_row * kStepKeys + key;
       product.y_stride = kStepKeys;
-      multiply(options_, product);
+      multiply_in_registers(options_.isa, product);
     }
   }
 
@@ -177,7 +168,7 @@ class TileRun {
     product.panel = as_product(panel, count);
     product.y = product_.data();
     product.y_stride = kPanelWidth;
-    multiply(options_, product);
+    multiply_in_registers(options_.isa, product);
     for (size_t r = first_row; r < rows_; ++r)
       kernels_->shrink_add(sums_.data() + r * width_ + column, shrink_[r], product_.data() + (r - first_row) * kPanelWidth,
                            kPanelWidth);

@@ -17,9 +17,10 @@
 namespace evalharness {
 namespace {
 
-// Rows of x that share one decoded panel: 128 rows of bfloat16 and a panel stay in a 1 MiB L2, and
-// decoding costs a few per cent of the product.
-constexpr size_t kRowTile = 128;
+// Rows of x that share one decoded panel: with it they stay in the second-level cache, and decoding costs a few per cent of the product.
+template <class T>
+constexpr size_t kMostTileRows = 512 / sizeof(T);
+constexpr size_t kTileRowsMultiple = 32;  // what AMX takes at once, and a multiple of what the others do
 constexpr size_t kBlocksForManyRows = 4;
 
 // A pair as one word, so that the loops become vectors: its lower half is the even input.
@@ -166,15 +167,18 @@ class PanelLinear final : public BoundLinear {
     }
   }
 
-  // Tiles are (panel, 128 rows of x). T is what the GEMM multiplies.
+  // Tiles are (rows of x, panel), those of the same rows behind each other: a thread has their inputs in its cache, where it often
+  // made them. T is what the GEMM multiplies.
   template <class T>
   void many(MatrixView x, size_t first_panel, MutableMatrixView y) const {
     const PanelInputs<T> inputs = panel_inputs<T>(x, kBf16, layout_.depth());
     const size_t panels = ceil_div(y.cols, kPanelWidth);
-    const size_t row_tiles = ceil_div(x.rows, kRowTile);
+    const size_t row_tiles = ceil_div(x.rows, kMostTileRows<T>);
+    const size_t tile_rows = round_up(ceil_div(x.rows, row_tiles), kTileRowsMultiple);
     parallel_for(panels * row_tiles, [&](size_t index) {
-      const size_t panel = index / row_tiles, row = index % row_tiles * kRowTile;
-      PanelProduct<T> product{.x = inputs.row(row), .x_stride = inputs.stride, .rows = std::min(kRowTile, x.rows - row), .k = layout_.depth()};
+      const size_t panel = index % panels, row = index / panels * tile_rows;
+      if (row >= x.rows) return;
+      PanelProduct<T> product{.x = inputs.row(row), .x_stride = inputs.stride, .rows = std::min(tile_rows, x.rows - row), .k = layout_.depth()};
       product.panel = decode<T>(first_panel + panel);
       const size_t column = panel * kPanelWidth;
       const size_t width = std::min(kPanelWidth, y.cols - column);
@@ -238,9 +242,8 @@ void PanelReader<T>::multiply_few(Isa isa, size_t panel, size_t begin,
 }
 
 template <class T>
-std::string PanelReader<T>::few_kernel(Isa isa, size_t) const {
-  const Isa most = layout().dtype == Dtype::bf16 ? Isa::avx512bf16 : Isa::avx512;
-  const std::string kernel = isa_name(std::min(isa, most));
+std::string PanelReader<T>::few_kernel(Isa isa, size_t tokens) const {
+  const std::string kernel = multiply_in_registers_kernel(isa, layout().dtype == Dtype::bf16, block() == SIZE_MAX, tokens);
   return decoder().empty() ? kernel : cat(kernel, " ", decoder());
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "harness/base/error.h"
+#include "harness/base/integers.h"
 
 namespace evalharness {
 namespace {
@@ -50,30 +51,43 @@ bool spin_until(Condition done) {
   }
 }
 
-// One call of parallel_for: indices are handed out in rising order, half of a thread's share of what is left at a time: neighbours, which lie
-// behind each other in memory, mostly go to one thread, and yet none waits long for the last.
+// One call of parallel_for. Every thread has a share of the indices, the same part of them in each call: what it writes in one it
+// finds in its own cache in the next. It takes a part of what is left at a time, in rising order, so that those who are done early help the others.
 class Job {
  public:
-  Job(size_t n, const std::function<void(size_t)>& body, size_t threads)
-      : body_(body), n_(n), parts_(2 * threads), failed_at_(n) {}
+  Job(size_t n, const std::function<void(size_t)>& body, size_t threads) : body_(body), shares_(threads), failed_at_(n) {
+    for (size_t t = 0; t < threads; ++t) {
+      shares_[t].next = n * t / threads;
+      shares_[t].end = n * (t + 1) / threads;
+    }
+  }
 
   // Runs bodies until none is left to hand out.
-  void work() {
+  void work(size_t thread) {
     const InsideBody mark;
-    for (size_t first = next_.load(std::memory_order_relaxed); first < n_;) {
-      const size_t last = first + std::max<size_t>(1, (n_ - first) / parts_);
-      if (!next_.compare_exchange_weak(first, last, std::memory_order_relaxed)) continue;
-      for (size_t i = first; i < last; ++i) run(i);
-      first = next_.load(std::memory_order_relaxed);
-    }
+    for (size_t i = 0; i < shares_.size(); ++i) take_all(shares_[(thread + i) % shares_.size()]);
   }
   void rethrow() const {
     if (error_) std::rethrow_exception(error_);
   }
 
  private:
-  // Every index below one that threw was handed out before it, so the lowest that throws is found
-  // whatever the timing.
+  struct alignas(64) Share {
+    std::atomic<size_t> next = 0;
+    size_t end = 0;
+  };
+
+  void take_all(Share& share) {
+    constexpr size_t kParts = 3;
+    for (size_t first = share.next.load(std::memory_order_relaxed); first < share.end;) {
+      const size_t last = first + ceil_div(share.end - first, kParts);
+      if (!share.next.compare_exchange_weak(first, last, std::memory_order_relaxed)) continue;
+      for (size_t i = first; i < last; ++i) run(i);
+      first = share.next.load(std::memory_order_relaxed);
+    }
+  }
+
+  // Only what is behind one that threw is left out, so the lowest that throws is found whatever the timing.
   void run(size_t i) {
     if (i > failed_at_.load(std::memory_order_relaxed)) return;
     try {
@@ -87,8 +101,7 @@ class Job {
   }
 
   const std::function<void(size_t)>& body_;
-  const size_t n_, parts_;
-  std::atomic<size_t> next_ = 0;
+  std::vector<Share> shares_;
   std::atomic<size_t> failed_at_;
   std::mutex mutex_;
   std::exception_ptr error_;
@@ -117,7 +130,7 @@ class Pool {
     job_ = &job;
     gate_ += kNextJob | kOpen;
     wake(std::min(n - 1, threads_.size()));
-    job.work();
+    job.work(0);
     gate_ &= ~kOpen;
     wait_until_empty();
   }
@@ -153,7 +166,7 @@ class Pool {
       last = wait_for_job_after(last);
       if (stop_) return;
       if (!enter()) continue;
-      job_->work();
+      job_->work(index);
       leave();
     }
   }

@@ -69,6 +69,7 @@ void add(Engine& engine, const std::string& format, const SpeedConfig& config) {
 void add_all(Engine& engine) {
   for (const char* const format : {"dense.bf16", "sparse.2:4.bf16", "int8.row.sym.bf16", "int4.g64.bf16"}) {
     add(engine, format, {.decode = false, .tokens = 512, .context = 0, .batch = 1});
+    add(engine, format, {.decode = false, .tokens = 2048, .context = 0, .batch = 1});
     for (const size_t batch : {1, 8, 32}) add(engine, format, {.decode = true, .tokens = 16, .context = 128, .batch = batch});
   }
 }

@@ -34,6 +34,22 @@ constexpr size_t kLanes = 8;
   return i;
 }
 
+[[gnu::target("avx512f")]] size_t to_bfloat16_avx512(std::span<const float> from, uint16_t* to) {
+  constexpr size_t kWide = 16;
+  const __m512i one = _mm512_set1_epi32(1), half = _mm512_set1_epi32(0x7fff), quiet = _mm512_set1_epi32(0x400000);
+  size_t i = 0;
+  for (; i + kWide <= from.size(); i += kWide) {
+    const __m512 values = _mm512_loadu_ps(from.data() + i);
+    const __m512i bits = _mm512_castps_si512(values);
+    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), one);
+    const __m512i even = _mm512_add_epi32(bits, _mm512_add_epi32(odd, half));
+    const __mmask16 nan = _mm512_cmp_ps_mask(values, values, _CMP_UNORD_Q);
+    const __m512i rounded = _mm512_mask_or_epi32(even, nan, bits, quiet);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i), _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16)));
+  }
+  return i;
+}
+
 [[gnu::target("avx2")]] size_t round_avx2(std::span<const float> from, float* to) {
   const __m256i upper = _mm256_set1_epi32(static_cast<int>(0xffff0000u));
   size_t i = 0;
@@ -67,7 +83,10 @@ void convert(std::span<const From> from, To* to, size_t (*vectors)(std::span<con
 
 }  // namespace
 
-void to_bfloat16(std::span<const float> from, uint16_t* to) { convert(from, to, to_bfloat16_avx2, to_bfloat16); }
+void to_bfloat16(std::span<const float> from, uint16_t* to) {
+  static const bool wide = best_isa() >= Isa::avx512;
+  convert(from, to, wide ? to_bfloat16_avx512 : to_bfloat16_avx2, to_bfloat16);
+}
 void round_to_bfloat16(std::span<const float> from, float* to) { convert(from, to, round_avx2, round_to_bfloat16); }
 void to_float16(std::span<const float> from, uint16_t* to) { convert(from, to, to_float16_f16c, to_float16); }
 void from_float16(std::span<const uint16_t> from, float* to) { convert(from, to, from_float16_f16c, from_float16); }

@@ -26,8 +26,7 @@ void in_library_sized_pieces(Isa isa, const PanelProduct<T>& product, const Libr
 
 bool is_ours(GemmLibrary library, Isa isa, bool bfloat16) {
   if (bfloat16 && !detail::onednn_has_bfloat16()) return true;
-  if (library != GemmLibrary::fastest) return false;
-  return bfloat16 ? isa < Isa::amx : isa >= Isa::avx512;
+  return library == GemmLibrary::fastest && (bfloat16 || isa >= Isa::avx512);
 }
 
 }  // namespace
@@ -55,10 +54,21 @@ void multiply_in_registers(Isa isa, const PanelProduct<uint16_t>& product) {
       return detail::rows_avx2(product);
     case Isa::avx512:
       return detail::rows_avx512(product);
-    case Isa::avx512bf16:
     case Isa::amx:
+      // Memory waits for tiles of one row more than for registers.
+      if (product.streamed && product.rows == 1) return detail::row_as_tiles_avx512(product);
+      if (product.streamed || product.rows > kFewTokens) return detail::rows_amx(product);
+      [[fallthrough]];
+    case Isa::avx512bf16:
       return detail::rows_avx512bf16(product);
   }
+}
+
+std::string multiply_in_registers_kernel(Isa isa, bool bfloat16, bool streamed, size_t rows) {
+  if (!bfloat16) return isa_name(std::min(isa, Isa::avx512));
+  if (isa != Isa::amx) return isa_name(isa);
+  if (streamed) return isa_name(rows == 1 ? Isa::avx512 : Isa::amx);
+  return isa_name(rows > kFewTokens ? Isa::amx : Isa::avx512bf16);
 }
 
 bool reads_turned_rows(Isa isa, size_t rows) { return isa == Isa::avx2 && rows >= detail::kTurnedRows; }
@@ -68,6 +78,7 @@ void turn_rows(const PanelProduct<uint16_t>& product, float* to) { detail::turn_
 size_t few_tokens(GemmLibrary library, Isa isa, bool dense_bf16) {
   if (isa == Isa::scalar) return SIZE_MAX;  // the reference of the whole: no library takes part
   constexpr size_t kMostStreamed = 64;
+  if (isa == Isa::amx) return kFewTokens;  // tiles take more
   const bool ours = is_ours(library, isa, true) && is_ours(library, isa, false);
   return ours || (dense_bf16 && isa == Isa::avx2 && library == GemmLibrary::fastest) ? kMostStreamed : kFewTokens;
 }
@@ -101,7 +112,7 @@ void multiply_rows(GemmLibrary library, Isa isa, const PanelProduct<uint16_t>& p
 std::string multiply_rows_kernel(GemmLibrary library, Isa isa, bool bfloat16) {
   if (library == GemmLibrary::openblas) return "openblas";
   if (!is_ours(library, isa, bfloat16)) return "onednn";
-  return isa_name(std::min(isa, bfloat16 ? Isa::avx512bf16 : Isa::avx512));
+  return isa_name(bfloat16 ? isa : std::min(isa, Isa::avx512));
 }
 
 void multiply_naive(MatrixView x, MatrixView w, MutableMatrixView y) {

@@ -42,6 +42,8 @@ struct PanelProduct {
 // accumulated in float32.
 void multiply_in_registers(Isa isa, const PanelProduct<float>& product);
 void multiply_in_registers(Isa isa, const PanelProduct<uint16_t>& product);
+// The instruction set that they run on: for few rows AMX pays where the panel is streamed.
+std::string multiply_in_registers_kernel(Isa isa, bool bfloat16, bool streamed, size_t rows);
 
 // Whether streamed products of so many rows read x as turn_rows() writes it too.
 bool reads_turned_rows(Isa isa, size_t rows);
@@ -50,9 +52,8 @@ bool reads_turned_rows(Isa isa, size_t rows);
 void turn_rows(const PanelProduct<float>& product, float* to);
 void turn_rows(const PanelProduct<uint16_t>& product, float* to);
 
-// Any number of rows, `add` unset. Multiples of 8 rows run in the library. The fastest: ours with
-// AVX-512 (96 to 98 % of the multiply peak of Zen 4 at 64 outputs, oneDNN 2.6 85 to 95 %); oneDNN
-// where it has AMX for bfloat16, and with AVX2.
+// Any number of rows, `add` unset. Multiples of 8 rows run in the library. The fastest: ours with AMX (nothing is copied, and its rows
+// may lie apart) and with AVX-512 (96 to 98 % of the multiply peak of Zen 4 at 64 outputs, oneDNN 2.6 85 to 95 %); oneDNN with AVX2.
 enum class GemmLibrary { fastest, onednn, openblas };
 GemmLibrary gemm_library(const std::string& name);  // "fastest", "onednn", "openblas"
 inline const std::vector<std::string> kGemmNames = {"fastest", "onednn", "openblas"};

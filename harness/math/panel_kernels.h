@@ -15,6 +15,9 @@ void turn_rows_avx2(const PanelProduct<uint16_t>& product, float* to);
 void rows_avx512(const PanelProduct<float>& product);
 void rows_avx512(const PanelProduct<uint16_t>& product);  // widens: no BF16 instructions
 void rows_avx512bf16(const PanelProduct<uint16_t>& product);
+// One row, whose sums have the order and so the bytes of rows_amx.
+void row_as_tiles_avx512(const PanelProduct<uint16_t>& product);
+void rows_amx(const PanelProduct<uint16_t>& product);
 
 void onednn_rows(const PanelProduct<float>& product);
 void onednn_rows(const PanelProduct<uint16_t>& product);

@@ -111,6 +111,32 @@ struct Bf16 {
   }
 };
 
+// One row, by the sums that AMX tiles make (TDPBF16PS): of 16 pairs of inputs the even ones and the odd ones each in their order, then both, then
+// what was there.
+[[gnu::target("avx512f,avx512bw")]] void one_row_as_tiles(const PanelProduct<uint16_t>& product) {
+  constexpr size_t kTilePairs = 16;
+  __m512 sum[1][kVectors];
+  load_sums(product.y, product.y_stride, product.add, sum);
+  const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xffff0000u));
+  const uint16_t* weights = product.panel;
+  Ahead ahead = ahead_of_pass(product, 0, 1);
+  for (size_t k = 0; k < product.k; k += 2 * kTilePairs) {
+    __m512 even[kVectors] = {}, odd[kVectors] = {};
+    for (size_t pair = 0; pair < kTilePairs; ++pair, weights += 2 * kPanelWidth) {
+      ask_for_step(ahead);
+      const __m512i x = _mm512_set1_epi32(pair_at(product.x + k + 2 * pair));
+      const __m512 x_even = _mm512_castsi512_ps(_mm512_slli_epi32(x, 16)), x_odd = _mm512_castsi512_ps(_mm512_and_si512(x, upper));
+      for (size_t v = 0; v < kVectors; ++v) {
+        const __m512i both = _mm512_loadu_si512(weights + 2 * v * kLanes);
+        even[v] = _mm512_fmadd_ps(x_even, _mm512_castsi512_ps(_mm512_slli_epi32(both, 16)), even[v]);
+        odd[v] = _mm512_fmadd_ps(x_odd, _mm512_castsi512_ps(_mm512_and_si512(both, upper)), odd[v]);
+      }
+    }
+    for (size_t v = 0; v < kVectors; ++v) sum[0][v] = _mm512_add_ps(sum[0][v], _mm512_add_ps(even[v], odd[v]));
+  }
+  store_sums(product.y, product.y_stride, sum);
+}
+
 struct WidenedBf16 {
   using Value = uint16_t;
   template <size_t Rows>
@@ -130,8 +156,8 @@ struct WidenedBf16 {
           const __m512i x = _mm512_set1_epi32(pair_at(product.x + r * product.x_stride + k));
           const __m512 x_odd = _mm512_castsi512_ps(_mm512_and_si512(x, upper));
           const __m512 x_even = _mm512_castsi512_ps(_mm512_slli_epi32(x, 16));
+          sum[r][v] = _mm512_fmadd_ps(x_even, even, sum[r][v]);  // in the order of AVX2's kernels, which may take single rows
           sum[r][v] = _mm512_fmadd_ps(x_odd, odd, sum[r][v]);
-          sum[r][v] = _mm512_fmadd_ps(x_even, even, sum[r][v]);
         }
       }
     }
@@ -159,6 +185,7 @@ void all_rows(const PanelProduct<typename Kernel::Value>& product) {
 
 void rows_avx512(const PanelProduct<float>& product) { all_rows<F32>(product); }
 void rows_avx512(const PanelProduct<uint16_t>& product) { all_rows<WidenedBf16>(product); }
+void row_as_tiles_avx512(const PanelProduct<uint16_t>& product) { one_row_as_tiles(product); }
 void rows_avx512bf16(const PanelProduct<uint16_t>& product) { all_rows<Bf16>(product); }
 
 }  // namespace evalharness::detail

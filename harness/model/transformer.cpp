@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "harness/base/integers.h"
 #include "harness/base/text.h"
 
 namespace evalharness {
@@ -25,6 +26,10 @@ AttentionShape attention_shape(const ModelConfig& config) {
 }
 
 namespace {
+
+// Tokens that go through an MLP together: from one op to the next their activations stay in the caches. Slices are of equal length, in
+// whole multiples, so that none has so few tokens that other kernels would take it.
+constexpr size_t kSliceTokens = 512, kSliceMultiple = 32;
 
 enum InputGroup : size_t { kQkv, kOutput, kGateUp, kDown };  // places in kInputGroups
 
@@ -62,13 +67,18 @@ RopeTable make_rope_table(const ModelConfig& config, size_t positions) {
   return table;
 }
 
+Activations Activations::first(size_t tokens) const {
+  const auto cut = [&](MutableMatrixView view) { return view.rows_from(0, tokens); };
+  return {cut(hidden), cut(normed), cut(qkv), cut(attended), cut(gate_up), cut(delta), cut(q), cut(k), cut(v), cut(gate), cut(up)};
+}
+
 void Workspace::reserve(size_t tokens, const ModelConfig& config) {
   const size_t q_dim = config.heads * config.head_dim, kv_dim = config.kv_heads * config.head_dim;
   const size_t widths[] = {config.hidden, config.hidden, q_dim + 2 * kv_dim, q_dim, 2 * config.intermediate, config.hidden};
   MutableMatrixView* const views[] = {&hidden, &normed, &qkv, &attended, &gate_up, &delta};
   size_t sum = 0;
   for (const size_t width : widths) sum += width * tokens;
-  if (memory_.size() < sum) memory_ = std::vector<float>(sum);
+  if (memory_.size() < sum) memory_ = AlignedVector<float>(sum);
   float* next = memory_.data();
   for (size_t i = 0; i < std::size(widths); ++i) {
     *views[i] = {next, tokens, widths[i], widths[i]};
@@ -122,26 +132,33 @@ void BoundBlock::norm(MatrixView x, const std::vector<float>& weight, MutableMat
 }
 
 void BoundBlock::forward(MutableMatrixView x, const Batch& batch, const RopeTable& rope, size_t layer,
-                         KvCache& cache, Workspace& w, const InputObserver& observer) const {
+                         KvCache& cache, const Activations& w, const InputObserver& observer) const {
   add_attention(x, batch, rope, layer, cache, w, observer);
   add_mlp(x, w, observer);
 }
 
 void BoundBlock::add_attention(MutableMatrixView x, const Batch& batch, const RopeTable& rope, size_t layer,
-                               KvCache& cache, Workspace& w, const InputObserver& observer) const {
+                               KvCache& cache, const Activations& w, const InputObserver& observer) const {
   norm(x, block_.attention_norm, w.normed);
   attention(w.normed, batch, rope, layer, cache, w, observer);
   backend_.add(x, w.delta);
 }
 
-void BoundBlock::add_mlp(MutableMatrixView x, Workspace& w, const InputObserver& observer) const {
-  norm(x, block_.mlp_norm, w.normed);
-  mlp(w.normed, w, observer);
-  backend_.add(x, w.delta);
+void BoundBlock::add_mlp(MutableMatrixView x, const Activations& w, const InputObserver& observer) const {
+  // Who observes sees all tokens at once.
+  const size_t slices = observer ? 1 : std::max<size_t>(1, ceil_div(x.rows, kSliceTokens));
+  const size_t tokens = round_up(ceil_div(x.rows, slices), kSliceMultiple);
+  for (size_t begin = 0; begin < x.rows; begin += tokens) {
+    const MutableMatrixView part = x.rows_from(begin, std::min(tokens, x.rows - begin));
+    const Activations own = w.first(part.rows);
+    norm(part, block_.mlp_norm, own.normed);
+    mlp(own.normed, own, observer);
+    backend_.add(part, own.delta);
+  }
 }
 
 void BoundBlock::observe_attention(MatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
-                                   Workspace& w, const InputObserver& observer, Linear last) const {
+                                   const Activations& w, const InputObserver& observer, Linear last) const {
   norm(x, block_.attention_norm, w.normed);
   if (last < Linear::o) {
     for (const Linear linear : {Linear::q, Linear::k, Linear::v}) observer(linear, w.normed);
@@ -151,7 +168,7 @@ void BoundBlock::observe_attention(MatrixView x, const Batch& batch, const RopeT
   observer(Linear::o, w.attended);
 }
 
-void BoundBlock::observe_mlp(MatrixView x, Workspace& w, const InputObserver& observer, Linear last) const {
+void BoundBlock::observe_mlp(MatrixView x, const Activations& w, const InputObserver& observer, Linear last) const {
   norm(x, block_.mlp_norm, w.normed);
   if (last < Linear::down) {
     for (const Linear linear : {Linear::gate, Linear::up}) observer(linear, w.normed);
@@ -162,18 +179,18 @@ void BoundBlock::observe_mlp(MatrixView x, Workspace& w, const InputObserver& ob
 }
 
 void BoundBlock::attention(MatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
-                           Workspace& w, const InputObserver& observer) const {
+                           const Activations& w, const InputObserver& observer) const {
   attend(x, batch, rope, layer, cache, w, observer);
   project(kOutput, w.attended, w.delta, observer);
 }
 
-void BoundBlock::mlp(MatrixView x, Workspace& w, const InputObserver& observer) const {
+void BoundBlock::mlp(MatrixView x, const Activations& w, const InputObserver& observer) const {
   gate(x, w, observer);
   project(kDown, w.gate, w.delta, observer);
 }
 
 void BoundBlock::attend(MatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
-                        Workspace& w, const InputObserver& observer) const {
+                        const Activations& w, const InputObserver& observer) const {
   const ModelConfig& config = model_.config;
   project(kQkv, x, w.qkv, observer);
   backend_.rope(w.q, batch.positions, rope, config.head_dim);
@@ -181,7 +198,7 @@ void BoundBlock::attend(MatrixView x, const Batch& batch, const RopeTable& rope,
   backend_.attention(w.q, w.k, w.v, batch.segments, attention_shape(config), layer, cache, w.attended);
 }
 
-void BoundBlock::gate(MatrixView x, Workspace& w, const InputObserver& observer) const {
+void BoundBlock::gate(MatrixView x, const Activations& w, const InputObserver& observer) const {
   project(kGateUp, x, w.gate_up, observer);
   backend_.silu_gate(w.gate, w.up);
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "harness/backend/backend.h"
+#include "harness/math/aligned.h"
 #include "harness/model/model.h"
 
 namespace evalharness {
@@ -28,16 +29,22 @@ struct Batch {
 // one by one all the same.
 using InputObserver = std::function<void(Linear linear, MatrixView x)>;
 
-// Activations of one forward pass, allocated once and reused.
-class Workspace {
- public:
-  // Views of at least these sizes; contents are undefined.
-  void reserve(size_t tokens, const ModelConfig& config);
+// Activations of some tokens, a row each.
+struct Activations {
+  // Of as many tokens, in the memory of the first of these.
+  Activations first(size_t tokens) const;
   MutableMatrixView hidden, normed, qkv, attended, gate_up, delta;
   MutableMatrixView q, k, v, gate, up;  // columns of the above
+};
+
+// Those of one forward pass, allocated once and reused.
+class Workspace : public Activations {
+ public:
+  // So many rows; contents are undefined.
+  void reserve(size_t tokens, const ModelConfig& config);
 
  private:
-  std::vector<float> memory_;
+  AlignedVector<float> memory_;  // huge pages: rows of a tile lie far apart
 };
 
 // One block of the model, bound.
@@ -46,19 +53,19 @@ class BoundBlock {
   BoundBlock(const Model& model, const Block& block, const Backend& backend);
   // x [tokens, hidden] becomes the block's output. `layer` is the place in the cache.
   void forward(MutableMatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
-               Workspace& workspace, const InputObserver& observer = nullptr) const;
+               const Activations& w, const InputObserver& observer = nullptr) const;
   // Its two halves, one after the other the same: x becomes x + attention(norm(x)), then x + mlp(norm(x)).
   void add_attention(MutableMatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
-                     Workspace& workspace, const InputObserver& observer = nullptr) const;
-  void add_mlp(MutableMatrixView x, Workspace& workspace, const InputObserver& observer = nullptr) const;
+                     const Activations& w, const InputObserver& observer = nullptr) const;
+  void add_mlp(MutableMatrixView x, const Activations& w, const InputObserver& observer = nullptr) const;
   // Announces the inputs of a half's layers up to `last` and runs no layer whose product that does not take; x stays.
   void observe_attention(MatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
-                         Workspace& workspace, const InputObserver& observer, Linear last) const;
-  void observe_mlp(MatrixView x, Workspace& workspace, const InputObserver& observer, Linear last) const;
-  // The halves without norms and residuals: `workspace.delta` from x [tokens, hidden] behind the norm.
+                         const Activations& w, const InputObserver& observer, Linear last) const;
+  void observe_mlp(MatrixView x, const Activations& w, const InputObserver& observer, Linear last) const;
+  // The halves without norms and residuals: `w.delta` from x [tokens, hidden] behind the norm.
   void attention(MatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
-                 Workspace& workspace, const InputObserver& observer = nullptr) const;
-  void mlp(MatrixView x, Workspace& workspace, const InputObserver& observer = nullptr) const;
+                 const Activations& w, const InputObserver& observer = nullptr) const;
+  void mlp(MatrixView x, const Activations& w, const InputObserver& observer = nullptr) const;
   const BoundLinear& linear(Linear linear) const { return *linears_[static_cast<size_t>(linear)]; }
   size_t resident_bytes() const;
 
@@ -66,10 +73,10 @@ class BoundBlock {
   // All layers of one of kInputGroups; y: their outputs side by side.
   void project(size_t group, MatrixView x, MutableMatrixView y, const InputObserver& observer) const;
   void norm(MatrixView x, const std::vector<float>& weight, MutableMatrixView y) const;
-  // `workspace.attended` becomes the input of `o`, `workspace.gate` that of `down`.
+  // `w.attended` becomes the input of `o`, `w.gate` that of `down`.
   void attend(MatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
-              Workspace& workspace, const InputObserver& observer) const;
-  void gate(MatrixView x, Workspace& workspace, const InputObserver& observer) const;
+              const Activations& w, const InputObserver& observer) const;
+  void gate(MatrixView x, const Activations& w, const InputObserver& observer) const;
 
   const Model& model_;
   const Block& block_;
