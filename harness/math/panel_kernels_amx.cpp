@@ -1,5 +1,6 @@
 // AMX: a tile of x is 16 rows of 32 inputs, a tile of the panel 16 pairs of inputs of 16 outputs, as they are stored.
 #include "harness/base/integers.h"
+#include "harness/math/ask_ahead.h"
 #include "harness/math/panel_kernels.h"
 #include "harness/math/tile_blocks.h"
 
@@ -48,7 +49,7 @@ void block(const PanelProduct<uint16_t>& product) {
 }
 
 // Bytes between the load and the line asked for, where the panel comes from memory.
-constexpr size_t kAhead = 4096;
+constexpr size_t kAhead = 8192;
 
 // Up to 16 rows times all 64 outputs, in tiles 0 to 3: the panel streams by once.
 void stream(const PanelProduct<uint16_t>& product) {
@@ -61,8 +62,7 @@ void stream(const PanelProduct<uint16_t>& product) {
                  : : "r"(product.y), "r"(y_bytes) : "memory");
   const uint16_t* panel = product.panel;
   for (size_t k = 0; k < product.k; k += kTileInputs, panel += kTileInputs * kPanelWidth) {
-    for (size_t byte = 0; byte < kTileInputs * kPairBytes / 2; byte += 64)
-      __builtin_prefetch(reinterpret_cast<const char*>(panel) + kAhead + byte, 0, 2);
+    for (size_t value = 0; value < kTileInputs * kPanelWidth; value += kTileInputs) ask_page_ahead<kAhead>(panel + value);
     asm volatile(
         "tileloadd (%0,%1,1), %%tmm4\n\t"
         "tileloadd (%2,%3,1), %%tmm5\n\t"

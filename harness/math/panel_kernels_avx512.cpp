@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "harness/math/ask_ahead.h"
 #include "harness/math/panel_kernels.h"
 
 namespace evalharness::detail {
@@ -13,6 +14,7 @@ namespace {
 constexpr size_t kLanes = 16, kVectors = kPanelWidth / kLanes;
 // Bytes between the load and the line asked for where memory sets the pace: hides DRAM's latency.
 constexpr size_t kAhead = 4096;
+constexpr size_t kAheadOfRow = 8192;
 constexpr size_t kStepBytes = 4 * 64;  // of a panel, for each product of a row's input or pair of inputs
 
 // Lines that a pass over the panel asks for, a step's worth at each step, into the second-level cache
@@ -119,11 +121,10 @@ struct Bf16 {
   load_sums(product.y, product.y_stride, product.add, sum);
   const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xffff0000u));
   const uint16_t* weights = product.panel;
-  Ahead ahead = ahead_of_pass(product, 0, 1);
   for (size_t k = 0; k < product.k; k += 2 * kTilePairs) {
     __m512 even[kVectors] = {}, odd[kVectors] = {};
     for (size_t pair = 0; pair < kTilePairs; ++pair, weights += 2 * kPanelWidth) {
-      ask_for_step(ahead);
+      for (size_t v = 0; v < kVectors; ++v) ask_page_ahead<kAheadOfRow>(weights + 2 * v * kLanes);
       const __m512i x = _mm512_set1_epi32(pair_at(product.x + k + 2 * pair));
       const __m512 x_even = _mm512_castsi512_ps(_mm512_slli_epi32(x, 16)), x_odd = _mm512_castsi512_ps(_mm512_and_si512(x, upper));
       for (size_t v = 0; v < kVectors; ++v) {

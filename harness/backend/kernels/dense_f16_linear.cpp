@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <span>
 
+#include "harness/math/ask_ahead.h"
 #include "harness/backend/panel_linear.h"
 #include "harness/base/error.h"
 #include "harness/base/text.h"
@@ -32,7 +33,7 @@ template <size_t Rows>
       for (size_t r = 0; r < Rows; ++r) x[r] = _mm256_broadcast_ss(product.x + r * product.x_stride + k);
 #pragma GCC unroll 8
       for (size_t v = 0; v < kVectors; ++v) {
-        if (v % 4 == 0) _mm_prefetch(reinterpret_cast<const char*>(place + v * kLanes) + kAhead, _MM_HINT_T0);
+        if (v % 4 == 0) ask_ahead<kAhead>(place + v * kLanes);
         const __m256 w = _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(place + v * kLanes)));
 #pragma GCC unroll 8
         for (size_t r = 0; r < Rows; ++r) sum[r][v] = _mm256_fmadd_ps(x[r], w, sum[r][v]);
@@ -56,7 +57,7 @@ template <size_t Rows>
     for (size_t r = 0; r < Rows; ++r) x[r] = _mm512_set1_ps(product.x[r * product.x_stride + k]);
 #pragma GCC unroll 8
     for (size_t v = 0; v < kVectors; ++v) {
-      if (v % 2 == 0) _mm_prefetch(reinterpret_cast<const char*>(halves + v * kLanes) + kAhead, _MM_HINT_T0);
+      if (v % 2 == 0) ask_page_ahead<kAhead>(halves + v * kLanes);
       const __m512 w = _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(halves + v * kLanes)));
 #pragma GCC unroll 8
       for (size_t r = 0; r < Rows; ++r) sum[r][v] = _mm512_fmadd_ps(x[r], w, sum[r][v]);

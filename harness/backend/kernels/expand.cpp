@@ -2,7 +2,7 @@
 
 #include <immintrin.h>
 
-#include "harness/backend/kernels/ask_ahead.h"
+#include "harness/math/ask_ahead.h"
 #include "harness/backend/kernels/expand_registers.h"
 
 namespace evalharness {

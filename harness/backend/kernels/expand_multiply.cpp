@@ -6,7 +6,7 @@
 #include <cstring>
 #include <utility>
 
-#include "harness/backend/kernels/ask_ahead.h"
+#include "harness/math/ask_ahead.h"
 #include "harness/backend/kernels/expand_registers.h"
 #include "harness/math/panel_kernels.h"
 

@@ -2,7 +2,7 @@
 // two halves of four bits, whose pairs are so small that those of 32 inputs are summed in 16 bits.
 #include <immintrin.h>
 
-#include "harness/backend/kernels/ask_ahead.h"
+#include "harness/math/ask_ahead.h"
 #include "harness/backend/kernels/in_order.h"
 #include "harness/backend/kernels/int8_multiply_isa.h"
 

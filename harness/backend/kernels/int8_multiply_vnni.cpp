@@ -1,6 +1,7 @@
 // VNNI sums the products of four bytes in 32 bits: an unsigned code and a signed x.
 #include <immintrin.h>
 
+#include "harness/math/ask_ahead.h"
 #include "harness/backend/kernels/int8_multiply_isa.h"
 
 namespace evalharness::detail {
@@ -9,7 +10,7 @@ namespace {
 constexpr size_t kUnit = IntGroupLinear::kUnit;
 // Words between the load and the line asked for, into the second-level cache: more requests are under way than the
 // first level can wait for, which is what this loop's pace needs of DRAM.
-constexpr size_t kAhead = 2048;
+constexpr size_t kAhead = 8192;  // bytes between the load and the line asked for
 constexpr uint32_t kNibbles = 0x0f0f0f0f;
 
 template <size_t Rows>
@@ -56,7 +57,7 @@ template <size_t Rows>
   for (size_t k = 0; k < product.k; k += kUnit) {
     const uint32_t* words = weight.codes(panel, begin + k);
     // In rising order of lines, which loads of two planes are not: the machine then fetches ahead itself.
-    const uint32_t* ahead = words + kAhead;
+    const uint32_t* ahead = words;
     const int8_t* x = product.x + k;
     for (size_t word = 0; word < 4; ++word, words += kPanelWidth, x += 2 * kQuad) {
       __m512i first_x[Rows], second_x[Rows];
@@ -67,8 +68,8 @@ template <size_t Rows>
       }
 #pragma GCC unroll 4
       for (size_t v = 0; v < kVectors; ++v) {
-        _mm_prefetch(ahead, _MM_HINT_T1);
-        _mm_prefetch(ahead + kLanes, _MM_HINT_T1);
+        ask_page_ahead<kAhead>(ahead);
+        ask_page_ahead<kAhead>(ahead + kLanes);
         ahead += 2 * kLanes;
         const __m512i low = _mm512_loadu_si512(words + v * kLanes);
         const __m512i high = _mm512_loadu_si512(words + kPlaneWords + v * kLanes);

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <utility>
 
-#include "harness/backend/kernels/ask_ahead.h"
+#include "harness/math/ask_ahead.h"
 #include "harness/backend/kernels/in_order.h"
 #include "harness/math/gemm.h"
 

@@ -1,3 +1,4 @@
+#include "harness/math/ask_ahead.h"
 #include "harness/backend/kernels/sparse_24_kernels.h"
 
 #include <immintrin.h>
@@ -10,7 +11,7 @@ namespace {
 
 // Bytes between the load and the line asked for, which goes to the second-level cache: the first has
 // too few places for lines under way.
-constexpr size_t kAhead = 4096;
+constexpr size_t kAhead = 4096, kPagesAhead = 8192;
 constexpr size_t kGroup = 4, kWordInputs = kInputsOfWord24, kGroupsOfWord = 8;
 constexpr size_t kLanes = 16, kVectors = kPanelWidth / kLanes;
 constexpr size_t kSmallLanes = 8, kSmallVectors = kPanelWidth / kSmallLanes;  // AVX2
@@ -156,7 +157,7 @@ template <size_t Rows>
   for (size_t k = 0; k < product.k; k += kWordInputs, indices += kPanelWidth) {
     __m512i nibbles[kVectors];
     for (size_t v = 0; v < kVectors; ++v) {
-      _mm_prefetch(reinterpret_cast<const char*>(indices + v * kLanes) + kAhead / 8, _MM_HINT_T1);
+      ask_page_ahead<kPagesAhead / 2>(indices + v * kLanes);
       nibbles[v] = _mm512_loadu_si512(indices + v * kLanes);
     }
     for (size_t group = 0; group < kGroupsOfWord; ++group, x += kGroup) {
@@ -165,7 +166,7 @@ template <size_t Rows>
         four[r] = _mm512_set1_epi64(four_inputs(x + r * product.x_stride));
       }
       for (size_t v = 0; v < kVectors; ++v, values += 2 * kLanes) {
-        _mm_prefetch(reinterpret_cast<const char*>(values) + kAhead, _MM_HINT_T1);
+        ask_page_ahead<kPagesAhead>(values);
         const __m512i w = _mm512_loadu_si512(values);
         const __m512i wanted = _mm512_permutexvar_epi32(nibbles[v], select);
         nibbles[v] = _mm512_srli_epi32(nibbles[v], 4);
