@@ -10,15 +10,17 @@
 namespace evalharness {
 namespace {
 
+bool has_vnni(Isa isa) { return isa >= Isa::avx512 && __builtin_cpu_supports("avx512vnni"); }
+
 std::span<const detail::IntGroupKernel> kernels(Isa isa, size_t bits) {
-  if (isa >= Isa::avx512bf16) return detail::int_group_kernels_avx512bf16(bits);
+  if (has_vnni(isa)) return detail::int_group_kernels_vnni(bits);
   return isa >= Isa::avx2 ? detail::int_group_kernels_avx2(bits) : std::span<const detail::IntGroupKernel>();
 }
 
 }  // namespace
 
 std::string int_group_kernel(Isa isa) {
-  if (isa >= Isa::avx512bf16) return "avx512bf16 lookup";
+  if (has_vnni(isa)) return "avx512vnni in place";
   return isa >= Isa::avx2 ? "avx2 in place" : "";
 }
 

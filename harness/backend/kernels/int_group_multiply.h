@@ -1,6 +1,6 @@
 // A few tokens times packed integer weights, unpacked in registers: the packed bytes are read once for each four to eight
-// tokens. Codes are small integers, so x * code is summed over a group and its scale is applied to that sum. With bfloat16
-// products codes are exact and sums are float32; with AVX2 x is a 16-bit integer (fixed_inputs.h) and sums are exact.
+// tokens. Codes are small integers, so x * code is summed over a group, exactly, as x is a 16-bit integer there (fixed_inputs.h), and its scale is
+// applied to that sum.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace evalharness {
 
-// "avx2 in place"; empty where `isa` has no such kernel.
+// "avx2 in place", "avx512vnni in place"; empty where `isa` has no such kernel.
 std::string int_group_kernel(Isa isa);
 // product.x points at input `begin`, a multiple of 32; product.add is unset.
 void multiply_int_group(Isa isa, const IntGroupLinear& weight, size_t panel, size_t begin,

@@ -11,6 +11,6 @@ using IntGroupKernel = void (*)(const IntGroupLinear& weight, size_t panel, size
                                 PanelProduct<uint16_t> product);
 // Kernel i takes a pass of 2^i rows: each is code for every width of a code, which takes its time to compile. `bits` 2..8.
 std::span<const IntGroupKernel> int_group_kernels_avx2(size_t bits);
-std::span<const IntGroupKernel> int_group_kernels_avx512bf16(size_t bits);
+std::span<const IntGroupKernel> int_group_kernels_vnni(size_t bits);
 
 }  // namespace evalharness::detail
