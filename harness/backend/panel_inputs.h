@@ -33,16 +33,25 @@ inline void to_kernel_type(std::span<const float> x, bool rounded, float* to) {
   }
 }
 
+// A row's values for kernels that take rows which lie apart: as lines of 64 bytes an odd number, so that neighbours go to different places of
+// the first-level cache.
 template <class T>
-PanelInputs<T> panel_inputs(MatrixView x, bool rounded, size_t depth) {
+constexpr size_t apart(size_t depth) {
+  constexpr size_t kLine = 64 / sizeof(T);
+  return (depth / kLine | 1) * kLine;
+}
+
+// `stride` is the depth, or apart() of it.
+template <class T>
+PanelInputs<T> panel_inputs(MatrixView x, bool rounded, size_t depth, size_t stride) {
   if constexpr (std::is_same_v<T, float>) {
     // oneDNN 2.6 has no fast kernel for an x whose rows lie apart.
-    if (!rounded && x.cols == depth && x.stride == depth) return {x.data, x.stride};
+    if (!rounded && x.cols == depth && x.stride == depth && stride == depth) return {x.data, x.stride};
   }
   struct Converted;
-  T* const data = scratch<T, Converted>(x.rows * depth);
+  T* const data = scratch<T, Converted>(x.rows * stride);
   const auto one = [&](size_t row) {
-    T* const to = data + row * depth;
+    T* const to = data + row * stride;
     to_kernel_type(x.row(row), rounded, to);
     std::fill(to + x.cols, to + depth, T{});
   };
@@ -54,7 +63,7 @@ PanelInputs<T> panel_inputs(MatrixView x, bool rounded, size_t depth) {
       for (size_t row = group * kFewTokens; row < end; ++row) one(row);
     });
   }
-  return {data, depth};
+  return {data, stride};
 }
 
 }  // namespace evalharness

@@ -116,7 +116,7 @@ class PanelLinear final : public BoundLinear {
   // Tiles are (panel, part of the inputs); their sums are added in the order of the parts.
   void few(MatrixView x, size_t first_panel, MutableMatrixView y) const {
     struct Sums;
-    const PanelInputs<Stored> inputs = panel_inputs<Stored>(x, kBf16, layout_.depth());
+    const PanelInputs<Stored> inputs = panel_inputs<Stored>(x, kBf16, layout_.depth(), layout_.depth());
     const float* const turned = turn(inputs, x.rows);
     const size_t panels = ceil_div(y.cols, kPanelWidth);
     const size_t parts = ceil_div(layout_.depth(), depth_step_);
@@ -171,7 +171,9 @@ class PanelLinear final : public BoundLinear {
   // made them. T is what the GEMM multiplies.
   template <class T>
   void many(MatrixView x, size_t first_panel, MutableMatrixView y) const {
-    const PanelInputs<T> inputs = panel_inputs<T>(x, kBf16, layout_.depth());
+    const size_t depth = layout_.depth();
+    const bool any = takes_rows_apart(options_.gemm, options_.isa, std::is_same_v<T, uint16_t>);
+    const PanelInputs<T> inputs = panel_inputs<T>(x, kBf16, depth, any ? apart<T>(depth) : depth);
     const size_t panels = ceil_div(y.cols, kPanelWidth);
     const size_t row_tiles = ceil_div(x.rows, kMostTileRows<T>);
     const size_t tile_rows = round_up(ceil_div(x.rows, row_tiles), kTileRowsMultiple);

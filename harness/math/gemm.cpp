@@ -94,6 +94,8 @@ bool multiplies_bfloat16(GemmLibrary library, Isa isa) {
   return library != GemmLibrary::openblas && isa >= Isa::avx512bf16;
 }
 
+bool takes_rows_apart(GemmLibrary library, Isa isa, bool bfloat16) { return is_ours(library, isa, bfloat16); }
+
 void multiply_rows(GemmLibrary library, Isa isa, const PanelProduct<float>& product) {
   if (is_ours(library, isa, false)) return multiply_in_registers(isa, product);
   in_library_sized_pieces(isa, product, [&](const PanelProduct<float>& piece) {
@@ -103,8 +105,9 @@ void multiply_rows(GemmLibrary library, Isa isa, const PanelProduct<float>& prod
 }
 
 void multiply_rows(GemmLibrary library, Isa isa, const PanelProduct<uint16_t>& product) {
-  EH_ASSERT(multiplies_bfloat16(library, isa) && product.x_stride == product.k);
+  EH_ASSERT(multiplies_bfloat16(library, isa));
   if (is_ours(library, isa, true)) return multiply_in_registers(isa, product);
+  EH_ASSERT(product.x_stride == product.k);
   in_library_sized_pieces(isa, product,
                           [](const PanelProduct<uint16_t>& piece) { detail::onednn_rows(piece); });
 }

@@ -61,10 +61,11 @@ inline const std::vector<std::string> kGemmNames = {"fastest", "onednn", "openbl
 // busy: kFewTokens, or more where our kernels win anyway; with AVX2 that is a dense bfloat16 weight, which a library wants widened first.
 size_t few_tokens(GemmLibrary library, Isa isa, bool dense_bf16);
 void multiply_rows(GemmLibrary library, Isa isa, const PanelProduct<float>& product);
-// Only where multiplies_bfloat16() says so; elsewhere widen and use the float32 one. Rows of x are neighbours
-// (x_stride is k): for others oneDNN 2.6 has its reference code only, with AMX too.
+// Only where multiplies_bfloat16() says so; elsewhere widen and use the float32 one. Where not takes_rows_apart()
+// rows of x are neighbours (x_stride is k): for others oneDNN 2.6 has its reference code only, with AMX too.
 void multiply_rows(GemmLibrary library, Isa isa, const PanelProduct<uint16_t>& product);
 bool multiplies_bfloat16(GemmLibrary library, Isa isa);
+bool takes_rows_apart(GemmLibrary library, Isa isa, bool bfloat16);
 // What multiply_rows runs on: "onednn", "openblas", or our own kernel's instruction set; that too
 // where oneDNN has only its reference code for bfloat16 panels on this machine.
 std::string multiply_rows_kernel(GemmLibrary library, Isa isa, bool bfloat16);
