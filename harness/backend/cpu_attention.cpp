@@ -150,7 +150,7 @@ class TileRun {
     }
   }
 
-  // Rows of weights lie one behind the other: oneDNN's bfloat16 kernels take no others.
+  // Rows of weights lie one behind the other.
   void weigh(size_t first_key, size_t count, size_t first_row) {
     for (size_t r = first_row; r < rows_; ++r) {
       const size_t valid = std::min(seen_[r] - first_key, count);

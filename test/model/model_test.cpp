@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
+#include "harness/model/transformer.h"
 #include "test/support/tiny_model.h"
 
 using namespace evalharness;
@@ -83,4 +84,24 @@ TEST_CASE("a dense head stays", "[model][head]") {
   const LinearOp* const before = &model.head();
   store_head(model, "dense", nothing());
   CHECK(&model.head() == before);
+}
+
+TEST_CASE("slices of tokens go through an MLP as all of them together do, byte for byte", "[model]") {
+  for (const Dtype dtype : {Dtype::f32, Dtype::bf16}) {
+    const Model model = tiny_model(1, dtype);
+    const auto backend = make_cpu_backend({});
+    const BoundBlock block(model, model.blocks[0], *backend);
+    for (const size_t tokens : {3, 520, 1100}) {
+      Workspace workspace;
+      workspace.reserve(tokens, model.config);
+      const Matrix x = random_matrix(tokens, model.config.hidden, 2);
+      Matrix sliced = x, whole = x;
+      block.add_mlp(sliced.view(), workspace);
+      size_t seen = 0;
+      block.add_mlp(whole.view(), workspace, [&](Linear, MatrixView inputs) { seen = inputs.rows; });
+      CHECK(seen == tokens);
+      REQUIRE(sliced == whole);
+      CHECK(sliced != x);
+    }
+  }
 }
