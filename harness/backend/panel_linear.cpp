@@ -172,8 +172,8 @@ class PanelLinear final : public BoundLinear {
   template <class T>
   void many(MatrixView x, size_t first_panel, MutableMatrixView y) const {
     const size_t depth = layout_.depth();
-    const bool any = takes_rows_apart(options_.gemm, options_.isa, std::is_same_v<T, uint16_t>);
-    const PanelInputs<T> inputs = panel_inputs<T>(x, kBf16, depth, any ? apart<T>(depth) : depth);
+    const bool rows_apart = takes_rows_apart(options_.gemm, options_.isa, std::is_same_v<T, uint16_t>);
+    const PanelInputs<T> inputs = panel_inputs<T>(x, kBf16, depth, rows_apart ? apart<T>(depth) : depth);
     const size_t panels = ceil_div(y.cols, kPanelWidth);
     const size_t row_tiles = ceil_div(x.rows, kMostTileRows<T>);
     const size_t tile_rows = round_up(ceil_div(x.rows, row_tiles), kTileRowsMultiple);

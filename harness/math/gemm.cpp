@@ -25,8 +25,8 @@ void in_library_sized_pieces(Isa isa, const PanelProduct<T>& product, const Libr
 }
 
 bool is_ours(GemmLibrary library, Isa isa, bool bfloat16) {
-  if (bfloat16 && !detail::onednn_has_bfloat16()) return true;
-  return library == GemmLibrary::fastest && (bfloat16 || isa >= Isa::avx512);
+  if (library == GemmLibrary::fastest) return bfloat16 || isa >= Isa::avx512;
+  return bfloat16 && !detail::onednn_has_bfloat16();
 }
 
 }  // namespace

@@ -9,32 +9,9 @@ namespace {
 
 constexpr size_t kTileInputs = kTileRowBytes / sizeof(uint16_t);
 static_assert(kTileInputs == kDepthMultipleBf16);
-constexpr size_t kPairBytes = 2 * kPanelWidth * sizeof(uint16_t);  // two neighbouring inputs of a panel
+static_assert(kPanelTileBytes == 2 * kPanelWidth * sizeof(uint16_t));
 // Inputs of a part: those of a block's rows and of half a panel stay in the first-level cache, where they are read again.
 constexpr size_t kPartInputs = 320;
-
-// Sums += 32 inputs of x times those of 32 outputs.
-template <bool kBoth>
-void add_products(const uint16_t* x, size_t x_bytes, const uint16_t* panel) {
-  asm volatile(
-      "tileloadd (%2,%3,1), %%tmm6\n\t"
-      "tileloadd (%0,%1,1), %%tmm4\n\t"
-      "tdpbf16ps %%tmm6, %%tmm4, %%tmm0\n\t"
-      "tileloadd 64(%2,%3,1), %%tmm7\n\t"
-      "tdpbf16ps %%tmm7, %%tmm4, %%tmm1"
-      :
-      : "r"(x), "r"(x_bytes), "r"(panel), "r"(kPairBytes)
-      : "memory");
-  if (kBoth) {
-    asm volatile(
-        "tileloadd (%0,%1,1), %%tmm5\n\t"
-        "tdpbf16ps %%tmm6, %%tmm5, %%tmm2\n\t"
-        "tdpbf16ps %%tmm7, %%tmm5, %%tmm3"
-        :
-        : "r"(x + kTileRows * x_bytes / sizeof *x), "r"(x_bytes)
-        : "memory");
-  }
-}
 
 template <bool kBoth>
 void block(const PanelProduct<uint16_t>& product) {
@@ -43,7 +20,7 @@ void block(const PanelProduct<uint16_t>& product) {
     float* const y = product.y + column;
     product.add ? load_sums<kBoth>(y, y_bytes) : zero_sums<kBoth>();
     const uint16_t* const panel = product.panel + 2 * column;
-    for (size_t k = 0; k < product.k; k += kTileInputs) add_products<kBoth>(product.x + k, x_bytes, panel + k * kPanelWidth);
+    for (size_t k = 0; k < product.k; k += kTileInputs) add_products<TileProduct::bf16, kBoth>(product.x + k, x_bytes, panel + k * kPanelWidth);
     store_sums<kBoth>(y, y_bytes);
   }
 }
@@ -74,7 +51,7 @@ void stream(const PanelProduct<uint16_t>& product) {
         "tileloadd 192(%2,%3,1), %%tmm5\n\t"
         "tdpbf16ps %%tmm5, %%tmm4, %%tmm3"
         :
-        : "r"(product.x + k), "r"(x_bytes), "r"(panel), "r"(kPairBytes)
+        : "r"(product.x + k), "r"(x_bytes), "r"(panel), "r"(kPanelTileBytes)
         : "memory");
   }
   asm volatile("tilestored %%tmm0, (%0,%1,1)\n\ttilestored %%tmm1, 64(%0,%1,1)\n\ttilestored %%tmm2, 128(%0,%1,1)\n\ttilestored %%tmm3, 192(%0,%1,1)"

@@ -43,4 +43,27 @@ void store_sums(void* y, size_t stride) {
   }
 }
 
+// What tiles multiply: pairs of bfloat16, or fours of bytes, signed by unsigned.
+enum class TileProduct { bf16, int8 };
+inline constexpr size_t kPanelTileBytes = 256;  // of a panel, from row to row of its tiles: what 64 outputs have of 4 bytes of x
+
+#define EVALHARNESS_ADD_TILE_PRODUCTS(instruction)                                                                    \
+  asm volatile("tileloadd (%2,%3,1), %%tmm6\n\ttileloadd (%0,%1,1), %%tmm4\n\t" instruction " %%tmm6, %%tmm4, %%tmm0\n\t" \
+               "tileloadd 64(%2,%3,1), %%tmm7\n\t" instruction " %%tmm7, %%tmm4, %%tmm1"                               \
+               : : "r"(x), "r"(x_stride), "r"(panel), "r"(kPanelTileBytes) : "memory");                               \
+  if (kBoth)                                                                                                          \
+    asm volatile("tileloadd (%0,%1,1), %%tmm5\n\t" instruction " %%tmm6, %%tmm5, %%tmm2\n\t" instruction " %%tmm7, %%tmm5, %%tmm3" \
+                 : : "r"(static_cast<const std::byte*>(x) + kTileRows * x_stride), "r"(x_stride) : "memory")
+
+// Sums += 64 bytes of each row of x, `x_stride` bytes from row to row, times those of 32 outputs.
+template <TileProduct kProduct, bool kBoth>
+void add_products(const void* x, size_t x_stride, const void* panel) {
+  if constexpr (kProduct == TileProduct::bf16) {
+    EVALHARNESS_ADD_TILE_PRODUCTS("tdpbf16ps");
+  } else {
+    EVALHARNESS_ADD_TILE_PRODUCTS("tdpbsud");
+  }
+}
+#undef EVALHARNESS_ADD_TILE_PRODUCTS
+
 }  // namespace evalharness

@@ -7,6 +7,7 @@ namespace evalharness::detail {
 namespace {
 
 constexpr size_t kTileInputs = kTileRowBytes;
+static_assert(kPanelTileBytes == kQuadBytes);
 constexpr size_t kSumBytes = kPanelWidth * sizeof(int32_t);  // of a row of y
 
 // The last 32 inputs of an odd number of them, of 32 rows and of a panel, filled up with zeros.
@@ -15,37 +16,14 @@ struct HalfTile {
   alignas(64) uint8_t codes[kTileInputs * kPanelWidth];
 };
 
-// Sums += 64 inputs of x times those of 32 outputs.
-template <bool kBoth>
-void add_products(const int8_t* x, size_t x_stride, const uint8_t* codes) {
-  asm volatile(
-      "tileloadd (%2,%3,1), %%tmm6\n\t"
-      "tileloadd (%0,%1,1), %%tmm4\n\t"
-      "tdpbsud %%tmm6, %%tmm4, %%tmm0\n\t"
-      "tileloadd 64(%2,%3,1), %%tmm7\n\t"
-      "tdpbsud %%tmm7, %%tmm4, %%tmm1"
-      :
-      : "r"(x), "r"(x_stride), "r"(codes), "r"(kQuadBytes)
-      : "memory");
-  if (kBoth) {
-    asm volatile(
-        "tileloadd (%0,%1,1), %%tmm5\n\t"
-        "tdpbsud %%tmm6, %%tmm5, %%tmm2\n\t"
-        "tdpbsud %%tmm7, %%tmm5, %%tmm3"
-        :
-        : "r"(x + kTileRows * x_stride), "r"(x_stride)
-        : "memory");
-  }
-}
-
 template <bool kBoth>
 void block(const Int8Product& product, const HalfTile& half) {
   const size_t whole = product.k / kTileInputs * kTileInputs;
   for (size_t column = 0; column < kPanelWidth; column += kBlockColumns) {
     product.add ? load_sums<kBoth>(product.y + column, kSumBytes) : zero_sums<kBoth>();
     const uint8_t* const codes = product.panel + column * kQuad;
-    for (size_t k = 0; k < whole; k += kTileInputs) add_products<kBoth>(product.x + k, product.x_stride, codes + k * kPanelWidth);
-    if (whole < product.k) add_products<kBoth>(half.x, kTileInputs, half.codes + column * kQuad);
+    for (size_t k = 0; k < whole; k += kTileInputs) add_products<TileProduct::int8, kBoth>(product.x + k, product.x_stride, codes + k * kPanelWidth);
+    if (whole < product.k) add_products<TileProduct::int8, kBoth>(half.x, kTileInputs, half.codes + column * kQuad);
     store_sums<kBoth>(product.y + column, kSumBytes);
   }
 }
