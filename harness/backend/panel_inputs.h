@@ -33,14 +33,6 @@ inline void to_kernel_type(std::span<const float> x, bool rounded, float* to) {
   }
 }
 
-// A row's values for kernels that take rows which lie apart: as lines of 64 bytes an odd number, so that neighbours go to different places of
-// the first-level cache.
-template <class T>
-constexpr size_t apart(size_t depth) {
-  constexpr size_t kLine = 64 / sizeof(T);
-  return (depth / kLine | 1) * kLine;
-}
-
 // `stride` is the depth, or apart() of it.
 template <class T>
 PanelInputs<T> panel_inputs(MatrixView x, bool rounded, size_t depth, size_t stride) {

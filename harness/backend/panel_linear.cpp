@@ -17,9 +17,10 @@
 namespace evalharness {
 namespace {
 
-// Rows of x that share one decoded panel: with it they stay in the second-level cache, and decoding costs a few per cent of the product.
+// Rows of x that share one decoded panel, and bytes of them that meet one panel after the other: these stay in the second-level cache.
 template <class T>
-constexpr size_t kMostTileRows = 512 / sizeof(T);
+constexpr size_t kMostTileRows = 1024 / sizeof(T);
+constexpr size_t kMostTileBytes = size_t{640} << 10;
 constexpr size_t kTileRowsMultiple = 32;  // what AMX takes at once, and a multiple of what the others do
 constexpr size_t kBlocksForManyRows = 4;
 
@@ -148,44 +149,65 @@ class PanelLinear final : public BoundLinear {
     }
   }
 
-  // The whole panel as values of T, in place or in this thread's scratch.
+  // Inputs [begin, end) of a panel as values of T, in place or in this thread's scratch.
   template <class T>
-  const T* decode(size_t panel) const {
+  const T* decode(size_t panel, size_t begin, size_t end) const {
     struct Decoded;
     struct Widened;
-    const size_t depth = layout_.depth(), size = depth * kPanelWidth;
+    const size_t size = (end - begin) * kPanelWidth;
     const bool in_place = first_.block() == SIZE_MAX;
     Stored* const values = in_place ? nullptr : scratch<Stored, Decoded>(size);
     const auto [reader, of_reader] = readers_[panel];
-    const Stored* const stored = reader.read(of_reader, 0, depth, values);
+    const Stored* const stored = reader.read(of_reader, begin, end, values);
     if constexpr (std::is_same_v<T, Stored>) {
       return stored;
     } else {
       T* const wide = scratch<T, Widened>(size);
-      widen(stored, depth, wide);
+      widen(stored, end - begin, wide);
       return wide;
     }
   }
 
-  // Tiles are (rows of x, panel), those of the same rows behind each other: a thread has their inputs in its cache, where it often
-  // made them. T is what the GEMM multiplies.
+  // The bytes that decode() reads.
+  std::span<const std::byte> stored(size_t panel, size_t begin, size_t end) const {
+    const auto [reader, of_reader] = readers_[panel];
+    if (first_.block() == SIZE_MAX) return std::as_bytes(std::span(reader.read(of_reader, begin, end, nullptr), (end - begin) * kPanelWidth));
+    return {};
+  }
+
+  // Inputs that a tile of so many rows takes at a time. A library takes all.
+  template <class T>
+  size_t tile_depth(size_t rows, bool ours) const {
+    const size_t depth = layout_.depth(), bytes = std::min(rows, kMostTileRows<T>) * depth * sizeof(T);
+    if (!ours || bytes <= kMostTileBytes) return depth;
+    const size_t unit = first_.block() == SIZE_MAX ? kDepthMultipleBf16 : std::max(kDepthMultipleBf16, first_.block());
+    return round_up(ceil_div(depth, ceil_div(bytes, kMostTileBytes)), unit);
+  }
+
+  // Tiles are (rows of x, panel), those of the same rows behind each other. T is what the GEMM multiplies.
   template <class T>
   void many(MatrixView x, size_t first_panel, MutableMatrixView y) const {
     const size_t depth = layout_.depth();
-    const bool rows_apart = takes_rows_apart(options_.gemm, options_.isa, std::is_same_v<T, uint16_t>);
-    const PanelInputs<T> inputs = panel_inputs<T>(x, kBf16, depth, rows_apart ? apart<T>(depth) : depth);
+    const bool ours = takes_rows_apart(options_.gemm, options_.isa, std::is_same_v<T, uint16_t>);
+    const PanelInputs<T> inputs = panel_inputs<T>(x, kBf16, depth, ours ? apart<T>(depth) : depth);
     const size_t panels = ceil_div(y.cols, kPanelWidth);
     const size_t row_tiles = ceil_div(x.rows, kMostTileRows<T>);
     const size_t tile_rows = round_up(ceil_div(x.rows, row_tiles), kTileRowsMultiple);
-    parallel_for(panels * row_tiles, [&](size_t index) {
-      const size_t panel = index % panels, row = index / panels * tile_rows;
-      if (row >= x.rows) return;
-      PanelProduct<T> product{.x = inputs.row(row), .x_stride = inputs.stride, .rows = std::min(tile_rows, x.rows - row), .k = layout_.depth()};
-      product.panel = decode<T>(first_panel + panel);
-      const size_t column = panel * kPanelWidth;
-      const size_t width = std::min(kPanelWidth, y.cols - column);
-      multiply_columns(product, width, y.data + row * y.stride + column, y.stride);
-    });
+    const size_t step = tile_depth<T>(x.rows, ours);
+    for (size_t begin = 0; begin < depth; begin += step) {
+      const size_t end = std::min(depth, begin + step);
+      parallel_for(panels * row_tiles, [&](size_t index) {
+        const size_t panel = index % panels, row = index / panels * tile_rows;
+        if (row >= x.rows) return;
+        PanelProduct<T> product{.x = inputs.row(row) + begin, .x_stride = inputs.stride, .rows = std::min(tile_rows, x.rows - row), .k = end - begin};
+        product.panel = decode<T>(first_panel + panel, begin, end);
+        if (panel + 1 < panels) product.next = stored(first_panel + panel + 1, begin, end);
+        product.add = begin > 0;
+        const size_t column = panel * kPanelWidth;
+        const size_t width = std::min(kPanelWidth, y.cols - column);
+        multiply_columns(product, width, y.data + row * y.stride + column, y.stride);
+      });
+    }
   }
 
   // The last panel may have fewer outputs than kernels write.
@@ -200,6 +222,8 @@ class PanelLinear final : public BoundLinear {
     }
     product.y = scratch<float, Ragged>(product.rows * kPanelWidth);
     product.y_stride = kPanelWidth;
+    if (product.add)
+      for (size_t row = 0; row < product.rows; ++row) std::copy_n(y + row * y_stride, width, product.y + row * kPanelWidth);
     multiply_rows(options_.gemm, options_.isa, product);
     for (size_t row = 0; row < product.rows; ++row) {
       std::copy_n(product.y + row * kPanelWidth, width, y + row * y_stride);

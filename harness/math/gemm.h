@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,13 @@
 namespace evalharness {
 
 inline constexpr size_t kPanelWidth = 64;
+// Values from row to row so that neighbours go to different places of the first-level cache: an odd number of lines of 64 bytes.
+// Best for what kernels take or make in tiles of many rows.
+template <class T>
+constexpr size_t apart(size_t cols) {
+  constexpr size_t kLine = 64 / sizeof(T);
+  return ((cols + kLine - 1) / kLine | 1) * kLine;
+}
 // Up to so many rows memory sets the pace.
 inline constexpr size_t kFewTokens = 8;
 // k is padded with zeros to a multiple of these, so that no kernel has a tail.
@@ -34,6 +42,7 @@ struct PanelProduct {
   size_t y_stride = 0;
   bool add = false;
   bool streamed = false;  // the panel comes from memory, not from a cache: it may be read in several strands
+  std::span<const std::byte> next = {};  // of many rows: what is read next, which AMX asks for meanwhile
   const float* turned = nullptr;  // of a streamed one where reads_turned_rows(): x again, from turn_rows()
 };
 

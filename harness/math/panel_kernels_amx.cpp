@@ -13,32 +13,35 @@ static_assert(kPanelTileBytes == 2 * kPanelWidth * sizeof(uint16_t));
 // Inputs of a part: those of a block's rows and of half a panel stay in the first-level cache, where they are read again.
 constexpr size_t kPartInputs = 320;
 
-// What lies behind a panel in memory is asked for while its products run, an equal share at each step of them.
-class Behind {
+// product.next is asked for while its products run, an equal share at each step of them.
+class Next {
  public:
-  explicit Behind(const PanelProduct<uint16_t>& product)
-      : next_(reinterpret_cast<const char*>(product.panel + product.k * kPanelWidth)),
-        lines_(ceil_div(kStepBytes / kLine, kPanelWidth / kBlockColumns * ceil_div(product.rows, kBlockRows))) {}
+  explicit Next(const PanelProduct<uint16_t>& product)
+      : place_(reinterpret_cast<const char*>(product.next.data())), end_(place_ + product.next.size()) {
+    const size_t blocks = ceil_div(product.rows, kBlockRows) * (kPanelWidth / kBlockColumns);
+    step_ = kLine * ceil_div(product.next.size(), kLine * blocks * (product.k / kTileInputs));
+  }
 
   void ask() {
-    for (size_t i = 0; i < lines_; ++i, next_ += kLine) _mm_prefetch(next_, _MM_HINT_T1);
+    for (const char* const end = std::min(end_, place_ + step_); place_ < end; place_ += kLine) _mm_prefetch(place_, _MM_HINT_T1);
   }
 
  private:
-  static constexpr size_t kLine = 64, kStepBytes = kTileInputs * kPanelWidth * sizeof(uint16_t);
-  const char* next_;
-  size_t lines_;
+  static constexpr size_t kLine = 64;
+  const char* place_;
+  const char* end_;
+  size_t step_;  // bytes
 };
 
 template <bool kBoth>
-void block(const PanelProduct<uint16_t>& product, Behind& behind) {
+void block(const PanelProduct<uint16_t>& product, Next& next) {
   const size_t x_bytes = product.x_stride * sizeof *product.x, y_bytes = product.y_stride * sizeof *product.y;
   for (size_t column = 0; column < kPanelWidth; column += kBlockColumns) {
     float* const y = product.y + column;
     product.add ? load_sums<kBoth>(y, y_bytes) : zero_sums<kBoth>();
     const uint16_t* const panel = product.panel + 2 * column;
     for (size_t k = 0; k < product.k; k += kTileInputs) {
-      behind.ask();
+      next.ask();
       add_products<TileProduct::bf16, kBoth>(product.x + k, x_bytes, panel + k * kPanelWidth);
     }
     store_sums<kBoth>(y, y_bytes);
@@ -87,7 +90,7 @@ void rows_amx(const PanelProduct<uint16_t>& product) {
     return;
   }
   size_t configured = 0;
-  Behind behind(product);
+  Next next(product);
   const size_t part = round_up(ceil_div(product.k, ceil_div(product.k, kPartInputs)), kTileInputs);
   for (size_t k = 0; k < product.k; k += part) {
     PanelProduct<uint16_t> inputs = product;
@@ -98,7 +101,7 @@ void rows_amx(const PanelProduct<uint16_t>& product) {
     for (size_t row = 0; row < product.rows; row += kBlockRows) {
       const PanelProduct<uint16_t> rows = rows_of(inputs, row, std::min(kBlockRows, product.rows - row));
       if (rows.rows != configured) configure_block(configured = rows.rows);
-      rows.rows > kTileRows ? block<true>(rows, behind) : block<false>(rows, behind);
+      rows.rows > kTileRows ? block<true>(rows, next) : block<false>(rows, next);
     }
   }
 }

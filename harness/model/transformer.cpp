@@ -75,14 +75,18 @@ Activations Activations::first(size_t tokens) const {
 void Workspace::reserve(size_t tokens, const ModelConfig& config) {
   const size_t q_dim = config.heads * config.head_dim, kv_dim = config.kv_heads * config.head_dim;
   const size_t widths[] = {config.hidden, config.hidden, q_dim + 2 * kv_dim, q_dim, 2 * config.intermediate, config.hidden};
+  constexpr bool kMade[] = {false, false, true, false, true, true};  // by products
   MutableMatrixView* const views[] = {&hidden, &normed, &qkv, &attended, &gate_up, &delta};
-  size_t sum = 0;
-  for (const size_t width : widths) sum += width * tokens;
+  size_t strides[std::size(widths)], sum = 0;
+  for (size_t i = 0; i < std::size(widths); ++i) {
+    strides[i] = kMade[i] ? apart<float>(widths[i]) : widths[i];
+    sum += strides[i] * tokens;
+  }
   if (memory_.size() < sum) memory_ = AlignedVector<float>(sum);
   float* next = memory_.data();
   for (size_t i = 0; i < std::size(widths); ++i) {
-    *views[i] = {next, tokens, widths[i], widths[i]};
-    next += tokens * widths[i];
+    *views[i] = {next, tokens, widths[i], strides[i]};
+    next += tokens * strides[i];
   }
   q = qkv.columns(0, q_dim);
   k = qkv.columns(q_dim, kv_dim);
