@@ -55,12 +55,8 @@ void scaled_query(std::span<const float> from, float scale, uint16_t* to) {
   to_bfloat16(scaled, to);
 }
 
-float softmax_step(const TokenKernels& kernels, std::span<const float> x, size_t valid, SoftmaxState& state, float* weights) {
-  return kernels.softmax_step(x.data(), valid, x.size(), &state, weights);
-}
-float softmax_step(const TokenKernels& kernels, std::span<const float> x, size_t valid, SoftmaxState& state, uint16_t* weights) {
-  return kernels.softmax_step_bf16(x.data(), valid, x.size(), &state, weights);
-}
+void softmax_step(const TokenKernels& kernels, const SoftmaxStep<float>& step) { kernels.softmax_step(step); }
+void softmax_step(const TokenKernels& kernels, const SoftmaxStep<uint16_t>& step) { kernels.softmax_step_bf16(step); }
 
 // What the sums of a row under `maximum` count for under a maximum that is as large or larger.
 float shrunk(float maximum, float to, float) { return std::exp(maximum - to); }
@@ -152,11 +148,9 @@ class TileRun {
 
   // Rows of weights lie one behind the other.
   void weigh(size_t first_key, size_t count, size_t first_row) {
-    for (size_t r = first_row; r < rows_; ++r) {
-      const size_t valid = std::min(seen_[r] - first_key, count);
-      shrink_[r] = softmax_step(*kernels_, {scores_.data() + r * kStepKeys, count}, valid, states_[r],
-                                weights_.data() + r * count);
-    }
+    softmax_step(*kernels_, SoftmaxStep<T>{.scores = scores_.data() + first_row * kStepKeys, .scores_stride = kStepKeys, .rows = rows_ - first_row, .n = count,
+                                           .seen = seen_.data() + first_row, .first_score = first_key, .states = states_.data() + first_row,
+                                           .weights = weights_.data() + first_row * count, .shrink = shrink_.data() + first_row});
   }
 
   // sums [rows, 64 of width] = shrink * sums + weights * values

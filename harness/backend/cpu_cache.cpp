@@ -9,25 +9,15 @@
 namespace evalharness {
 namespace {
 
-// Place of (row, column) in a panel of T.
+// Rows that lie side by side in a panel of T.
 template <class T>
-size_t place(size_t row, size_t column) {
-  constexpr size_t kPair = std::is_same_v<T, uint16_t> ? 2 : 1;
-  return (row / kPair * kPanelWidth + column) * kPair + row % kPair;
-}
+constexpr size_t kBeside = std::is_same_v<T, uint16_t> ? 2 : 1;
 
-std::span<const float> in_type(std::span<const float> row, std::vector<float>&) { return row; }
-std::span<const uint16_t> in_type(std::span<const float> row, std::vector<uint16_t>& to) {
-  to.resize(row.size());
-  to_bfloat16(row, to.data());
-  return to;
-}
-
-std::span<const Half> in_type(std::span<const float> row, std::vector<Half>& to) {
+void in_type(std::span<const float> row, float* to) { std::ranges::copy(row, to); }
+void in_type(std::span<const float> row, uint16_t* to) { to_bfloat16(row, to); }
+void in_type(std::span<const float> row, Half* to) {
   static_assert(sizeof(Half) == sizeof(uint16_t));
-  to.resize(row.size());
-  to_float16(row, &to.data()->bits);
-  return to;
+  to_float16(row, &to->bits);
 }
 
 // Writes one head of one sequence in one layer.
@@ -37,15 +27,25 @@ class HeadStore {
   HeadStore(CpuKvCache& cache, size_t layer, size_t sequence, size_t kv_head)
       : head_(cache.head<T>(layer, sequence, kv_head)), width_(cache.width()) {}
 
-  void put(size_t key, std::span<const float> k, std::span<const float> v) {
+  void put_key(size_t key, std::span<const float> k) {
+    const T* const from = converted(k, 0);
+    T* const panel = head_.key_panel(key / kKeyBlock * kKeyBlock) + key % kKeyBlock * kBeside<T>;
+    for (size_t d = 0; d < k.size(); d += kBeside<T>) std::copy_n(from + d, kBeside<T>, panel + d * kPanelWidth);
+  }
+
+  // Of `key` and, where it is there, the one that lies beside it.
+  void put_values(size_t key, std::span<const float> v, std::span<const float> beside) {
     // What a sequence before left behind `key` may be no number, and a weight of zero would not hide it.
     if (key % kKeyGroup == 0) clear_values(key);
-    thread_local std::vector<T> converted;
-    const std::span<const T> from_k = in_type(k, converted);
-    T* const panel = head_.key_panel(key / kKeyBlock * kKeyBlock);
-    for (size_t d = 0; d < from_k.size(); ++d) panel[place<T>(d, key % kKeyBlock)] = from_k[d];
-    const std::span<const T> from_v = in_type(v, converted);
-    for (size_t d = 0; d < from_v.size(); ++d) *value(key, d) = from_v[d];
+    const T* const from = converted(v, 0);
+    const T* const second = beside.empty() ? nullptr : converted(beside, 1);
+    for (size_t d = 0; d < width_; d += kPanelWidth) {
+      const size_t width = std::min(kPanelWidth, v.size() - d);
+      if (second != nullptr)
+        put_two(from + d, second + d, width, value(key, d));
+      else
+        for (size_t j = 0; j < width; ++j) value(key, d)[j * kBeside<T>] = from[d + j];
+    }
   }
 
   // Another's keys from `first`, the start of a block, up to `end`.
@@ -58,13 +58,29 @@ class HeadStore {
   }
 
  private:
+  // The first value of `key` in the panel of dimension d; the others follow kBeside apart.
   T* value(size_t key, size_t d) const {
-    return head_.value_panel(key / kKeyGroup * kKeyGroup, d) + place<T>(key % kKeyGroup, d % kPanelWidth);
+    const size_t side = key % kBeside<T>;
+    return head_.value_panel(key - side, d) + side;
+  }
+  static void put_two(const T* first, const T* second, size_t count, T* to) {
+    for (size_t j = 0; j < count; ++j) {
+      to[2 * j] = first[j];
+      to[2 * j + 1] = second[j];
+    }
   }
   // From `key` to the end of its group.
   void clear_values(size_t key) {
     for (size_t i = key; i < round_up(key + 1, kKeyGroup); ++i)
-      for (size_t d = 0; d < width_; ++d) *value(i, d) = T{};
+      for (size_t d = 0; d < width_; d += kPanelWidth)
+        for (size_t j = 0; j < kPanelWidth; ++j) value(i, d)[j * kBeside<T>] = T{};
+  }
+  // A row in the cache's type, padded with zeros to whole panels; two are kept.
+  const T* converted(std::span<const float> row, size_t which) const {
+    thread_local std::vector<T> rows[2];
+    rows[which].resize(width_);
+    in_type(row, rows[which].data());
+    return rows[which].data();
   }
 
   CacheHead<T> head_;
@@ -99,9 +115,13 @@ void store_block(const KeyBlock& block, MatrixView k, MatrixView v, size_t head_
   if (begins.of != kNoParent && block.first_key < begins.keys)
     store.copy(cache.head<T>(layer, cache.holder(begins.of, block.first_key).sequence, block.kv_head), block.first_key, begins.keys);
   const size_t end = std::min(block.first_key + kKeyBlock, past + segment.count);
-  for (size_t key = std::max(block.first_key, past); key < end; ++key) {
-    const size_t row = segment.first + key - past, column = block.kv_head * head_dim;
-    store.put(key, k.row(row).subspan(column, head_dim), v.row(row).subspan(column, head_dim));
+  const auto of = [&](MatrixView rows, size_t key) { return rows.row(segment.first + key - past).subspan(block.kv_head * head_dim, head_dim); };
+  const size_t begin = std::max(block.first_key, past);
+  for (size_t key = begin; key < end; ++key) store.put_key(key, of(k, key));
+  for (size_t key = begin; key < end;) {
+    const bool two = key % kBeside<T> + 1 < kBeside<T> && key + 1 < end;
+    store.put_values(key, of(v, key), two ? of(v, key + 1) : std::span<const float>());
+    key += two ? 2 : 1;
   }
 }
 
@@ -127,6 +147,7 @@ std::vector<std::vector<KeyBlock>> blocks_of(std::span<const Segment> segments, 
 CpuKvCache::CpuKvCache(const AttentionShape& shape, size_t layers, std::span<const size_t> capacities, Dtype dtype)
     : kv_heads_(shape.kv_heads), depth_(round_up(shape.head_dim, kKeyGroup)), width_(round_up(shape.head_dim, kPanelWidth)),
       dtype_(dtype) {
+  EH_ASSERT(shape.head_dim % 2 == 0);  // rotary pairs
   for (const size_t capacity : capacities) add({.capacity = capacity, .layers = layers});
 }
 

@@ -17,6 +17,19 @@ struct SoftmaxState {
   float sum = 0;
 };
 
+// Scores of some rows become weights relative to a row's largest so far.
+template <class T>
+struct SoftmaxStep {
+  const float* scores;   // [rows, n], `scores_stride` from row to row; n is a multiple of 32
+  size_t scores_stride;
+  size_t rows, n;
+  const size_t* seen;    // [rows]; of row r the first seen[r] - first_score scores count, at least one
+  size_t first_score;
+  SoftmaxState* states;  // [rows]
+  T* weights;            // [rows, n]: exp(score - maximum of the row), zero where a score does not count
+  float* shrink;         // [rows]: by what all that a row summed with earlier weights shrinks
+};
+
 // Running log-sum-exp and the best logit of one row of the head, over slices of the vocabulary.
 struct HeadState {
   float maximum;   // of the logits so far
@@ -32,12 +45,9 @@ struct TokenKernels {
   void (*add)(float* x, const float* y, size_t n);
   // Rotates pairs (j, j + half) of each head, Hugging Face's order.
   void (*rope)(float* x, size_t heads, size_t head_dim, size_t half, const float* cosines, const float* sines);
-  // Takes scores [n] of which the first `valid` count, at least one; n is a multiple of 32. weights[j] becomes
-  // exp(scores[j] - state->maximum), zero from `valid` on. Returns the factor by which all that was summed with earlier
-  // weights shrinks.
-  float (*softmax_step)(const float* scores, size_t valid, size_t n, SoftmaxState* state, float* weights);
+  void (*softmax_step)(const SoftmaxStep<float>& step);
   // The same in powers of two, for scores scaled by log2(e), within bfloat16's rounding.
-  float (*softmax_step_bf16)(const float* scores, size_t valid, size_t n, SoftmaxState* state, uint16_t* weights);
+  void (*softmax_step_bf16)(const SoftmaxStep<uint16_t>& step);
   // sums = shrink * sums + x; n is a multiple of 16.
   void (*shrink_add)(float* sums, float shrink, const float* x, size_t n);
   // Takes logits of ids first .. first+n-1 into the state.
