@@ -147,12 +147,6 @@ SparseBitmaskIntLinear::SparseBitmaskIntLinear(StoredGrids grids, size_t out, si
   for (const size_t count : of_row) nonzeros_ += count;
 }
 
-size_t SparseBitmaskIntLinear::code_count(size_t panel, size_t input) const {
-  const size_t block = panel * blocks() + input / kBlock;
-  const size_t end = block + 1 < starts_.size() ? starts_[block + 1] : parts_.codes.size() - kValuePadding;
-  return (end - starts_[block]) * 8 / grids_.format().bits;
-}
-
 void SparseBitmaskIntLinear::read_row(size_t o, std::span<float> y) const {
   const size_t panel = o / kPanelWidth, lane = o % kPanelWidth, bits = grids_.format().bits;
   std::ranges::fill(y, 0.0f);
@@ -166,7 +160,7 @@ void SparseBitmaskIntLinear::read_row(size_t o, std::span<float> y) const {
         if (i >= y.size() || (words[word] >> bit & 1) == 0) continue;
         const uint64_t lower = words[word] & ((uint64_t{1} << bit) - 1);
         const size_t group = grids_.group_at(i), index = before + count_bits({&lower, 1});
-        y[i] = (static_cast<float>(code_at(codes(panel, block), bits, index)) - grids_.zero(o, group)) * grids_.scale(o, group);
+        y[i] = (static_cast<float>(code_at(codes(panel, block).data(), bits, index)) - grids_.zero(o, group)) * grids_.scale(o, group);
       }
     }
   }

@@ -17,6 +17,7 @@
 
 #include "harness/math/aligned.h"
 #include "harness/ops/linear_op.h"
+#include "harness/ops/masked_values.h"
 #include "harness/ops/panel_layout.h"
 #include "harness/ops/stored_grids.h"
 
@@ -50,11 +51,11 @@ class SparseBitmaskIntLinear final : public LinearOp {
     return {parts_.mask.data() + panel * depth() + input, inputs};
   }
   // The codes of the block that begins at `input`, a multiple of kBlock.
-  const uint8_t* codes(size_t panel, size_t input) const {
-    return parts_.codes.data() + starts_[panel * blocks() + input / kBlock];
+  std::span<const uint8_t> codes(size_t panel, size_t input) const {
+    const size_t block = panel * blocks() + input / kBlock;
+    const size_t end = block + 1 < starts_.size() ? starts_[block + 1] : parts_.codes.size() - kValuePadding;
+    return {parts_.codes.data() + starts_[block], end - starts_[block]};
   }
-  // How many codes those are; up to seven bits that fill the last byte may count as more.
-  size_t code_count(size_t panel, size_t input) const;
 
  private:
   size_t depth() const { return (layout_.in + StoredGrids::kUnit - 1) / StoredGrids::kUnit * StoredGrids::kUnit; }
