@@ -1,9 +1,9 @@
 #include "harness/backend/kernels/masked_codes.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "harness/backend/kernels/masked_codes_isa.h"
+#include "harness/ops/sparse_bitmask_int.h"
 
 namespace evalharness {
 namespace {
@@ -11,21 +11,17 @@ namespace {
 using detail::kWordOutputs;
 
 // The references of the others.
-void unpack_scalar(std::span<const uint8_t> codes, size_t bits, uint8_t* to) {
-  for (size_t at = 0; at < codes.size(); at += bits) {
-    uint64_t eight;
-    std::memcpy(&eight, &codes[at], sizeof eight);
-    for (size_t i = 0; i < 8; ++i) *to++ = static_cast<uint8_t>(eight >> i * bits & ((1u << bits) - 1));
-  }
-}
-
-const uint8_t* expand_scalar(std::span<const uint64_t> mask, const uint32_t* zeros, const uint8_t* codes, uint32_t* lanes) {
-  for (size_t word = 0; word < mask.size(); ++word) {
+const uint8_t* expand_scalar(std::span<const uint64_t> mask, const uint32_t* zeros, const uint8_t* codes, size_t bits, uint32_t* lanes) {
+  for (size_t word = 0; word < mask.size(); codes += masked_code_bytes(mask[word], bits), ++word) {
+    size_t at = 0;  // bits
     for (size_t output = 0; output < kWordOutputs; ++output) {
       uint32_t lane = zeros[word % kQuad * kWordOutputs + output];
       for (size_t i = 0; i < kQuad; ++i) {
         if ((mask[word] >> (output * kQuad + i) & 1) == 0) continue;
-        lane = (lane & ~(0xffu << 8 * i)) | static_cast<uint32_t>(*codes++) << 8 * i;
+        const uint32_t two_bytes = codes[at / 8] | static_cast<uint32_t>(codes[at / 8 + 1]) << 8;
+        const uint32_t code = two_bytes >> at % 8 & ((1u << bits) - 1);
+        lane = (lane & ~(0xffu << 8 * i)) | code << 8 * i;
+        at += bits;
       }
       *lanes++ = lane;
     }
@@ -48,7 +44,7 @@ const uint8_t* multiply_scalar(const MaskedPiece& piece, std::span<const FixedIn
 }  // namespace
 
 MaskedCodes masked_codes(Isa isa, size_t bits) {
-  if (isa < Isa::avx2 || !__builtin_cpu_supports("bmi2")) return {unpack_scalar, expand_scalar, multiply_scalar, "scalar"};
+  if (isa < Isa::avx2 || !__builtin_cpu_supports("bmi2")) return {expand_scalar, multiply_scalar, "scalar"};
   if (isa >= Isa::avx512 && detail::has_masked_codes_vbmi2()) return detail::masked_codes_vbmi2(bits);
   return detail::masked_codes_avx2();
 }

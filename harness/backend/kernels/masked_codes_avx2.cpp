@@ -21,24 +21,30 @@ constexpr size_t kAhead = 4096;
   return bytes;
 }
 
-// Sixteen bytes at a time become 32 codes of four bits; eight codes of another width are `bits` bytes.
-[[gnu::target("avx2,bmi2")]] void unpack_avx2(std::span<const uint8_t> codes, size_t bits, uint8_t* to) {
-  if (bits != 4) {
-    const uint64_t places = ((uint64_t{1} << bits) - 1) * kBytes;
-    for (size_t at = 0; at < codes.size(); at += bits, to += 8) {
-      const uint64_t eight = _pdep_u64(load_8(&codes[at]), places);
-      std::memcpy(to, &eight, sizeof eight);
+// The codes of words to a byte each, words behind each other; writes at most 64 bytes beyond. Sixteen bytes at a time become 32 codes of four
+// bits; eight codes of another width are `bits` bytes.
+[[gnu::target("avx2,bmi2,popcnt")]] const uint8_t* unpack_avx2(std::span<const uint64_t> mask, const uint8_t* codes, size_t bits, uint8_t* to) {
+  const uint64_t places = ((uint64_t{1} << bits) - 1) * kBytes;
+  const __m256i nibbles = _mm256_set1_epi8(0x0f);
+  for (const uint64_t word : mask) {
+    const size_t count = static_cast<size_t>(__builtin_popcountll(word));
+    if (bits == 4) {
+      for (const size_t half : {0, 16}) {
+        const __m256i pairs = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes + half)));
+        const __m256i apart = _mm256_and_si256(_mm256_or_si256(pairs, _mm256_slli_epi16(pairs, 4)), nibbles);
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 2 * half), apart);
+      }
+    } else {
+      for (size_t first = 0; first < count; first += 8) {
+        const uint64_t eight = _pdep_u64(load_8(codes + first / 8 * bits), places);
+        std::memcpy(to + first, &eight, sizeof eight);
+      }
     }
-    return;
+    ask_ahead<kAhead>(codes);
+    codes += (count * bits + 7) / 8;
+    to += count;
   }
-  const __m128i nibbles = _mm_set1_epi8(0x0f);
-  for (size_t at = 0; at < codes.size(); at += 16, to += 32) {
-    ask_ahead<kAhead>(&codes[at]);
-    const __m128i both = _mm_loadu_si128(reinterpret_cast<const __m128i*>(&codes[at]));
-    const __m128i low = _mm_and_si128(both, nibbles), high = _mm_and_si128(_mm_srli_epi16(both, 4), nibbles);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm_unpacklo_epi8(low, high));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 16), _mm_unpackhi_epi8(low, high));
-  }
+  return codes;
 }
 
 // For a byte of the mask, which of the packed codes its eight places take; 0x80 where none.
@@ -81,16 +87,24 @@ alignas(64) constexpr auto kUpperOffsets = upper_offsets();
   return _mm256_blendv_epi8(_mm256_shuffle_epi8(packed, places), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(zeros)), places);
 }
 
-[[gnu::target("avx2,popcnt")]] const uint8_t* expand_avx2(std::span<const uint64_t> mask, const uint32_t* zeros,
-                                                          const uint8_t* codes, uint32_t* lanes) {
+[[gnu::target("avx2,popcnt")]] const uint8_t* expand_bytes_avx2(std::span<const uint64_t> mask, const uint32_t* zeros, const uint8_t* bytes,
+                                                                uint32_t* lanes) {
   for (size_t word = 0; word < mask.size(); ++word) {
     for (const size_t half : {0, 1}) {
       const size_t output = word % kQuad * kWordOutputs + half * kWordOutputs / 2;
-      const __m256i eight = expand_32(static_cast<uint32_t>(mask[word] >> 32 * half), zeros + output, codes);
+      const __m256i eight = expand_32(static_cast<uint32_t>(mask[word] >> 32 * half), zeros + output, bytes);
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(lanes + word * kWordOutputs + half * kWordOutputs / 2), eight);
     }
   }
-  return codes;
+  return bytes;
+}
+
+const uint8_t* expand_avx2(std::span<const uint64_t> mask, const uint32_t* zeros, const uint8_t* codes, size_t bits, uint32_t* lanes) {
+  if (bits == 8) return expand_bytes_avx2(mask, zeros, codes, lanes);
+  uint8_t bytes[kMostMaskedInputs * kPanelWidth + 64];
+  const uint8_t* const after = unpack_avx2(mask, codes, bits, bytes);
+  expand_bytes_avx2(mask, zeros, bytes, lanes);
+  return after;
 }
 
 // Rows of up to a block of inputs, of which 1 and 2 of each quad have changed places: a lane masked and a lane shifted are the codes of
@@ -158,6 +172,6 @@ void products_avx2(const uint32_t* lanes, size_t inputs, std::span<const FixedIn
 
 }  // namespace
 
-MaskedCodes masked_codes_avx2() { return {unpack_avx2, expand_avx2, multiply_avx2, "avx2"}; }
+MaskedCodes masked_codes_avx2() { return {expand_avx2, multiply_avx2, "avx2"}; }
 
 }  // namespace evalharness::detail

@@ -39,7 +39,7 @@ template <class Expand, class Products>
   alignas(64) int32_t sums[kFewTokens * kPanelWidth];
   load_group(piece.grids, piece.panel, piece.group, group);
   zero_lanes(group, zeros);
-  const uint8_t* const after = expand(piece.mask, zeros, piece.codes, lanes);
+  const uint8_t* const after = expand(piece.mask, zeros, piece.codes, piece.grids.format().bits, lanes);
   products(lanes, piece.mask.size(), rows, sums);
   // y += scale * (sum of x * code - zero * sum of x).
   for (size_t r = 0; r < rows.size(); ++r)

@@ -15,61 +15,65 @@ namespace {
 constexpr size_t kWords = kPanelWidth / kWordOutputs;  // of a quad
 constexpr size_t kLineWords = 8;                       // of 64 bytes
 
-// For each width the bytes that 64 codes begin in, of eight codes those from the byte that the first begins with, and the bits
-// where codes begin there.
-struct Places {
-  alignas(64) uint8_t bytes[64], bits[64];
+// How the codes of a word become bytes, and how many bytes `count` of them were.
+struct Nibbles {
+  explicit Nibbles(size_t /*bits*/) {}
+  [[gnu::target(KERNEL_TARGET), gnu::always_inline]] __m512i bytes(const uint8_t* codes) const {
+    const __m512i pairs = _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes)));
+    // (pairs | pairs << 4) & 0x0f0f
+    return _mm512_ternarylogic_epi32(pairs, _mm512_slli_epi16(pairs, 4), _mm512_set1_epi8(0x0f), 0xa8);
+  }
+  [[gnu::always_inline]] size_t stored(size_t count) const { return (count + 1) / 2; }
 };
-constexpr auto code_places() {
-  std::array<Places, 8> table{};
-  for (size_t bits = 0; bits < table.size(); ++bits)
+
+struct Bytes {
+  explicit Bytes(size_t /*bits*/) {}
+  [[gnu::target(KERNEL_TARGET), gnu::always_inline]] __m512i bytes(const uint8_t* codes) const { return _mm512_loadu_si512(codes); }
+  [[gnu::always_inline]] size_t stored(size_t count) const { return count; }
+};
+
+// Eight codes of any width are in the eight bytes from the one that the first begins in.
+class Strings {
+ public:
+  [[gnu::target(KERNEL_TARGET)]] explicit Strings(size_t bits) : bits_(bits), mask_(_mm512_set1_epi8(static_cast<char>((1 << bits) - 1))) {
+    alignas(64) uint8_t places[64], shifts[64];
     for (size_t i = 0; i < 64; ++i) {
-      table[bits].bytes[i] = static_cast<uint8_t>(i / 8 * bits + i % 8);
-      table[bits].bits[i] = static_cast<uint8_t>(i % 8 * bits);
+      places[i] = static_cast<uint8_t>(i / 8 * bits + i % 8);
+      shifts[i] = static_cast<uint8_t>(i % 8 * bits);
     }
-  return table;
-}
-constexpr auto kPlaces = code_places();
-
-// Two vectors at a time: a line of codes.
-[[gnu::target(KERNEL_TARGET)]] void unpack_nibbles(std::span<const uint8_t> codes, uint8_t* to) {
-  for (size_t at = 0; at < codes.size(); at += 64) {
-    ask(&codes[at]);
-#pragma GCC unroll 2
-    for (const size_t half : {0, 32}) {
-      const __m512i pairs = _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes.data() + at + half)));
-      // (pairs | pairs << 4) & 0x0f0f
-      const __m512i apart = _mm512_ternarylogic_epi32(pairs, _mm512_slli_epi16(pairs, 4), _mm512_set1_epi8(0x0f), 0xa8);
-      _mm512_storeu_si512(to + 2 * (at + half), apart);
-    }
+    places_ = _mm512_load_si512(places);
+    shifts_ = _mm512_load_si512(shifts);
   }
-}
-
-[[gnu::target(KERNEL_TARGET)]] void unpack_vbmi(std::span<const uint8_t> codes, size_t bits, uint8_t* to) {
-  if (bits == 4) return unpack_nibbles(codes, to);
-  const __m512i bytes = _mm512_load_si512(kPlaces[bits].bytes), shifts = _mm512_load_si512(kPlaces[bits].bits);
-  const __m512i mask = _mm512_set1_epi8(static_cast<char>((1 << bits) - 1));
-  for (size_t at = 0; at < codes.size(); at += 8 * bits, to += 64) {
-    ask(&codes[at]);
-    const __m512i eights = _mm512_permutexvar_epi8(bytes, _mm512_loadu_si512(&codes[at]));
-    _mm512_storeu_si512(to, _mm512_and_si512(_mm512_multishift_epi64_epi8(shifts, eights), mask));
+  [[gnu::target(KERNEL_TARGET), gnu::always_inline]] __m512i bytes(const uint8_t* codes) const {
+    const __m512i eights = _mm512_permutexvar_epi8(places_, _mm512_loadu_si512(codes));
+    return _mm512_and_si512(_mm512_multishift_epi64_epi8(shifts_, eights), mask_);
   }
-}
+  [[gnu::always_inline]] size_t stored(size_t count) const { return (count * bits_ + 7) / 8; }
+
+ private:
+  size_t bits_;
+  __m512i places_, shifts_, mask_;
+};
 
 // Four codes of each of sixteen outputs; steps over the codes.
-[[gnu::target(KERNEL_TARGET), gnu::always_inline]] inline __m512i expand_64(uint64_t mask, __m512i zeros, const uint8_t*& codes) {
-  const __m512i expanded = _mm512_mask_expand_epi8(zeros, mask, _mm512_loadu_si512(codes));
-  codes += __builtin_popcountll(mask);
+template <class Codes>
+[[gnu::target(KERNEL_TARGET), gnu::always_inline]] inline __m512i expand_64(const Codes& how, uint64_t mask, __m512i zeros, const uint8_t*& codes) {
+  const __m512i expanded = _mm512_mask_expand_epi8(zeros, mask, how.bytes(codes));
+  codes += how.stored(static_cast<size_t>(__builtin_popcountll(mask)));
   return expanded;
 }
 
+template <class Codes>
 [[gnu::target(KERNEL_TARGET)]] const uint8_t* expand_vbmi2(std::span<const uint64_t> mask, const uint32_t* zeros, const uint8_t* codes,
-                                                           uint32_t* lanes) {
+                                                           size_t bits, uint32_t* lanes) {
+  const Codes how(bits);
   for (size_t word = 0; word < mask.size(); word += kLineWords) {
     ask(&mask[word]);
 #pragma GCC unroll 8
-    for (size_t v = 0; v < kLineWords; ++v, lanes += kWordOutputs)
-      _mm512_store_si512(lanes, expand_64(mask[word + v], _mm512_load_si512(zeros + v % kWords * kWordOutputs), codes));
+    for (size_t v = 0; v < kLineWords; ++v, lanes += kWordOutputs) {
+      if (v % kWords == 0) ask(codes);
+      _mm512_store_si512(lanes, expand_64(how, mask[word + v], _mm512_load_si512(zeros + v % kWords * kWordOutputs), codes));
+    }
   }
   return codes;
 }
@@ -128,11 +132,11 @@ struct ByteSums {
   Panel lower[Rows], upper[Rows];
 };
 
-template <size_t Rows>
-[[gnu::target(KERNEL_TARGET), gnu::always_inline]] inline void add_quad(const uint64_t* mask, const Panel& zeros, const uint8_t*& codes, const Turned& x, size_t k, ByteSums<Rows>& sums) {
+template <class Codes, size_t Rows>
+[[gnu::target(KERNEL_TARGET), gnu::always_inline]] inline void add_quad(const Codes& how, const uint64_t* mask, const Panel& zeros, const uint8_t*& codes, const Turned& x, size_t k, ByteSums<Rows>& sums) {
 #pragma GCC unroll 4
   for (size_t v = 0; v < kWords; ++v) {
-    const __m512i four = expand_64(mask[k + v], zeros.of[v], codes);
+    const __m512i four = expand_64(how, mask[k + v], zeros.of[v], codes);
 #pragma GCC unroll 4
     for (size_t r = 0; r < Rows; ++r) {
       __m512i &lower = sums.lower[r].of[v], &upper = sums.upper[r].of[v];
@@ -144,18 +148,21 @@ template <size_t Rows>
   }
 }
 
-template <size_t Rows>
+template <class Codes, size_t Rows>
 [[gnu::target(KERNEL_TARGET)]] const uint8_t* multiply_bytes(const MaskedPiece& piece, const FixedInputs* rows, float* y, size_t y_stride) {
   Turned x;
   turn_quads({rows, Rows}, piece.mask.size(), _mm512_set4_epi32(0x0f0d0b09, 0x0e0c0a08, 0x07050301, 0x06040200), x);
   const Panel zeros = zero_lanes(piece);
+  const Codes how(piece.grids.format().bits);
   ByteSums<Rows> sums{};
   const uint8_t* codes = piece.codes;
   const uint64_t* const mask = piece.mask.data();
   for (size_t k = 0; k < piece.mask.size(); k += kLineWords) {
     ask(mask + k);
-    add_quad(mask, zeros, codes, x, k, sums);
-    add_quad(mask, zeros, codes, x, k + kQuad, sums);
+    ask(codes);
+    add_quad(how, mask, zeros, codes, x, k, sums);
+    ask(codes);
+    add_quad(how, mask, zeros, codes, x, k + kQuad, sums);
   }
 #pragma GCC unroll 4
   for (size_t r = 0; r < Rows; ++r) {
@@ -194,6 +201,7 @@ template <size_t Rows>
   for (size_t r = 0; r < Rows; ++r) sums[row + r] = sum[r];
 }
 
+template <class Codes>
 [[gnu::target(KERNEL_TARGET)]] const uint8_t* multiply_lanes(const MaskedPiece& piece, std::span<const FixedInputs> rows, float* y, size_t y_stride) {
   static constexpr std::array kKernels = {multiply_pairs<1>, multiply_pairs<2>, multiply_pairs<3>, multiply_pairs<4>};
   alignas(64) uint32_t lanes[kMostMaskedInputs / kQuad * kPanelWidth], zero[kPanelWidth];
@@ -201,7 +209,7 @@ template <size_t Rows>
   turn_quads(rows, piece.mask.size(), _mm512_set4_epi32(0x0f0e0b0a, 0x0d0c0908, 0x07060302, 0x05040100), x);
   const Panel zeros = zero_lanes(piece);
   for (size_t v = 0; v < kWords; ++v) _mm512_store_si512(zero + v * kWordOutputs, zeros.of[v]);
-  const uint8_t* const after = expand_vbmi2(piece.mask, zero, piece.codes, lanes);
+  const uint8_t* const after = expand_vbmi2<Codes>(piece.mask, zero, piece.codes, piece.grids.format().bits, lanes);
   Panel sums[kFewTokens];
   for (size_t row = 0; row < rows.size(); row += kKernels.size()) {
     const size_t count = std::min(rows.size() - row, kKernels.size());
@@ -212,10 +220,11 @@ template <size_t Rows>
 }
 
 // Codes of up to 7 bits.
+template <class Codes>
 const uint8_t* multiply_few_bits(const MaskedPiece& piece, std::span<const FixedInputs> rows, float* y, size_t y_stride) {
-  if (rows.size() == 1) return multiply_bytes<1>(piece, rows.data(), y, y_stride);
-  if (rows.size() == 2) return multiply_bytes<2>(piece, rows.data(), y, y_stride);
-  return multiply_lanes(piece, rows, y, y_stride);
+  if (rows.size() == 1) return multiply_bytes<Codes, 1>(piece, rows.data(), y, y_stride);
+  if (rows.size() == 2) return multiply_bytes<Codes, 2>(piece, rows.data(), y, y_stride);
+  return multiply_lanes<Codes>(piece, rows, y, y_stride);
 }
 
 }  // namespace
@@ -225,7 +234,10 @@ bool has_masked_codes_vbmi2() {
 }
 
 MaskedCodes masked_codes_vbmi2(size_t bits) {
-  return {unpack_vbmi, expand_vbmi2, bits == 8 ? multiply_lanes : multiply_few_bits, "avx512vbmi2"};
+  constexpr const char* kName = "avx512vbmi2";
+  if (bits == 8) return {expand_vbmi2<Bytes>, multiply_lanes<Bytes>, kName};
+  if (bits == 4) return {expand_vbmi2<Nibbles>, multiply_few_bits<Nibbles>, kName};
+  return {expand_vbmi2<Strings>, multiply_few_bits<Strings>, kName};
 }
 
 }  // namespace evalharness::detail

@@ -12,48 +12,35 @@ namespace evalharness {
 namespace {
 
 constexpr size_t kBlock = SparseBitmaskIntLinear::kBlock;
-constexpr size_t kMostCodes = kBlock * kPanelWidth;
 static_assert(kBlock == kMostMaskedInputs);
 
-// The codes of the block at `input` as bytes, in place or in this thread's scratch.
-const uint8_t* code_bytes(const MaskedInt& kernel, size_t panel, size_t input) {
-  struct Bytes;
-  const size_t bits = kernel.weight->grids().format().bits;
-  const std::span<const uint8_t> stored = kernel.weight->codes(panel, input);
-  if (bits == 8) return stored.data();
-  uint8_t* const bytes = scratch<uint8_t, Bytes>(kMostCodes + 3 * 64);  // what is written and read beyond
-  kernel.codes.unpack(stored, bits, bytes);
-  return bytes;
-}
-
-// Calls take(input, inputs, group, bytes) for the pieces of blocks and groups of inputs [begin, end); take() returns where
-// the codes of its piece end.
+// Calls take(input, inputs, group, codes) for inputs [begin, end), as many at a time as a piece has; take() returns where their codes end.
 template <class Take>
 [[gnu::always_inline]] inline void each_piece(const MaskedInt& kernel, size_t panel, size_t begin, size_t end, const Take& take) {
   const StoredGrids& grids = kernel.weight->grids();
-  for (size_t block = begin; block < end; block += kBlock) {
-    const size_t block_end = std::min(end, block + kBlock);
-    const uint8_t* bytes = code_bytes(kernel, panel, block);
-    for (size_t k = block; k < block_end;) {
-      const size_t group = grids.group_at(k), piece_end = std::min(block_end, grids.group_end(group));
-      bytes = take(k, piece_end - k, group, bytes);
-      k = piece_end;
-    }
+  const uint8_t* codes = kernel.weight->codes(panel, begin);
+  size_t group = grids.group_at(begin);
+  for (size_t k = begin; k < end;) {
+    if (k == grids.group_end(group)) ++group;
+    const size_t piece_end = std::min({end, k + kMostMaskedInputs, grids.group_end(group)});
+    codes = take(k, piece_end - k, group, codes);
+    k = piece_end;
   }
 }
 
 template <class T>
 [[gnu::always_inline]] inline void decode_any(const MaskedInt& kernel, size_t panel, size_t begin, size_t end, T* to) {
+  const StoredGrids& grids = kernel.weight->grids();
   GroupValues group;
   alignas(64) uint32_t zeros[kPanelWidth], lanes[kBlock / kQuad * kPanelWidth];
   size_t loaded = SIZE_MAX;
-  each_piece(kernel, panel, begin, end, [&](size_t k, size_t inputs, size_t index, const uint8_t* bytes) __attribute__((always_inline)) {
+  each_piece(kernel, panel, begin, end, [&](size_t k, size_t inputs, size_t index, const uint8_t* codes) __attribute__((always_inline)) {
     if (index != loaded) {
-      load_group(kernel.weight->grids(), panel, index, group);
+      load_group(grids, panel, index, group);
       detail::zero_lanes(group, zeros);
       loaded = index;
     }
-    const uint8_t* const after = kernel.codes.expand(kernel.weight->mask(panel, k, inputs), zeros, bytes, lanes);
+    const uint8_t* const after = kernel.codes.expand(kernel.weight->mask(panel, k, inputs), zeros, codes, grids.format().bits, lanes);
     for (size_t i = 0; i < inputs; i += 2, to += 2 * kPanelWidth) {
       const uint32_t* const quad = lanes + i / kQuad * kPanelWidth;
       for (size_t j = 0; j < kPanelWidth; ++j) {
@@ -90,9 +77,9 @@ void multiply_masked_int(const MaskedInt& kernel, size_t panel, size_t begin, co
   const std::span rows(scratch<FixedInputs, Rows>(kFewTokens), product.rows);
   const FixInputs fix = fix_inputs(kernel.isa);
   for (size_t r = 0; r < product.rows; ++r) std::fill_n(product.y + r * product.y_stride, kPanelWidth, 0.0f);
-  each_piece(kernel, panel, begin, begin + product.k, [&](size_t k, size_t inputs, size_t group, const uint8_t* bytes) {
+  each_piece(kernel, panel, begin, begin + product.k, [&](size_t k, size_t inputs, size_t group, const uint8_t* codes) {
     for (size_t r = 0; r < product.rows; ++r) fix(product.x + r * product.x_stride + k - begin, inputs, rows[r]);
-    const MaskedPiece piece{kernel.weight->mask(panel, k, inputs), bytes, kernel.weight->grids(), panel, group};
+    const MaskedPiece piece{kernel.weight->mask(panel, k, inputs), codes, kernel.weight->grids(), panel, group};
     return kernel.codes.multiply(piece, rows, product.y, product.y_stride);
   });
 }
