@@ -12,8 +12,6 @@ namespace evalharness::detail {
 namespace {
 
 constexpr uint64_t kBytes = 0x0101010101010101;
-// Bytes between the load and the line asked for: hides DRAM's latency at this loop's pace.
-constexpr size_t kAhead = 4096;
 
 [[gnu::always_inline]] inline uint64_t load_8(const uint8_t* place) {
   uint64_t bytes;
@@ -26,7 +24,7 @@ constexpr size_t kAhead = 4096;
 [[gnu::target("avx2,bmi2,popcnt")]] const uint8_t* unpack_avx2(std::span<const uint64_t> mask, const uint8_t* codes, size_t bits, uint8_t* to) {
   const uint64_t places = ((uint64_t{1} << bits) - 1) * kBytes;
   const __m256i nibbles = _mm256_set1_epi8(0x0f);
-  for (const uint64_t word : mask) {
+  for (const uint64_t& word : mask) {
     const size_t count = static_cast<size_t>(__builtin_popcountll(word));
     if (bits == 4) {
       for (const size_t half : {0, 16}) {
@@ -40,7 +38,8 @@ constexpr size_t kAhead = 4096;
         std::memcpy(to + first, &eight, sizeof eight);
       }
     }
-    ask_ahead<kAhead>(codes);
+    ask(codes);
+    ask(&word);
     codes += (count * bits + 7) / 8;
     to += count;
   }

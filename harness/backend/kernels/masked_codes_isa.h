@@ -16,7 +16,9 @@ bool has_masked_codes_vbmi2();
 
 inline constexpr size_t kWordOutputs = 64 / kQuad;  // of a word of the mask
 
-[[gnu::always_inline]] inline void ask(const void* place) { ask_page_ahead<8192>(place); }
+// For each line of the mask, and of codes about so often: in order, as their number is that of the mask's ones (from places of a page in
+// turn some lines were never asked for).
+[[gnu::always_inline]] inline void ask(const void* place) { ask_ahead<4096>(place); }
 
 // A quad of bytes or a pair of 16-bit integers, to be broadcast.
 [[gnu::always_inline]] inline int word_at(const void* place) {
