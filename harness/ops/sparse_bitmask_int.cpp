@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "harness/base/error.h"
-#include "harness/base/integers.h"
 #include "harness/base/parallel.h"
 #include "harness/base/text.h"
 #include "harness/math/gemm.h"
@@ -46,11 +45,17 @@ uint32_t code_at(const uint8_t* codes, size_t bits, size_t index) {
   return code;
 }
 
+size_t code_bytes(std::span<const uint64_t> mask, size_t bits) {
+  size_t bytes = 0;
+  for (const uint64_t word : mask) bytes += masked_code_bytes(word, bits);
+  return bytes;
+}
+
 // Marks and appends the codes of one panel's block.
 void pack_block(const QuantisedMatrix& q, size_t panel, size_t block, std::span<uint64_t> mask,
                 AlignedVector<uint8_t>& codes) {
-  BitString string(codes);
   for (size_t word = 0; word < mask.size(); ++word) {
+    BitString string(codes);
     for (size_t bit = 0; bit < 64; ++bit) {
       const size_t o = panel * kPanelWidth + word % kQuad * kWordOutputs + bit / kQuad;
       const size_t i = block + word / kQuad * kQuad + bit % kQuad;
@@ -72,12 +77,7 @@ LinearPtr load_bitmask_int(const std::string& name, size_t out, size_t in, const
   const StoredTensor& mask = stored_part(tensors, what, "mask");
   check_part_bytes(mask, what, "mask", parts.mask.size() * sizeof(uint64_t));
   std::memcpy(parts.mask.data(), mask.bytes.data(), mask.bytes.size());
-  size_t bytes = kValuePadding;
-  for (size_t panel = 0; panel < ceil_div(out, kPanelWidth); ++panel) {
-    const std::span words(&parts.mask[panel * padded_depth(in)], padded_depth(in));
-    for (size_t block = 0; block < words.size(); block += kBlock)
-      bytes += ceil_div(count_bits(words.subspan(block, std::min(kBlock, words.size() - block))) * format.bits, 8);
-  }
+  const size_t bytes = code_bytes(parts.mask, format.bits) + kValuePadding;
   const StoredTensor& codes = stored_part(tensors, what, "codes");
   check_part_bytes(codes, what, "codes", bytes);
   parts.codes.resize(bytes);
@@ -133,8 +133,7 @@ SparseBitmaskIntLinear::SparseBitmaskIntLinear(StoredGrids grids, size_t out, si
   for (size_t panel = 0; panel < layout_.panels(); ++panel) {
     for (size_t block = 0; block < depth(); block += kBlock) {
       starts_.push_back(before);
-      const size_t codes = count_bits(mask(panel, block, std::min(kBlock, depth() - block)));
-      before += ceil_div(codes * grids_.format().bits, 8);
+      before += code_bytes(mask(panel, block, std::min(kBlock, depth() - block)), grids_.format().bits);
     }
   }
   EH_ASSERT(parts_.codes.size() == before + kValuePadding);
@@ -147,26 +146,20 @@ SparseBitmaskIntLinear::SparseBitmaskIntLinear(StoredGrids grids, size_t out, si
   for (const size_t count : of_row) nonzeros_ += count;
 }
 
-size_t SparseBitmaskIntLinear::code_count(size_t panel, size_t input) const {
-  const size_t block = panel * blocks() + input / kBlock;
-  const size_t end = block + 1 < starts_.size() ? starts_[block + 1] : parts_.codes.size() - kValuePadding;
-  return (end - starts_[block]) * 8 / grids_.format().bits;
-}
-
 void SparseBitmaskIntLinear::read_row(size_t o, std::span<float> y) const {
   const size_t panel = o / kPanelWidth, lane = o % kPanelWidth, bits = grids_.format().bits;
   std::ranges::fill(y, 0.0f);
   for (size_t block = 0; block < depth(); block += kBlock) {
     const std::span<const uint64_t> words = mask(panel, block, std::min(kBlock, depth() - block));
-    size_t before = 0;  // codes of the block before `word`
-    for (size_t word = 0; word < words.size(); before += count_bits(words.subspan(word, 1)), ++word) {
+    const uint8_t* of_word = codes(panel, block);
+    for (size_t word = 0; word < words.size(); of_word += masked_code_bytes(words[word], bits), ++word) {
       if (word % kQuad != lane / kWordOutputs) continue;
       for (size_t side = 0; side < kQuad; ++side) {
         const size_t i = block + word / kQuad * kQuad + side, bit = lane % kWordOutputs * kQuad + side;
         if (i >= y.size() || (words[word] >> bit & 1) == 0) continue;
         const uint64_t lower = words[word] & ((uint64_t{1} << bit) - 1);
-        const size_t group = grids_.group_at(i), index = before + count_bits({&lower, 1});
-        y[i] = (static_cast<float>(code_at(codes(panel, block), bits, index)) - grids_.zero(o, group)) * grids_.scale(o, group);
+        const size_t group = grids_.group_at(i), index = static_cast<size_t>(std::popcount(lower));
+        y[i] = (static_cast<float>(code_at(of_word, bits, index)) - grids_.zero(o, group)) * grids_.scale(o, group);
       }
     }
   }

@@ -5,16 +5,19 @@
 // Stored bytes, [out / 64] panels of 64 outputs (in padded to 32, out to 64):
 //   mask     [panel][in / 4][64][4] bits, in words of 64 from the lowest bit: four inputs of an output side by
 //            side, so that expanded bytes are a 32-bit lane an output
-//   codes    of each block of 64 inputs of a panel a string of bits, from the lowest bit of the first byte: the
-//            codes of the mask's ones in their order, `bits` bits each, filled up to a byte
+//   codes    of each word a string of bits, from the lowest bit of the first byte: the codes of its ones in their
+//            order, `bits` bits each, filled up to a byte, so that kernels unpack a word with shifts they know
 //   starts   [panel][in / 64] uint64: the bytes of `codes` before a block
 // Scales and zeros: stored_grids.h. A code that stands for 0 is not stored.
-// Bits a weight: 1 + kept * bits + (16 + z) / group + 1/64, z as in int_group.h.
+// Bits a weight: 1 + kept * bits + (16 + z) / group + 1/64, z as in int_group.h, and what fills the bytes of a word: of four bits
+// 1/32 on average.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <string>
 
+#include "harness/base/integers.h"
 #include "harness/math/aligned.h"
 #include "harness/ops/linear_op.h"
 #include "harness/ops/panel_layout.h"
@@ -22,9 +25,12 @@
 
 namespace evalharness {
 
+// The bytes of a word's codes.
+inline size_t masked_code_bytes(uint64_t word, size_t bits) { return ceil_div(static_cast<size_t>(std::popcount(word)) * bits, 8); }
+
 class SparseBitmaskIntLinear final : public LinearOp {
  public:
-  static constexpr size_t kBlock = 64;  // inputs whose codes are one string: where a kernel may begin
+  static constexpr size_t kBlock = 64;  // inputs: where a kernel may begin
 
   struct Parts {
     AlignedVector<uint64_t> mask;
@@ -49,12 +55,10 @@ class SparseBitmaskIntLinear final : public LinearOp {
   std::span<const uint64_t> mask(size_t panel, size_t input, size_t inputs) const {
     return {parts_.mask.data() + panel * depth() + input, inputs};
   }
-  // The codes of the block that begins at `input`, a multiple of kBlock.
+  // The codes from `input` on, a multiple of kBlock.
   const uint8_t* codes(size_t panel, size_t input) const {
     return parts_.codes.data() + starts_[panel * blocks() + input / kBlock];
   }
-  // How many codes those are; up to seven bits that fill the last byte may count as more.
-  size_t code_count(size_t panel, size_t input) const;
 
  private:
   size_t depth() const { return (layout_.in + StoredGrids::kUnit - 1) / StoredGrids::kUnit * StoredGrids::kUnit; }

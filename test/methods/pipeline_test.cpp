@@ -6,6 +6,7 @@
 #include "harness/ops/tree.h"
 #include "test/support/calibration.h"
 #include "test/support/originals.h"
+#include "test/support/tiny_model.h"
 
 using namespace evalharness;
 

@@ -27,7 +27,7 @@ QuantisedMatrix half_zero_codes(size_t bits, size_t group, size_t out, size_t in
 
 }  // namespace
 
-TEST_CASE("sparse.bitmask.int4: four inputs of an output share a nibble of the mask, codes follow as bits", "[ops]") {
+TEST_CASE("sparse.bitmask.int4: four inputs of an output share a nibble of the mask, codes follow as the bits of a word", "[ops]") {
   // Two outputs of five inputs, zeros 1 and 2, scale 0.5.
   const QuantisedMatrix q{.bits = 4,
                           .group = 0,
@@ -45,8 +45,9 @@ TEST_CASE("sparse.bitmask.int4: four inputs of an output share a nibble of the m
   CHECK(mask[1] == 0);                // outputs 16 to 31
   CHECK(mask[4] == 0b0001'0000);      // input 4 of output 1
   const auto codes = stored<uint8_t>(*op, "codes");
-  REQUIRE(codes.size() == 2 + 64);    // and 64 bytes of zeros
-  CHECK((codes[0] == 0x73 && codes[1] == 0xa9));
+  REQUIRE(codes.size() == 3 + 64);    // and 64 bytes of zeros
+  CHECK((codes[0] == 0x73 && codes[1] == 0x09));
+  CHECK(codes[2] == 0x0a);            // of the fifth word
   CHECK(stored<uint64_t>(*op, "starts") == std::vector<uint64_t>{0});
   CHECK(op->nonzeros() == 4);
 }

@@ -11,7 +11,7 @@ namespace {
 template <class T>
 class MaskedIntReader final : public PanelReader<T> {
  public:
-  MaskedIntReader(const SparseBitmaskIntLinear& weight, Isa isa) : kernel_{&weight, masked_codes(isa), isa} {}
+  MaskedIntReader(const SparseBitmaskIntLinear& weight, Isa isa) : kernel_{&weight, masked_codes(isa, weight.grids().format().bits), isa} {}
 
   const LinearOp& op() const override { return *kernel_.weight; }
   const PanelLayout& layout() const override { return kernel_.weight->layout(); }
