@@ -102,23 +102,21 @@ class PanelLinear final : public BoundLinear {
     return tokens <= few_tokens(options_.gemm, options_.isa, kBf16 && first_.block() == SIZE_MAX);
   }
 
-  // The inputs of each part as kernels read them, one part behind the other; null where they read them as they are.
-  const float* turn(const PanelInputs<Stored>& inputs, size_t rows) const {
-    struct Turned;
-    if (first_.block() != SIZE_MAX || !reads_turned_rows(options_.isa, rows)) return nullptr;
-    float* const turned = scratch<float, Turned>(rows * layout_.depth());
-    for (size_t begin = 0; begin < layout_.depth(); begin += depth_step_) {
-      const size_t depth = std::min(depth_step_, layout_.depth() - begin);
-      turn_rows(PanelProduct<Stored>{.x = inputs.data + begin, .x_stride = inputs.stride, .rows = rows, .k = depth}, turned + rows * begin);
-    }
-    return turned;
+  // For few(); null where inputs are read as they are.
+  const std::byte* prepare(const PanelInputs<Stored>& inputs, size_t rows) const {
+    struct Prepared;
+    const size_t bytes = first_.prepared_bytes(options_.isa, rows);
+    if (bytes == 0) return nullptr;
+    std::byte* const prepared = scratch<std::byte, Prepared>(bytes);
+    first_.prepare(options_.isa, {.x = inputs.data, .x_stride = inputs.stride, .rows = rows, .k = layout_.depth()}, depth_step_, prepared);
+    return prepared;
   }
 
   // Tiles are (panel, part of the inputs); their sums are added in the order of the parts.
   void few(MatrixView x, size_t first_panel, MutableMatrixView y) const {
     struct Sums;
     const PanelInputs<Stored> inputs = panel_inputs<Stored>(x, kBf16, layout_.depth(), layout_.depth());
-    const float* const turned = turn(inputs, x.rows);
+    const std::byte* const prepared = prepare(inputs, x.rows);
     const size_t panels = ceil_div(y.cols, kPanelWidth);
     const size_t parts = ceil_div(layout_.depth(), depth_step_);
     const size_t tile = x.rows * kPanelWidth;
@@ -128,9 +126,8 @@ class PanelLinear final : public BoundLinear {
       PanelProduct<Stored> product{.x = inputs.data + begin, .x_stride = inputs.stride, .rows = x.rows, .k = std::min(depth_step_, layout_.depth() - begin)};
       product.y = sums + index * tile;
       product.y_stride = kPanelWidth;
-      if (turned != nullptr) product.turned = turned + x.rows * begin;
       const auto [reader, panel] = readers_[first_panel + index / parts];
-      reader.multiply_few(options_.isa, panel, begin, product);
+      reader.multiply_few(options_.isa, panel, begin, product, prepared);
     });
     for (size_t panel = 0; panel < panels; ++panel) {
       add_parts(sums + panel * parts * tile, parts, panel * kPanelWidth, y);
@@ -248,8 +245,7 @@ size_t few_tokens_depth(size_t panels, size_t depth, size_t block) {
 }
 
 template <class T>
-void PanelReader<T>::multiply_few(Isa isa, size_t panel, size_t begin,
-                                  PanelProduct<T> product) const {
+void PanelReader<T>::multiply_few(Isa isa, size_t panel, size_t begin, PanelProduct<T> product, const std::byte*) const {
   struct Block;
   const size_t end = begin + product.k;
   const bool in_place = block() == SIZE_MAX;

@@ -30,9 +30,13 @@ class PanelReader {
   // Values of inputs [begin, end) of a panel in panel order, in place or written to `scratch`
   // (64 * (end - begin) values, 64-byte aligned). Both ends are multiples of block() or the depth.
   virtual const T* read(size_t panel, size_t begin, size_t end, T* scratch) const = 0;
-  // product.y = product.x * inputs [begin, begin + product.k) of a panel, for few rows; product.x
-  // points at input `begin`, product.panel at nothing. Here: block by block through read().
-  virtual void multiply_few(Isa isa, size_t panel, size_t begin, PanelProduct<T> product) const;
+  // Few rows: inputs as multiply_few reads them, made once for all panels. How many bytes they take; 0 where it reads them as they are.
+  virtual size_t prepared_bytes(Isa /*isa*/, size_t /*rows*/) const { return 0; }
+  // Of all inputs of x's rows, which are multiplied in parts of `part`; `to` is 64-byte aligned.
+  virtual void prepare(Isa /*isa*/, const PanelProduct<T>& /*all*/, size_t /*part*/, std::byte* /*to*/) const {}
+  // product.y = product.x * inputs [begin, begin + product.k) of a panel, a part of them; product.x
+  // points at input `begin`, product.panel at nothing, `prepared` at what prepare() made of all rows. Here: block by block through read().
+  virtual void multiply_few(Isa isa, size_t panel, size_t begin, PanelProduct<T> product, const std::byte* prepared) const;
   // The share of the places of a panel that multiply_few does not multiply.
   virtual double few_skips(Isa /*isa*/, size_t /*tokens*/) const { return 0; }
   // Names what multiply_few runs on for so many rows.

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "harness/base/rng.h"
+#include "harness/math/aligned.h"
 #include "harness/math/gemm.h"
 #include "harness/ops/sparse_bitmask_int.h"
 #include "test/support/isas.h"
@@ -33,21 +34,24 @@ LinearPtr masked_weight(size_t bits, size_t group, bool symmetric) {
 }
 
 // As large as they become, of either sign, and any.
-std::vector<FixedInputs> some_rows(size_t inputs) {
-  constexpr int32_t kLargest = 32640;
-  Rng rng(0, "test.masked inputs");
-  std::vector<FixedInputs> rows(kFewTokens);
-  for (size_t r = 0; r < rows.size(); ++r) {
-    rows[r].scale = 1;
-    rows[r].sum = 0;
-    for (size_t k = 0; k < inputs; ++k) {
-      const int32_t any = static_cast<int32_t>(rng.below(2 * kLargest + 1)) - kLargest;
-      rows[r].x[k] = static_cast<int16_t>(r == 0 ? kLargest : r == 1 ? -kLargest : any);
-      rows[r].sum += rows[r].x[k];
+struct SomeRows {
+  explicit SomeRows(size_t inputs) : x(kFewTokens * kMostMaskedInputs) {
+    constexpr int32_t kLargest = 32640;
+    Rng rng(0, "test.masked inputs");
+    for (size_t r = 0; r < kFewTokens; ++r) {
+      int16_t* const own = x.data() + r * kMostMaskedInputs;
+      int32_t sum = 0;
+      for (size_t k = 0; k < inputs; ++k) {
+        const int32_t any = static_cast<int32_t>(rng.below(2 * kLargest + 1)) - kLargest;
+        own[k] = static_cast<int16_t>(r == 0 ? kLargest : r == 1 ? -kLargest : any);
+        sum += own[k];
+      }
+      rows.push_back({own, 1, sum});
     }
   }
-  return rows;
-}
+  AlignedVector<int16_t> x;
+  std::vector<FixedInputs> rows;
+};
 
 void check_products(const SparseBitmaskIntLinear& weight, Isa isa, size_t rows) {
   constexpr size_t kStride = kPanelWidth + 16;
@@ -56,11 +60,11 @@ void check_products(const SparseBitmaskIntLinear& weight, Isa isa, size_t rows) 
   const uint8_t* codes = weight.codes(0, 0);
   for (size_t group = 0, k = 0; group < grids.groups(); k = grids.group_end(group++)) {
     const size_t inputs = grids.group_end(group) - k;
-    const std::vector<FixedInputs> x = some_rows(inputs);
+    const SomeRows x(inputs);
     const MaskedPiece piece{weight.mask(0, k, inputs), codes, grids, 0, group};
     std::vector<float> y(rows * kStride), expected(rows * kStride);
-    codes = plain.multiply(piece, {x.data(), rows}, expected.data(), kStride);
-    REQUIRE(kernels.multiply(piece, {x.data(), rows}, y.data(), kStride) == codes);
+    codes = plain.multiply(piece, {x.rows.data(), rows}, expected.data(), kStride);
+    REQUIRE(kernels.multiply(piece, {x.rows.data(), rows}, y.data(), kStride) == codes);
     REQUIRE(y == expected);
   }
 }

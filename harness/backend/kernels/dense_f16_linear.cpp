@@ -91,9 +91,9 @@ class DenseF16Reader final : public PanelReader<float> {
     return scratch;
   }
 
-  void multiply_few(Isa isa, size_t panel, size_t begin, PanelProduct<float> product) const override {
+  void multiply_few(Isa isa, size_t panel, size_t begin, PanelProduct<float> product, const std::byte* prepared) const override {
     const std::span<const MultiplyHalves> by_rows = kernels(isa);
-    if (by_rows.empty()) return PanelReader::multiply_few(isa, panel, begin, product);
+    if (by_rows.empty()) return PanelReader::multiply_few(isa, panel, begin, product, prepared);
     EH_ASSERT(!product.add);
     for (size_t row = 0; row < product.rows;) {
       const size_t count = std::min(product.rows - row, by_rows.size());

@@ -29,16 +29,16 @@ class Power {
   uint32_t exponent_;
 };
 
-void fix_scalar(const uint16_t* x, size_t count, FixedInputs& to) {
+FixedInputs fix_scalar(const uint16_t* x, size_t count, int16_t* to) {
   uint32_t largest = 0;
   for (size_t k = 0; k < count; ++k) largest = std::max(largest, x[k] & 0x7fffu);
   const Power power(largest);
-  to.scale = power.scale();
-  to.sum = 0;
+  FixedInputs fixed{to, power.scale(), 0};
   for (size_t k = 0; k < count; ++k) {
-    to.x[k] = std::isnan(to.scale) ? int16_t{0} : static_cast<int16_t>(std::lrint(from_bfloat16(x[k]) * power.factor()));
-    to.sum += to.x[k];
+    to[k] = std::isnan(fixed.scale) ? int16_t{0} : static_cast<int16_t>(std::lrint(from_bfloat16(x[k]) * power.factor()));
+    fixed.sum += to[k];
   }
+  return fixed;
 }
 
 [[gnu::target("avx2"), gnu::always_inline]] inline __m256i load_16(const uint16_t* x) {
@@ -60,11 +60,11 @@ void fix_scalar(const uint16_t* x, size_t count, FixedInputs& to) {
   return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_castsi256_ps(words), factor));
 }
 
-[[gnu::target("avx2")]] void fix_avx2(const uint16_t* x, size_t count, FixedInputs& to) {
+[[gnu::target("avx2")]] FixedInputs fix_avx2(const uint16_t* x, size_t count, int16_t* to) {
   EH_ASSERT(count % kLanes == 0 && count <= kMostFixedInputs);
   const Power power(largest_bits(x, count));
-  to.scale = power.scale();
-  if (std::isnan(to.scale)) return fix_scalar(x, count, to);
+  const float scale = power.scale();
+  if (std::isnan(scale)) return fix_scalar(x, count, to);
   const __m256 factor = _mm256_set1_ps(power.factor());
   const __m256i upper = _mm256_set1_epi32(static_cast<int>(0xffff0000u));
   __m256i sum = _mm256_setzero_si256();
@@ -74,15 +74,39 @@ void fix_scalar(const uint16_t* x, size_t count, FixedInputs& to) {
     const __m256i even = rounded(_mm256_slli_epi32(values, 16), factor);
     const __m256i odd = rounded(_mm256_and_si256(values, upper), factor);
     sum = _mm256_add_epi32(sum, _mm256_add_epi32(even, odd));
-    _mm256_store_si256(reinterpret_cast<__m256i*>(to.x + k), _mm256_blend_epi16(even, _mm256_slli_epi32(odd, 16), 0xaa));
+    _mm256_store_si256(reinterpret_cast<__m256i*>(to + k), _mm256_blend_epi16(even, _mm256_slli_epi32(odd, 16), 0xaa));
   }
   __m128i four = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
   four = _mm_add_epi32(four, _mm_srli_si128(four, 8));
-  to.sum = _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_srli_si128(four, 4)));
+  return {to, scale, _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_srli_si128(four, 4)))};
 }
 
 }  // namespace
 
 FixInputs fix_inputs(Isa isa) { return isa >= Isa::avx2 ? fix_avx2 : fix_scalar; }
+
+size_t Stretches::end(size_t k, size_t depth) const {
+  return std::min({depth, k + most, grids.group_end(grids.group_at(k)), k - k % part + part});
+}
+
+size_t FixedRows::bytes(size_t rows, size_t depth) { return rows * (depth * sizeof(int16_t) + depth / kLeast * sizeof(Factors)) + kPadding; }
+
+FixedRows::FixedRows(const std::byte* fixed, size_t rows, size_t depth)
+    : depth_(depth), x_(reinterpret_cast<const int16_t*>(fixed)), factors_(reinterpret_cast<const Factors*>(x_ + rows * depth)) {}
+
+void FixedRows::fix(Isa isa, const PanelProduct<uint16_t>& all, const Stretches& stretches, std::byte* to) {
+  EH_ASSERT(all.k % (2 * kLeast) == 0);
+  const FixInputs fix = fix_inputs(isa);
+  int16_t* const x = reinterpret_cast<int16_t*>(to);
+  Factors* const factors = reinterpret_cast<Factors*>(x + all.rows * all.k);
+  for (size_t row = 0; row < all.rows; ++row) {
+    for (size_t k = 0; k < all.k;) {
+      const size_t end = stretches.end(k, all.k), place = row * all.k + k;
+      const FixedInputs fixed = fix(all.x + row * all.x_stride + k, end - k, x + place);
+      factors[place / kLeast] = {fixed.scale, fixed.sum};
+      k = end;
+    }
+  }
+}
 
 }  // namespace evalharness

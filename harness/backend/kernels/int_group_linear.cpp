@@ -26,19 +26,24 @@ class IntGroupReader final : public PanelReader<T> {
     return scratch;
   }
 
-  void multiply_few(Isa isa, size_t panel, size_t begin, PanelProduct<T> product) const override {
+  size_t prepared_bytes(Isa isa, size_t rows) const override { return in_place(isa) ? FixedRows::bytes(rows, layout().depth()) : 0; }
+  void prepare(Isa isa, const PanelProduct<T>& all, size_t part, std::byte* to) const override {
+    if constexpr (std::is_same_v<T, uint16_t>) FixedRows::fix(isa, all, int_group_stretches(weight_, part), to);
+  }
+  void multiply_few(Isa isa, size_t panel, size_t begin, PanelProduct<T> product, const std::byte* prepared) const override {
     if constexpr (std::is_same_v<T, uint16_t>) {
-      if (!int_group_kernel(isa).empty()) return multiply_int_group(isa, weight_, panel, begin, product);
+      if (prepared != nullptr) return multiply_int_group(isa, weight_, panel, begin, FixedRows(prepared, product.rows, layout().depth()), product);
     }
-    PanelReader<T>::multiply_few(isa, panel, begin, product);
+    PanelReader<T>::multiply_few(isa, panel, begin, product, prepared);
   }
 
   std::string few_kernel(Isa isa, size_t tokens) const override {
-    const std::string kernel = std::is_same_v<T, uint16_t> ? int_group_kernel(isa) : "";
-    return kernel.empty() ? PanelReader<T>::few_kernel(isa, tokens) : kernel;
+    return in_place(isa) ? int_group_kernel(isa) : PanelReader<T>::few_kernel(isa, tokens);
   }
 
  private:
+  static bool in_place(Isa isa) { return std::is_same_v<T, uint16_t> && !int_group_kernel(isa).empty(); }
+
   const IntGroupLinear& weight_;
   IntGroupDecoder<T> decoder_;
 };

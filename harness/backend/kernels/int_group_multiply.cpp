@@ -24,13 +24,15 @@ std::string int_group_kernel(Isa isa) {
   return isa >= Isa::avx2 ? "avx2 in place" : "";
 }
 
-void multiply_int_group(Isa isa, const IntGroupLinear& weight, size_t panel, size_t begin,
+Stretches int_group_stretches(const IntGroupLinear& weight, size_t part) { return {weight.grids(), kMostFixedInputs, part}; }
+
+void multiply_int_group(Isa isa, const IntGroupLinear& weight, size_t panel, size_t begin, const FixedRows& x,
                         const PanelProduct<uint16_t>& product) {
   EH_ASSERT(!product.add && begin % IntGroupLinear::kUnit == 0);
   const std::span<const detail::IntGroupKernel> by_rows = kernels(isa, weight.parameters().bits);
   for (size_t row = 0; row < product.rows;) {
     const size_t power = std::min<size_t>(std::bit_width(product.rows - row), by_rows.size()) - 1;
-    by_rows[power](weight, panel, begin, detail::rows_of(product, row, size_t{1} << power));
+    by_rows[power](weight, panel, begin, x, row, detail::rows_of(product, row, size_t{1} << power));
     row += size_t{1} << power;
   }
 }

@@ -17,13 +17,11 @@ static_assert(kBlock == kMostMaskedInputs);
 // Calls take(input, inputs, group, codes) for inputs [begin, end), as many at a time as a piece has; take() returns where their codes end.
 template <class Take>
 [[gnu::always_inline]] inline void each_piece(const MaskedInt& kernel, size_t panel, size_t begin, size_t end, const Take& take) {
-  const StoredGrids& grids = kernel.weight->grids();
+  const Stretches stretches = masked_int_stretches(kernel, SIZE_MAX);
   const uint8_t* codes = kernel.weight->codes(panel, begin);
-  size_t group = grids.group_at(begin);
   for (size_t k = begin; k < end;) {
-    if (k == grids.group_end(group)) ++group;
-    const size_t piece_end = std::min({end, k + kMostMaskedInputs, grids.group_end(group)});
-    codes = take(k, piece_end - k, group, codes);
+    const size_t piece_end = stretches.end(k, end);
+    codes = take(k, piece_end - k, stretches.grids.group_at(k), codes);
     k = piece_end;
   }
 }
@@ -71,16 +69,16 @@ template <class T>
 
 }  // namespace
 
-void multiply_masked_int(const MaskedInt& kernel, size_t panel, size_t begin, const PanelProduct<uint16_t>& product) {
-  struct Rows;
+Stretches masked_int_stretches(const MaskedInt& kernel, size_t part) { return {kernel.weight->grids(), kMostMaskedInputs, part}; }
+
+void multiply_masked_int(const MaskedInt& kernel, size_t panel, size_t begin, const FixedRows& x, const PanelProduct<uint16_t>& product) {
   EH_ASSERT(!product.add && begin % kBlock == 0 && product.rows <= kFewTokens);
-  const std::span rows(scratch<FixedInputs, Rows>(kFewTokens), product.rows);
-  const FixInputs fix = fix_inputs(kernel.isa);
+  FixedInputs rows[kFewTokens];
   for (size_t r = 0; r < product.rows; ++r) std::fill_n(product.y + r * product.y_stride, kPanelWidth, 0.0f);
   each_piece(kernel, panel, begin, begin + product.k, [&](size_t k, size_t inputs, size_t group, const uint8_t* codes) {
-    for (size_t r = 0; r < product.rows; ++r) fix(product.x + r * product.x_stride + k - begin, inputs, rows[r]);
+    for (size_t r = 0; r < product.rows; ++r) rows[r] = x.at(r, k);
     const MaskedPiece piece{kernel.weight->mask(panel, k, inputs), codes, kernel.weight->grids(), panel, group};
-    return kernel.codes.multiply(piece, rows, product.y, product.y_stride);
+    return kernel.codes.multiply(piece, {rows, product.rows}, product.y, product.y_stride);
   });
 }
 

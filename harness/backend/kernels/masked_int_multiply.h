@@ -17,9 +17,11 @@ struct MaskedInt {
   Isa isa;
 };
 
-// Up to kFewTokens rows; product.x points at input `begin`, a multiple of kBlock; product.add is unset. A block of codes is
+// How its inputs are to be cut where products are in parts of `part` inputs.
+Stretches masked_int_stretches(const MaskedInt& kernel, size_t part);
+// Up to kFewTokens rows; x: all their inputs, product.x is not read. `begin` is a multiple of kBlock; product.add is unset. A block of codes is
 // expanded into the first-level cache, where all rows meet it.
-void multiply_masked_int(const MaskedInt& kernel, size_t panel, size_t begin, const PanelProduct<uint16_t>& product);
+void multiply_masked_int(const MaskedInt& kernel, size_t panel, size_t begin, const FixedRows& x, const PanelProduct<uint16_t>& product);
 
 // Inputs [begin, end) of a panel as values in panel order: (code - zero) * scale, for uint16_t rounded to bfloat16.
 // `begin` is a multiple of kBlock, `end` that or the depth.

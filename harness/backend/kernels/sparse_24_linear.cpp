@@ -26,9 +26,8 @@ class Sparse24Reader final : public PanelReader<uint16_t> {
     return scratch;
   }
 
-  void multiply_few(Isa isa, size_t panel, size_t begin,
-                    PanelProduct<uint16_t> product) const override {
-    if (!selects(isa, product.rows)) return PanelReader::multiply_few(isa, panel, begin, product);
+  void multiply_few(Isa isa, size_t panel, size_t begin, PanelProduct<uint16_t> product, const std::byte* prepared) const override {
+    if (!selects(isa, product.rows)) return PanelReader::multiply_few(isa, panel, begin, product, prepared);
     const std::span<const Select24> kernels = select_24_kernels(isa);
     EH_ASSERT(!product.add);
     for (size_t row = 0; row < product.rows;) {

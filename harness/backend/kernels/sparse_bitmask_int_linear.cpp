@@ -22,19 +22,25 @@ class MaskedIntReader final : public PanelReader<T> {
     return scratch;
   }
 
-  void multiply_few(Isa isa, size_t panel, size_t begin, PanelProduct<T> product) const override {
+  size_t prepared_bytes(Isa, size_t rows) const override { return multiplies_codes(rows) ? FixedRows::bytes(rows, layout().depth()) : 0; }
+  void prepare(Isa isa, const PanelProduct<T>& all, size_t part, std::byte* to) const override {
+    if constexpr (std::is_same_v<T, uint16_t>) FixedRows::fix(isa, all, masked_int_stretches(kernel_, part), to);
+  }
+  void multiply_few(Isa isa, size_t panel, size_t begin, PanelProduct<T> product, const std::byte* prepared) const override {
     if constexpr (std::is_same_v<T, uint16_t>) {
-      if (product.rows <= kFewTokens) return multiply_masked_int(kernel_, panel, begin, product);
+      if (prepared != nullptr) return multiply_masked_int(kernel_, panel, begin, FixedRows(prepared, product.rows, layout().depth()), product);
     }
-    PanelReader<T>::multiply_few(isa, panel, begin, product);
+    PanelReader<T>::multiply_few(isa, panel, begin, product, prepared);
   }
 
   std::string few_kernel(Isa isa, size_t tokens) const override {
-    if (std::is_same_v<T, uint16_t> && tokens <= kFewTokens) return cat(kernel_.codes.name, " expand");
+    if (multiplies_codes(tokens)) return cat(kernel_.codes.name, " expand");
     return PanelReader<T>::few_kernel(isa, tokens);
   }
 
  private:
+  static bool multiplies_codes(size_t tokens) { return std::is_same_v<T, uint16_t> && tokens <= kFewTokens; }
+
   MaskedInt kernel_;
 };
 

@@ -26,9 +26,9 @@ class MaskedReader final : public PanelReader<T> {
     return scratch;
   }
 
-  void multiply_few(Isa isa, size_t panel, size_t begin, PanelProduct<T> product) const override {
+  void multiply_few(Isa isa, size_t panel, size_t begin, PanelProduct<T> product, const std::byte* prepared) const override {
     if (product.rows > most_expanded_rows(isa, layout().dtype)) {
-      return PanelReader<T>::multiply_few(isa, panel, begin, product);
+      return PanelReader<T>::multiply_few(isa, panel, begin, product, prepared);
     }
     multiply_expanded(isa, mask(panel, begin, product.k), packed(panel, begin), product);
   }
