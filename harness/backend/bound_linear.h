@@ -24,6 +24,9 @@ class BoundLinear {
   virtual void forward_slice(MatrixView x, size_t first, size_t count,
                              MutableMatrixView y) const = 0;
   void forward(MatrixView x, MutableMatrixView y) const { forward_slice(x, 0, out(), y); }
+  // Of two weights joined, a gate and what it lets through: y[t, out / 2] = silu(x * gate^T) * (x * up^T), the bytes of Backend::silu_gate of
+  // forward's halves. False, and y as it was, where so many tokens have no kernel that does both.
+  virtual bool forward_gated(MatrixView /*x*/, MutableMatrixView /*y*/) const { return false; }
   virtual size_t resident_bytes() const = 0;  // at most 1.1 times the op's bytes
   // Of the operations that the op's cost() has as executed, those with zeros that the kernel of so many tokens leaves out.
   virtual double skipped_flops(size_t /*tokens*/) const { return 0; }

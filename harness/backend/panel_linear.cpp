@@ -6,6 +6,7 @@
 #include <cstring>
 #include <optional>
 
+#include "harness/backend/kernels/token_kernels.h"
 #include "harness/backend/panel_inputs.h"
 #include "harness/backend/scratch.h"
 #include "harness/backend/side_by_side.h"
@@ -22,7 +23,6 @@ template <class T>
 constexpr size_t kMostTileRows = 1024 / sizeof(T);
 constexpr size_t kMostTileBytes = size_t{640} << 10;
 constexpr size_t kTileRowsMultiple = 32;  // what AMX takes at once, and a multiple of what the others do
-constexpr size_t kBlocksForManyRows = 4;
 
 // A pair as one word, so that the loops become vectors: its lower half is the even input.
 void widen(const uint16_t* pairs, size_t depth, float* to) {
@@ -79,6 +79,16 @@ class PanelLinear final : public BoundLinear {
     const bool widened = kBf16 && !multiplies_bfloat16(options_.gemm, options_.isa);
     const std::string library = multiply_rows_kernel(options_.gemm, options_.isa, kBf16 && !widened);
     return cat(format, " many ", library, widened ? " f32" : "", decoder);
+  }
+
+  bool forward_gated(MatrixView x, MutableMatrixView y) const override {
+    if constexpr (kBf16) {
+      const bool pair = readers_.parts().size() == 2 && 2 * y.cols == out() && y.cols % kPanelWidth == 0;
+      const bool ours = multiplies_bfloat16(options_.gemm, options_.isa) && takes_rows_apart(options_.gemm, options_.isa, true);
+      if (!pair || !ours || runs_as_few(x.rows) || tile_depth<Stored>(x.rows, ours) < layout_.depth()) return false;
+      gated(x, y);
+    }
+    return kBf16;
   }
 
   void forward_slice(MatrixView x, size_t first, size_t count, MutableMatrixView y) const override {
@@ -181,30 +191,55 @@ class PanelLinear final : public BoundLinear {
     return round_up(ceil_div(depth, ceil_div(bytes, kMostTileBytes)), unit);
   }
 
+  // How rows of x are cut into tiles.
+  template <class T>
+  static size_t tile_rows(size_t rows) {
+    return round_up(ceil_div(rows, ceil_div(rows, kMostTileRows<T>)), kTileRowsMultiple);
+  }
+
+  // A tile's product with a panel of all weights, y to be set; `next` is the panel that follows, SIZE_MAX where there is none.
+  template <class T>
+  PanelProduct<T> tile_product(const PanelInputs<T>& inputs, size_t row, size_t rows, size_t panel, size_t next, size_t begin, size_t end) const {
+    PanelProduct<T> product{.x = inputs.row(row) + begin, .x_stride = inputs.stride, .rows = rows, .k = end - begin};
+    product.panel = decode<T>(panel, begin, end);
+    if (next != SIZE_MAX && first_.block() == SIZE_MAX) product.next = stored(next, begin, end);
+    return product;
+  }
+
   // Tiles are (rows of x, panel), those of the same rows behind each other. T is what the GEMM multiplies.
   template <class T>
   void many(MatrixView x, size_t first_panel, MutableMatrixView y) const {
     const size_t depth = layout_.depth();
     const bool ours = takes_rows_apart(options_.gemm, options_.isa, std::is_same_v<T, uint16_t>);
     const PanelInputs<T> inputs = panel_inputs<T>(x, kBf16, depth, ours ? apart<T>(depth) : depth);
-    const size_t panels = ceil_div(y.cols, kPanelWidth);
-    const size_t row_tiles = ceil_div(x.rows, kMostTileRows<T>);
-    const size_t tile_rows = round_up(ceil_div(x.rows, row_tiles), kTileRowsMultiple);
-    const size_t step = tile_depth<T>(x.rows, ours);
+    const size_t panels = ceil_div(y.cols, kPanelWidth), rows = tile_rows<T>(x.rows), step = tile_depth<T>(x.rows, ours);
     for (size_t begin = 0; begin < depth; begin += step) {
       const size_t end = std::min(depth, begin + step);
-      parallel_for(panels * row_tiles, [&](size_t index) {
-        const size_t panel = index % panels, row = index / panels * tile_rows;
-        if (row >= x.rows) return;
-        PanelProduct<T> product{.x = inputs.row(row) + begin, .x_stride = inputs.stride, .rows = std::min(tile_rows, x.rows - row), .k = end - begin};
-        product.panel = decode<T>(first_panel + panel, begin, end);
-        if (panel + 1 < panels) product.next = stored(first_panel + panel + 1, begin, end);
+      parallel_for(panels * ceil_div(x.rows, rows), [&](size_t index) {
+        const size_t panel = index % panels, row = index / panels * rows, own = first_panel + panel;
+        PanelProduct<T> product = tile_product<T>(inputs, row, std::min(rows, x.rows - row), own, panel + 1 < panels ? own + 1 : SIZE_MAX, begin, end);
         product.add = begin > 0;
         const size_t column = panel * kPanelWidth;
         const size_t width = std::min(kPanelWidth, y.cols - column);
         multiply_columns(product, width, y.data + row * y.stride + column, y.stride);
       });
     }
+  }
+
+  // As many(); a tile's gate becomes y, and what it lets through stays in the second-level cache.
+  void gated(MatrixView x, MutableMatrixView y) const {
+    const size_t depth = layout_.depth(), panels = y.cols / kPanelWidth, rows = tile_rows<Stored>(x.rows);
+    const PanelInputs<Stored> inputs = panel_inputs<Stored>(x, kBf16, depth, apart<Stored>(depth));
+    const TokenKernels& kernels = token_kernels(options_.isa);
+    parallel_for(panels * ceil_div(x.rows, rows), [&](size_t index) {
+      struct Up;
+      const size_t panel = index % panels, row = index / panels * rows, count = std::min(rows, x.rows - row);
+      const MutableMatrixView gate = y.rows_from(row, count).columns(panel * kPanelWidth, kPanelWidth);
+      float* const up = scratch<float, Up>(count * kPanelWidth);
+      multiply_columns(tile_product<Stored>(inputs, row, count, panel, panels + panel, 0, depth), kPanelWidth, gate.data, gate.stride);
+      multiply_columns(tile_product<Stored>(inputs, row, count, panels + panel, panel + 1 < panels ? panel + 1 : SIZE_MAX, 0, depth), kPanelWidth, up, kPanelWidth);
+      for (size_t r = 0; r < count; ++r) kernels.silu_gate(gate.row(r).data(), up + r * kPanelWidth, kPanelWidth);
+    });
   }
 
   // The last panel may have fewer outputs than kernels write.
@@ -236,41 +271,6 @@ class PanelLinear final : public BoundLinear {
 };
 
 }  // namespace
-
-size_t few_tokens_depth(size_t panels, size_t depth, size_t block) {
-  constexpr size_t kWantedTiles = 32, kLeastDepth = 128;
-  if (panels >= kWantedTiles) return depth;
-  const size_t parts = std::min(ceil_div(kWantedTiles, panels), std::max<size_t>(1, depth / kLeastDepth));
-  return round_up(ceil_div(depth, parts), block);
-}
-
-template <class T>
-void PanelReader<T>::multiply_few(Isa isa, size_t panel, size_t begin, PanelProduct<T> product, const std::byte*) const {
-  struct Block;
-  const size_t end = begin + product.k;
-  const bool in_place = block() == SIZE_MAX;
-  // The sums of many rows go through memory once a step: they take longer ones.
-  const size_t blocks = in_place || product.rows <= kFewTokens ? 1 : kBlocksForManyRows;
-  const size_t step = std::min(block() * blocks, product.k);
-  T* const values = in_place ? nullptr : scratch<T, Block>(step * kPanelWidth);
-  product.streamed = in_place;
-  for (size_t k = begin; k < end; k += step) {
-    product.k = std::min(step, end - k);
-    product.panel = read(panel, k, k + product.k, values);
-    multiply_in_registers(isa, product);
-    product.x += product.k;
-    product.add = true;
-  }
-}
-
-template <class T>
-std::string PanelReader<T>::few_kernel(Isa isa, size_t tokens) const {
-  const std::string kernel = multiply_in_registers_kernel(isa, layout().dtype == Dtype::bf16, block() == SIZE_MAX, tokens);
-  return decoder().empty() ? kernel : cat(kernel, " ", decoder());
-}
-
-template class PanelReader<float>;
-template class PanelReader<uint16_t>;
 
 template <class T>
 std::unique_ptr<BoundLinear> bind_panels(std::unique_ptr<const PanelReader<T>> reader,

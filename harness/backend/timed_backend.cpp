@@ -42,6 +42,10 @@ class TimedLinear final : public BoundLinear {
     const Stopwatch watch(seconds_[name_]);
     inner_->forward_slice(x, first, count, y);
   }
+  bool forward_gated(MatrixView x, MutableMatrixView y) const override {
+    const Stopwatch watch(seconds_[name_]);
+    return inner_->forward_gated(x, y);
+  }
 
  private:
   std::unique_ptr<BoundLinear> inner_;

@@ -47,10 +47,13 @@ std::vector<Ceiling> compute_ceilings(Dtype math) {
   return ceilings;
 }
 
+// More is read at the same rate, and the weights of a large model would be in memory twice.
+constexpr size_t kMostProbed = size_t{1} << 30;
+
 std::vector<Ceiling> bandwidth_ceilings(std::span<const size_t> working_sets) {
   std::vector<Ceiling> ceilings;
   if (working_sets.empty()) return ceilings;
-  const ReadProbe probe(*std::max_element(working_sets.begin(), working_sets.end()));
+  const ReadProbe probe(std::min(kMostProbed, *std::max_element(working_sets.begin(), working_sets.end())));
   for (const size_t working_set : working_sets) {
     for (const size_t threads : thread_counts()) {
       const size_t bytes = probe.rounded(working_set, threads);

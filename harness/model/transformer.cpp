@@ -116,9 +116,16 @@ size_t BoundBlock::resident_bytes() const {
   return sum;
 }
 
-void BoundBlock::project(size_t group, MatrixView x, MutableMatrixView y, const InputObserver& observer) const {
-  if (observer)
-    for (const Linear linear : kInputGroups[group]) observer(linear, x);
+void BoundBlock::announce(size_t group, MatrixView x, const InputObserver& observer) {
+  if (!observer) return;
+  for (const Linear linear : kInputGroups[group]) observer(linear, x);
+}
+
+bool BoundBlock::has_biases(size_t group) const {
+  return std::ranges::any_of(kInputGroups[group], [&](Linear linear) { return !block_.slot(linear).bias.empty(); });
+}
+
+void BoundBlock::project(size_t group, MatrixView x, MutableMatrixView y) const {
   if (joined_[group]) joined_[group]->forward(x, y);
   size_t column = 0;
   for (const Linear linear : kInputGroups[group]) {
@@ -185,25 +192,30 @@ void BoundBlock::observe_mlp(MatrixView x, const Activations& w, const InputObse
 void BoundBlock::attention(MatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
                            const Activations& w, const InputObserver& observer) const {
   attend(x, batch, rope, layer, cache, w, observer);
-  project(kOutput, w.attended, w.delta, observer);
+  announce(kOutput, w.attended, observer);
+  project(kOutput, w.attended, w.delta);
 }
 
 void BoundBlock::mlp(MatrixView x, const Activations& w, const InputObserver& observer) const {
   gate(x, w, observer);
-  project(kDown, w.gate, w.delta, observer);
+  announce(kDown, w.gate, observer);
+  project(kDown, w.gate, w.delta);
 }
 
 void BoundBlock::attend(MatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
                         const Activations& w, const InputObserver& observer) const {
   const ModelConfig& config = model_.config;
-  project(kQkv, x, w.qkv, observer);
+  announce(kQkv, x, observer);
+  project(kQkv, x, w.qkv);
   backend_.rope(w.q, batch.positions, rope, config.head_dim);
   backend_.rope(w.k, batch.positions, rope, config.head_dim);
   backend_.attention(w.q, w.k, w.v, batch.segments, attention_shape(config), layer, cache, w.attended);
 }
 
 void BoundBlock::gate(MatrixView x, const Activations& w, const InputObserver& observer) const {
-  project(kGateUp, x, w.gate_up, observer);
+  announce(kGateUp, x, observer);
+  if (joined_[kGateUp] && !has_biases(kGateUp) && joined_[kGateUp]->forward_gated(x, w.gate)) return;
+  project(kGateUp, x, w.gate_up);
   backend_.silu_gate(w.gate, w.up);
 }
 

@@ -71,7 +71,9 @@ class BoundBlock {
 
  private:
   // All layers of one of kInputGroups; y: their outputs side by side.
-  void project(size_t group, MatrixView x, MutableMatrixView y, const InputObserver& observer) const;
+  void project(size_t group, MatrixView x, MutableMatrixView y) const;
+  static void announce(size_t group, MatrixView x, const InputObserver& observer);
+  bool has_biases(size_t group) const;
   void norm(MatrixView x, const std::vector<float>& weight, MutableMatrixView y) const;
   // `w.attended` becomes the input of `o`, `w.gate` that of `down`.
   void attend(MatrixView x, const Batch& batch, const RopeTable& rope, size_t layer, KvCache& cache,
