@@ -19,7 +19,7 @@ namespace evalharness {
 namespace {
 
 constexpr const char* kVersionKey = "evalharness_packed";
-constexpr size_t kVersion = 1;
+constexpr size_t kVersion = 2;  // 2: codes under a bitmask are strings of a word
 
 std::string config_path(const std::string& folder) { return folder + "/config.json"; }
 std::string weights_path(const std::string& folder) { return folder + "/model.safetensors"; }
