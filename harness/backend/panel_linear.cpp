@@ -175,13 +175,6 @@ class PanelLinear final : public BoundLinear {
     }
   }
 
-  // The bytes that decode() reads.
-  std::span<const std::byte> stored(size_t panel, size_t begin, size_t end) const {
-    const auto [reader, of_reader] = readers_[panel];
-    if (first_.block() == SIZE_MAX) return std::as_bytes(std::span(reader.read(of_reader, begin, end, nullptr), (end - begin) * kPanelWidth));
-    return {};
-  }
-
   // Inputs that a tile of so many rows takes at a time. A library takes all.
   template <class T>
   size_t tile_depth(size_t rows, bool ours) const {
@@ -197,13 +190,16 @@ class PanelLinear final : public BoundLinear {
     return round_up(ceil_div(rows, ceil_div(rows, kMostTileRows<T>)), kTileRowsMultiple);
   }
 
-  // A tile's product with a panel of all weights, y to be set; `next` is the panel that follows, SIZE_MAX where there is none.
+  // Rows of x times inputs [begin, end) of a panel; y is to be set.
   template <class T>
-  PanelProduct<T> tile_product(const PanelInputs<T>& inputs, size_t row, size_t rows, size_t panel, size_t next, size_t begin, size_t end) const {
-    PanelProduct<T> product{.x = inputs.row(row) + begin, .x_stride = inputs.stride, .rows = rows, .k = end - begin};
-    product.panel = decode<T>(panel, begin, end);
-    if (next != SIZE_MAX && first_.block() == SIZE_MAX) product.next = stored(next, begin, end);
-    return product;
+  PanelProduct<T> tile_product(const PanelInputs<T>& inputs, size_t row, size_t rows, size_t panel, size_t begin, size_t end) const {
+    return {.x = inputs.row(row) + begin, .x_stride = inputs.stride, .rows = rows, .k = end - begin, .panel = decode<T>(panel, begin, end)};
+  }
+
+  // What is read next where that is a panel in place: those that are decoded stream by faster than they are multiplied.
+  std::span<const std::byte> in_place(size_t panel, size_t begin, size_t end) const {
+    if (first_.block() != SIZE_MAX) return {};
+    return std::as_bytes(std::span(decode<Stored>(panel, begin, end), (end - begin) * kPanelWidth));
   }
 
   // Tiles are (rows of x, panel), those of the same rows behind each other. T is what the GEMM multiplies.
@@ -217,7 +213,8 @@ class PanelLinear final : public BoundLinear {
       const size_t end = std::min(depth, begin + step);
       parallel_for(panels * ceil_div(x.rows, rows), [&](size_t index) {
         const size_t panel = index % panels, row = index / panels * rows, own = first_panel + panel;
-        PanelProduct<T> product = tile_product<T>(inputs, row, std::min(rows, x.rows - row), own, panel + 1 < panels ? own + 1 : SIZE_MAX, begin, end);
+        PanelProduct<T> product = tile_product(inputs, row, std::min(rows, x.rows - row), own, begin, end);
+        if (panel + 1 < panels) product.next = in_place(own + 1, begin, end);
         product.add = begin > 0;
         const size_t column = panel * kPanelWidth;
         const size_t width = std::min(kPanelWidth, y.cols - column);
@@ -236,8 +233,12 @@ class PanelLinear final : public BoundLinear {
       const size_t panel = index % panels, row = index / panels * rows, count = std::min(rows, x.rows - row);
       const MutableMatrixView gate = y.rows_from(row, count).columns(panel * kPanelWidth, kPanelWidth);
       float* const up = scratch<float, Up>(count * kPanelWidth);
-      multiply_columns(tile_product<Stored>(inputs, row, count, panel, panels + panel, 0, depth), kPanelWidth, gate.data, gate.stride);
-      multiply_columns(tile_product<Stored>(inputs, row, count, panels + panel, panel + 1 < panels ? panel + 1 : SIZE_MAX, 0, depth), kPanelWidth, up, kPanelWidth);
+      PanelProduct<Stored> product = tile_product(inputs, row, count, panel, 0, depth);
+      product.next = in_place(panels + panel, 0, depth);
+      multiply_columns(product, kPanelWidth, gate.data, gate.stride);
+      product = tile_product(inputs, row, count, panels + panel, 0, depth);
+      if (panel + 1 < panels) product.next = in_place(panel + 1, 0, depth);
+      multiply_columns(product, kPanelWidth, up, kPanelWidth);
       for (size_t r = 0; r < count; ++r) kernels.silu_gate(gate.row(r).data(), up + r * kPanelWidth, kPanelWidth);
     });
   }

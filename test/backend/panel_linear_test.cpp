@@ -52,6 +52,13 @@ TEST_CASE("rows that do not fit a cache meet a deep weight part by part", "[back
         for (size_t j = 0; j < kOut; ++j) largest = test::larger(largest, std::abs(static_cast<double>(y(i, j) - expected(i, j))));
       CAPTURE(linear->kernel(kTokens));
       REQUIRE(largest < 39 * 1e-5);
+      if (linear->kernel(kTokens).find("onednn") != std::string::npos) continue;
+      // Fewer of the rows meet it as a whole: theirs are the same bytes.
+      constexpr size_t kFewer = 96;
+      Matrix fewer(kFewer, kOut);
+      linear->forward(x.view().rows_from(0, kFewer), fewer.view());
+      for (size_t i = 0; i < kFewer; ++i)
+        for (size_t j = 0; j < kOut; ++j) REQUIRE(fewer(i, j) == y(i, j));
     }
   }
 }
