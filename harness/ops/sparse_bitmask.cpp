@@ -5,11 +5,15 @@
 #include "harness/base/error.h"
 #include "harness/base/parallel.h"
 #include "harness/base/text.h"
+#include "harness/math/ask_ahead.h"
 #include "harness/ops/format_registry.h"
 #include "harness/ops/tensor_io.h"
 
 namespace evalharness {
 namespace {
+
+// Bytes between a start and the line of them asked for: a kernel that streams the weight would wait for it.
+constexpr size_t kStartsAhead = 128;
 
 LinearPtr load_bitmask(const std::string& format, size_t out, size_t in,
                        const MemoryTensors& parts) {
@@ -61,7 +65,9 @@ std::string SparseBitmaskLinear::format() const {
 }
 
 size_t SparseBitmaskLinear::start(size_t panel, size_t input) const {
-  return starts_[panel * blocks_ + input / kBlock];
+  const uint64_t* const place = &starts_[panel * blocks_ + input / kBlock];
+  ask_ahead<kStartsAhead>(place);
+  return *place;
 }
 
 void SparseBitmaskLinear::rows(std::span<const int32_t> ids, MutableMatrixView y) const {
