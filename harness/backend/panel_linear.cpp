@@ -18,10 +18,12 @@
 namespace evalharness {
 namespace {
 
-// Rows of x that share one decoded panel, and bytes of them that meet one panel after the other: these stay in the second-level cache.
+// Rows of x that share one decoded panel: twice as many where our kernels take deep ones part by part.
 template <class T>
-constexpr size_t kMostTileRows = 1024 / sizeof(T);
-constexpr size_t kMostTileBytes = size_t{640} << 10;
+constexpr size_t most_tile_rows(bool ours) {
+  return (ours ? 1024 : 512) / sizeof(T);
+}
+constexpr size_t kMostTileBytes = size_t{640} << 10;  // of inputs that meet one panel after the other: they stay in the second-level cache
 constexpr size_t kTileRowsMultiple = 32;  // what AMX takes at once, and a multiple of what the others do
 
 // A pair as one word, so that the loops become vectors: its lower half is the even input.
@@ -178,7 +180,7 @@ class PanelLinear final : public BoundLinear {
   // Inputs that a tile of so many rows takes at a time. A library takes all.
   template <class T>
   size_t tile_depth(size_t rows, bool ours) const {
-    const size_t depth = layout_.depth(), bytes = std::min(rows, kMostTileRows<T>) * depth * sizeof(T);
+    const size_t depth = layout_.depth(), bytes = std::min(rows, most_tile_rows<T>(ours)) * depth * sizeof(T);
     if (!ours || bytes <= kMostTileBytes) return depth;
     const size_t unit = first_.block() == SIZE_MAX ? kDepthMultipleBf16 : std::max(kDepthMultipleBf16, first_.block());
     return round_up(ceil_div(depth, ceil_div(bytes, kMostTileBytes)), unit);
@@ -186,8 +188,8 @@ class PanelLinear final : public BoundLinear {
 
   // How rows of x are cut into tiles.
   template <class T>
-  static size_t tile_rows(size_t rows) {
-    return round_up(ceil_div(rows, ceil_div(rows, kMostTileRows<T>)), kTileRowsMultiple);
+  static size_t tile_rows(size_t rows, bool ours) {
+    return round_up(ceil_div(rows, ceil_div(rows, most_tile_rows<T>(ours))), kTileRowsMultiple);
   }
 
   // Rows of x times inputs [begin, end) of a panel; y is to be set.
@@ -208,7 +210,7 @@ class PanelLinear final : public BoundLinear {
     const size_t depth = layout_.depth();
     const bool ours = takes_rows_apart(options_.gemm, options_.isa, std::is_same_v<T, uint16_t>);
     const PanelInputs<T> inputs = panel_inputs<T>(x, kBf16, depth, ours ? apart<T>(depth) : depth);
-    const size_t panels = ceil_div(y.cols, kPanelWidth), rows = tile_rows<T>(x.rows), step = tile_depth<T>(x.rows, ours);
+    const size_t panels = ceil_div(y.cols, kPanelWidth), rows = tile_rows<T>(x.rows, ours), step = tile_depth<T>(x.rows, ours);
     for (size_t begin = 0; begin < depth; begin += step) {
       const size_t end = std::min(depth, begin + step);
       parallel_for(panels * ceil_div(x.rows, rows), [&](size_t index) {
@@ -225,7 +227,7 @@ class PanelLinear final : public BoundLinear {
 
   // As many(); a tile's gate becomes y, and what it lets through stays in the second-level cache.
   void gated(MatrixView x, MutableMatrixView y) const {
-    const size_t depth = layout_.depth(), panels = y.cols / kPanelWidth, rows = tile_rows<Stored>(x.rows);
+    const size_t depth = layout_.depth(), panels = y.cols / kPanelWidth, rows = tile_rows<Stored>(x.rows, true);
     const PanelInputs<Stored> inputs = panel_inputs<Stored>(x, kBf16, depth, apart<Stored>(depth));
     const TokenKernels& kernels = token_kernels(options_.isa);
     parallel_for(panels * ceil_div(x.rows, rows), [&](size_t index) {
