@@ -9,7 +9,6 @@
 #include "harness/backend/bound_linear.h"
 #include "harness/backend/kernels/expand_multiply.h"
 #include "harness/base/parallel.h"
-#include "harness/base/rng.h"
 #include "harness/math/bfloat16.h"
 #include "harness/ops/chain.h"
 #include "harness/ops/format_registry.h"
@@ -18,18 +17,14 @@
 #include "harness/ops/sparse_bitmask.h"
 #include "test/support/isas.h"
 #include "test/support/larger.h"
+#include "test/support/tiny_model.h"
 #include "test/support/weight_cases.h"
 
 using namespace evalharness;
 
 namespace {
 
-Matrix random_inputs(size_t tokens, size_t in) {
-  Rng rng(tokens * 1009 + in, "test.inputs");
-  Matrix x(tokens, in);
-  for (float& value : x.values()) value = static_cast<float>(rng.normal());
-  return x;
-}
+Matrix random_inputs(size_t tokens, size_t in) { return random_matrix(tokens, in, tokens * 1009 + in); }
 
 bool is_bf16(const LinearOp& op) { return op.format().ends_with(".bf16"); }
 

@@ -5,39 +5,32 @@
 #include <cmath>
 
 #include "harness/backend/backend.h"
-#include "harness/base/rng.h"
 #include "harness/math/bfloat16.h"
 #include "harness/ops/format_registry.h"
 #include "test/support/isas.h"
 #include "test/support/larger.h"
+#include "test/support/tiny_model.h"
 
 using namespace evalharness;
 
 namespace {
-
-Matrix normal_values(size_t rows, size_t cols) {
-  Rng rng(rows * 1009 + cols, "test.panel_linear");
-  Matrix m(rows, cols);
-  for (float& value : m.values()) value = static_cast<float>(rng.normal());
-  return m;
-}
 
 Matrix in_bfloat16(Matrix m) {
   for (float& value : m.values()) value = round_to_bfloat16(value);
   return m;
 }
 
-LinearPtr weight(const std::string& format, size_t out, size_t in) {
-  return weight_format(format).nearest(format, normal_values(out, in).view());
+LinearPtr weight(const std::string& format, size_t out, size_t in, uint64_t seed) {
+  return weight_format(format).nearest(format, random_matrix(out, in, seed).view());
 }
 
 }  // namespace
 
 TEST_CASE("rows that do not fit a cache meet a deep weight part by part", "[backend]") {
   constexpr size_t kTokens = 400, kOut = 70, kIn = 1500;  // 1.2 MB of inputs
-  const Matrix x = normal_values(kTokens, kIn);
+  const Matrix x = random_matrix(kTokens, kIn, 0);
   for (const std::string format : {"dense.bf16", "int4.g64.bf16", "dense.f32"}) {
-    const LinearPtr op = weight(format, kOut, kIn);
+    const LinearPtr op = weight(format, kOut, kIn, 1);
     const bool bf16 = format.ends_with("bf16");
     const Matrix w = bf16 ? in_bfloat16(op->to_dense()) : op->to_dense();
     Matrix expected(kTokens, kOut);
@@ -67,14 +60,14 @@ TEST_CASE("a gate and what it lets through as one product are those of two", "[b
   constexpr size_t kHidden = 320, kMiddle = 192;
   size_t gated = 0;
   for (const std::string format : {"dense.bf16", "int4.g64.bf16", "dense.f32", "sparse.bitmask.bf16"}) {
-    const LinearPtr gate_op = weight(format, kMiddle, kHidden), up_op = weight(format, kMiddle, kHidden);
+    const LinearPtr gate_op = weight(format, kMiddle, kHidden, 1), up_op = weight(format, kMiddle, kHidden, 2);
     for (const Isa isa : isas()) {
       const CpuOptions options{.isa = isa};
       const auto gate = bind_cpu(*gate_op, options), up = bind_cpu(*up_op, options);
       const auto joined = gate->join(std::vector<const BoundLinear*>{up.get()});
       REQUIRE(joined != nullptr);
       for (const size_t tokens : {1, 9, 600}) {
-        const Matrix x = normal_values(tokens, kHidden);
+        const Matrix x = random_matrix(tokens, kHidden, tokens);
         Matrix both(tokens, 2 * kMiddle);
         joined->forward(x.view(), both.view());
         const MutableMatrixView expected = both.view().columns(0, kMiddle);
@@ -92,7 +85,7 @@ TEST_CASE("a gate and what it lets through as one product are those of two", "[b
       }
       // A single weight, and one whose halves are no whole panels, have no gate.
       Matrix half(9, kMiddle / 2);
-      CHECK_FALSE(gate->forward_gated(normal_values(9, kHidden).view(), half.view()));
+      CHECK_FALSE(gate->forward_gated(random_matrix(9, kHidden, 9).view(), half.view()));
     }
   }
   CHECK((gated > 0) == has_isa(Isa::avx512bf16));
